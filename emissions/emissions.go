@@ -1,0 +1,81 @@
+// Package emissions turns what a machine's counters say into energy, and
+// energy into carbon dioxide, without losing where either came from.
+//
+// Policy: every joule has an origin. Energy is kept as whole microjoules with
+// the method and quality it was obtained by; a figure that cannot be known is
+// unavailable, which is not zero. Carbon is always computed from stored
+// energy and a dated factor, never stored in its place.
+package emissions
+
+import (
+	"context"
+	"time"
+)
+
+// Energy is an amount of energy in microjoules.
+type Energy uint64
+
+// Joules returns the energy in joules.
+func (e Energy) Joules() float64 { return float64(e) / 1e6 }
+
+// WattHours returns the energy in watt-hours.
+func (e Energy) WattHours() float64 { return float64(e) / 3.6e9 }
+
+// Quality says how an energy figure was obtained.
+type Quality string
+
+const (
+	Measured    Quality = "measured"    // by counters, all of them, over the whole interval
+	Partial     Quality = "partial"     // by counters, but some part of the machine or of the interval is missing
+	Estimated   Quality = "estimated"   // by a model of power, with bounds
+	Unavailable Quality = "unavailable" // not known; the energy is not zero, it does not exist
+)
+
+// Zone is the share of one power domain in a reading.
+type Zone struct {
+	Name    string `json:"name"`    // such as package-0 or package-0/dram
+	Energy  Energy `json:"energy"`  // µJ over the interval
+	Counted bool   `json:"counted"` // whether it is part of the reading's sum
+	Note    string `json:"note,omitempty"`
+}
+
+// Gap is a time within a reading for which a zone could not be read and whose
+// energy is interpolated or, where the quality is Partial, missing.
+type Gap struct {
+	Zone   string    `json:"zone"`
+	Start  time.Time `json:"start"`
+	End    time.Time `json:"end"`
+	Reason string    `json:"reason"`
+}
+
+// Reading is the energy of one interval.
+type Reading struct {
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	Energy   Energy    `json:"energy"`         // µJ; meaningless when Unavailable
+	Low      Energy    `json:"low"`            // lower bound; equals Energy when Measured
+	High     Energy    `json:"high"`           // upper bound; equals Energy when Measured
+	Zones    []Zone    `json:"zones"`          // every zone that was read, counted or not
+	Gaps     []Gap     `json:"gaps,omitempty"` // failed reads
+	Quality  Quality   `json:"quality"`
+	Method   string    `json:"method"`             // rapl, nvml, rapl+nvml, estimate, codecarbon-2.3, off
+	Reason   string    `json:"reason,omitempty"`   // why it is Unavailable or Partial, and what to do about it
+	Warnings []string  `json:"warnings,omitempty"` // assumptions and oddities that belong beside the figure
+
+	// Figures beside the headline, which is the whole machine; nil where unknown.
+	AboveIdle   *Energy  `json:"above_idle,omitempty"`   // less the idle baseline
+	ServerShare *float64 `json:"server_share,omitempty"` // [0,1]: the model server's part of the busy CPU time
+}
+
+// Meter reads energy over intervals. A Meter samples from Start to Close;
+// Read may be called between them, from one goroutine.
+type Meter interface {
+	// Start begins sampling. It fails only where the meter was asked for by
+	// name and cannot work; the error says why and what to do.
+	Start(ctx context.Context) error
+	// Read returns the energy of [from, to], both after Start and not in the
+	// future. It is cheap enough to be called after every reply.
+	Read(from, to time.Time) Reading
+	// Close ends the sampling and waits for it.
+	Close() error
+}
