@@ -1,0 +1,205 @@
+// Package eval asks models and keeps what they answered.
+//
+// Policy: data moves one way, Plan -> Job -> Reply -> Scores, and every stage
+// can be run again from the one before it. A reply is stored raw before it is
+// scored. A failure is a third outcome beside right and wrong: it is counted
+// and shown, and never scores 0. No running total is ever stored.
+package eval
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/queries"
+)
+
+// JobID names one question to one model.
+type JobID struct {
+	Model string // Model.Name
+	Query string // Query.ID
+}
+
+func (id JobID) String() string { return id.Model + " " + id.Query }
+
+// Job is one question to one model.
+type Job struct {
+	ID    JobID
+	Query queries.Query
+}
+
+// Reply is the outcome of one job: an answer, or a failure.
+type Reply struct {
+	Job        JobID
+	Text       string // raw; untrusted
+	DoneReason string // stop, length, or what else the provider says
+	Usage      Usage
+	Timing     Timing
+	Energy     *emissions.Energy // µJ of the whole machine from Start to End; nil where it cannot be told apart or is not known
+	Failure    *Failure          // nil for an answer
+}
+
+// Usage counts tokens as the provider counts them.
+type Usage struct {
+	PromptTokens     int `json:"prompt"`
+	CompletionTokens int `json:"completion"`
+}
+
+// Timing is when a reply was asked for and came. The last three are the
+// provider's own figures and 0 where it gives none.
+type Timing struct {
+	Start      time.Time     // the question was sent (the last attempt's)
+	End        time.Time     // the last byte came
+	Attempts   int           // 1 without a retry
+	Load       time.Duration // provider: loading the model
+	PromptEval time.Duration // provider: reading the prompt
+	Eval       time.Duration // provider: generating
+}
+
+// Latency is the wall time from question to last byte.
+func (t Timing) Latency() time.Duration { return t.End.Sub(t.Start) }
+
+// FailureKind classes failures.
+type FailureKind string
+
+const (
+	FailRefused   FailureKind = "refused"    // no connection, or it broke
+	FailTimeout   FailureKind = "timeout"    // no answer in time
+	FailStatus    FailureKind = "status"     // the server answered with an error
+	FailTruncated FailureKind = "truncated"  // the answer ended before it was done
+	FailMalformed FailureKind = "malformed"  // the answer is not what the protocol says
+	FailTooLong   FailureKind = "too_long"   // the answer passed the bound
+	FailNotAsked  FailureKind = "not_asked"  // the model was given up before
+	FailGenerator FailureKind = "generation" // the in-process model could not go on
+)
+
+// Failure says why there is no answer. It is an error.
+type Failure struct {
+	Kind    FailureKind   `json:"kind"`
+	Message string        `json:"message"` // may hold text from a server: untrusted
+	Retry   bool          `json:"-"`       // whether it can pass by itself
+	After   time.Duration `json:"-"`       // the server asks to wait this long before the next attempt; 0: it does not say
+}
+
+func (f *Failure) Error() string { return fmt.Sprintf("%s: %s", f.Kind, f.Message) }
+
+// PhaseName is a part of a model's turn.
+type PhaseName string
+
+const (
+	PhaseLoad   PhaseName = "load"
+	PhaseWarmup PhaseName = "warmup"
+	PhaseAnswer PhaseName = "answer"
+	PhaseUnload PhaseName = "unload"
+)
+
+// Phase is one part of one model's turn in one process: a resumed run has
+// several of the same name. The answer phase is stored again as it grows, so
+// that a killed process leaves the time and energy of what it had stored.
+type Phase struct {
+	Model   string
+	Process int // 1 for the first process of the run, 2 for the first resumption, ...
+	Name    PhaseName
+	Start   time.Time
+	End     time.Time
+	Reading emissions.Reading
+}
+
+// Host is the machine that asked. Fingerprint tells whether times and energy
+// of two runs may be compared.
+type Host struct {
+	OS       string  `json:"os"`
+	Arch     string  `json:"arch"`
+	CPUModel string  `json:"cpu_model"`
+	CPUs     int     `json:"cpus"` // logical
+	MemoryGB float64 `json:"memory_gb"`
+	Hostname string  `json:"hostname"`
+}
+
+// Fingerprint names the kind of machine: OS, architecture, CPU model, CPUs.
+func (h Host) Fingerprint() string {
+	return fmt.Sprintf("%s/%s %s x%d", h.OS, h.Arch, h.CPUModel, h.CPUs)
+}
+
+// ScoringRecord says which scoring a run's scores come from.
+type ScoringRecord struct {
+	ID      int // 1 for the run's own, higher for later scorings
+	Created time.Time
+	Scoring Scoring
+	Floors  map[string]float64 // by Model.Name: mean cosine of its replies with other queries' references; absent where unknown
+}
+
+// Review is a person's judgement of one reply.
+type Review struct {
+	Job      JobID
+	Reviewer string
+	Verdict  string // right, wrong or unsure
+	Comment  string
+	Imported time.Time
+}
+
+// RunRecord is all that a run's store holds but for replies and scores.
+type RunRecord struct {
+	ID          string
+	Dir         string
+	ToolVersion string
+	Created     time.Time
+	Plan        Plan
+	PlanHash    string
+	Host        Host
+	Phases      []Phase
+	GaveUp      map[string]string // by Model.Name: why the model was stopped
+	Scoring     *ScoringRecord    // nil before the first scoring
+	Warnings    []string          // of the run itself, such as an overlap of two metered runs
+}
+
+// ScoredReply is a reply with what is derived from it.
+type ScoredReply struct {
+	Reply  Reply
+	Query  queries.Query
+	Scores []metrics.Score // every metric in canonical order; all Unscored for a failure
+	Flags  []string        // negated, em_disagrees
+}
+
+// Run is a stored run to read from. Replies come ordered by model and query,
+// as the plan orders them; a job without an outcome is left out.
+type Run interface {
+	Record() RunRecord
+	Replies(ctx context.Context) iter.Seq2[ScoredReply, error]
+	Reviews(ctx context.Context) ([]Review, error)
+}
+
+// Generator is one model that answers.
+type Generator interface {
+	// Load makes the model ready; the time it takes is stated apart.
+	Load(ctx context.Context) error
+	// Generate asks for one completion. An error that is a *Failure is the
+	// job's outcome; ctx.Err() means interrupted, which is no outcome.
+	Generate(ctx context.Context, prompt string) (Reply, error)
+	// Unload frees what Load took.
+	Unload(ctx context.Context) error
+}
+
+// Embedder turns texts into vectors, one each, in order.
+type Embedder interface {
+	Name() string
+	Embed(ctx context.Context, texts []string) ([][]float32, error)
+}
+
+// Store is the record of one run while it is written. Its methods may be
+// called from several goroutines; one goroutine of its own does the writing.
+type Store interface {
+	// Done tells which jobs have an outcome already.
+	Done(ctx context.Context) (map[JobID]bool, error)
+	// Put queues an outcome; it counts only once Flush has returned nil.
+	Put(ctx context.Context, r Reply) error
+	// PutPhase queues a phase, in place of the same phase of the same process.
+	PutPhase(ctx context.Context, p Phase) error
+	// GiveUp queues why a model was stopped; "" takes an earlier one back.
+	GiveUp(ctx context.Context, model, reason string) error
+	// Flush waits until everything queued is on disk.
+	Flush(ctx context.Context) error
+}

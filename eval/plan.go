@@ -1,0 +1,190 @@
+package eval
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/disteval/disteval/queries"
+)
+
+// Providers of models.
+const (
+	ProviderOllama  = "ollama"
+	ProviderBuiltin = "builtin"
+)
+
+// Role is a model's part in the comparison.
+type Role string
+
+const (
+	RoleReference Role = "reference" // what the others are compared with; one per plan
+	RoleStudent   Role = "student"
+)
+
+// Plan is what a run does, complete and fixed before the first question.
+// A Plan is never changed after Resolve; the record of a run holds it whole.
+type Plan struct {
+	Queries   queries.Set
+	QuerySrc  string // as models.yaml names it: builtin, or a path
+	Models    []Model
+	Scoring   Scoring
+	Emissions Emissions
+	Source    string // the models file, or builtin
+	Parallel  int    // requests in flight per model host, at least 1
+}
+
+// Generation holds every option that decides what a model answers.
+// An option at its zero value that says "unset" below is not sent.
+type Generation struct {
+	Raw           bool     `json:"raw"`            // no prompt template: plain completion
+	Temperature   float64  `json:"temperature"`    // 0 is greedy
+	RepeatPenalty float64  `json:"repeat_penalty"` // 1.0 is none; a server's own default may differ
+	Seed          int      `json:"seed"`
+	NumPredict    int      `json:"num_predict"`          // most tokens of a reply
+	NumCtx        int      `json:"num_ctx"`              // context length in tokens
+	TopK          *int     `json:"top_k,omitempty"`      // unset: the server's default; of no effect at temperature 0
+	TopP          *float64 `json:"top_p,omitempty"`      // (0,1]; as top_k
+	NumThread     *int     `json:"num_thread,omitempty"` // CPU threads of the server; unset: the server's choice
+	Stop          []string `json:"stop,omitempty"`       // texts that end a reply
+}
+
+// DefaultGeneration is greedy raw completion of at most 64 tokens.
+func DefaultGeneration() Generation {
+	return Generation{Raw: true, Temperature: 0, RepeatPenalty: 1.0, Seed: 42, NumPredict: 64, NumCtx: 128}
+}
+
+// Scoring says how replies are scored. It does not change what is asked, so it
+// is no part of the plan's hash.
+type Scoring struct {
+	IncludePrompt bool   `json:"include_prompt"` // score prompt + reply instead of the reply
+	Embedding     string `json:"embedding"`      // builtin, or an embedding model's name in Ollama
+}
+
+// EmbeddingBuiltin names the word vectors inside the program.
+const EmbeddingBuiltin = "builtin"
+
+// Emissions says how energy is metered and turned into carbon dioxide.
+type Emissions struct {
+	Method          string        `json:"method"`           // auto, rapl, nvml, estimate, codecarbon-2.3 or off
+	Country         string        `json:"country"`          // ISO 3166 alpha-3; empty: no factor, no CO2
+	PUE             float64       `json:"pue"`              // power usage effectiveness, at least 1
+	CarbonIntensity float64       `json:"carbon_intensity"` // g CO2e per kWh, 0: by Country
+	CarbonSource    string        `json:"carbon_source"`    // where CarbonIntensity comes from
+	CPUTDPW         float64       `json:"cpu_tdp_w"`        // watts of all sockets, 0: unknown
+	IdleBaseline    time.Duration `json:"idle_baseline"`    // measured before the run; 0: not at all
+	Sysfs           string        `json:"sysfs"`
+	Procfs          string        `json:"procfs"`
+}
+
+// Model is one model of a plan. The fields from Digest on are found by
+// preflight and empty before it.
+type Model struct {
+	Name       string     `json:"name"`     // as reports call it; unique in the plan
+	Provider   string     `json:"provider"` // ollama or builtin
+	Model      string     `json:"model"`    // as the provider calls it
+	Source     string     `json:"source,omitempty"`
+	Role       Role       `json:"role"`
+	Host       string     `json:"host,omitempty"` // the server's address; empty for builtin
+	Generation Generation `json:"generation"`
+
+	Digest          string `json:"digest,omitempty"`           // of the weights and settings, as the provider states it
+	ProviderVersion string `json:"provider_version,omitempty"` // such as ollama 0.17.4
+	Template        string `json:"template,omitempty"`         // the prompt template, where Raw is off
+	Parameters      string `json:"parameters,omitempty"`       // as the provider states it, such as 58.34M
+	Quantization    string `json:"quantization,omitempty"`
+	ContextLength   int    `json:"context_length,omitempty"` // positions the model has; 0: not stated
+	SizeBytes       int64  `json:"size_bytes,omitempty"`
+}
+
+// Reference returns the model that the others are compared with, or nil.
+func (p Plan) Reference() *Model {
+	for i := range p.Models {
+		if p.Models[i].Role == RoleReference {
+			return &p.Models[i]
+		}
+	}
+	return nil
+}
+
+// Requests is the number of questions the whole plan asks.
+func (p Plan) Requests() int { return len(p.Models) * len(p.Queries.Queries) }
+
+// Fact is one thing that decides what the models answer.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Facts lists all that the plan's hash covers, in a fixed order: the queries
+// by content, and per model its digest, provider, options and template.
+func (p Plan) Facts() []Fact {
+	facts := []Fact{{"queries", fmt.Sprintf("%d, sha256 %s", len(p.Queries.Queries), p.Queries.SHA256())}}
+	for _, m := range p.Models {
+		add := func(name, value string) {
+			facts = append(facts, Fact{"model " + m.Name + " " + name, value})
+		}
+		g := m.Generation
+		add("provider", strings.TrimSpace(m.Provider+" "+m.ProviderVersion))
+		add("model", m.Model)
+		add("digest", m.Digest)
+		add("raw", strconv.FormatBool(g.Raw))
+		add("template", m.Template)
+		add("temperature", formatFloat(g.Temperature))
+		add("repeat_penalty", formatFloat(g.RepeatPenalty))
+		add("seed", strconv.Itoa(g.Seed))
+		add("num_predict", strconv.Itoa(g.NumPredict))
+		add("num_ctx", strconv.Itoa(g.NumCtx))
+		add("top_k", formatUnset(g.TopK, strconv.Itoa))
+		add("top_p", formatUnset(g.TopP, formatFloat))
+		add("num_thread", formatUnset(g.NumThread, strconv.Itoa))
+		add("stop", strconv.Quote(strings.Join(g.Stop, "\x00")))
+	}
+	return facts
+}
+
+// Hash identifies what the plan asks of whom and how, in hexadecimal.
+func (p Plan) Hash() string {
+	h := sha256.New()
+	for _, f := range p.Facts() {
+		fmt.Fprintf(h, "%d:%s%d:%s", len(f.Name), f.Name, len(f.Value), f.Value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Differences names what stands otherwise in b than in a, one line each.
+func Differences(a, b []Fact) []string {
+	before := make(map[string]string, len(a))
+	for _, f := range a {
+		before[f.Name] = f.Value
+	}
+	var out []string
+	for _, f := range b {
+		was, known := before[f.Name]
+		delete(before, f.Name)
+		switch {
+		case !known:
+			out = append(out, fmt.Sprintf("%s: now %s, not there before", f.Name, f.Value))
+		case was != f.Value:
+			out = append(out, fmt.Sprintf("%s: was %s, now %s", f.Name, was, f.Value))
+		}
+	}
+	for _, f := range a {
+		if _, left := before[f.Name]; left {
+			out = append(out, fmt.Sprintf("%s: was %s, now gone", f.Name, f.Value))
+		}
+	}
+	return out
+}
+
+func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+func formatUnset[T any](v *T, format func(T) string) string {
+	if v == nil {
+		return "unset"
+	}
+	return format(*v)
+}
