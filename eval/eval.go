@@ -176,6 +176,8 @@ type Run interface {
 type Generator interface {
 	// Load makes the model ready; the time it takes is stated apart.
 	Load(ctx context.Context) error
+	// Warmup makes the model answer prompt with one token, unrecorded.
+	Warmup(ctx context.Context, prompt string) error
 	// Generate asks for one completion. An error that is a *Failure is the
 	// job's outcome; ctx.Err() means interrupted, which is no outcome.
 	Generate(ctx context.Context, prompt string) (Reply, error)

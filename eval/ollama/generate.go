@@ -1,0 +1,264 @@
+package ollama
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// keepAlive keeps a model loaded between questions and their retries.
+const keepAlive = 30 * time.Minute
+
+// Generator is one model of a server. It is an eval.Generator.
+type Generator struct {
+	client  *Client
+	model   eval.Model
+	options map[string]any
+}
+
+// Generator returns model m, which Resolve has described.
+func (c *Client) Generator(m eval.Model) *Generator {
+	return &Generator{client: c, model: m, options: options(m.Generation)}
+}
+
+// options holds every option by Ollama's name. Ollama ignores all of these
+// outside its options object.
+func options(g eval.Generation) map[string]any {
+	o := map[string]any{
+		"temperature":    g.Temperature,
+		"repeat_penalty": g.RepeatPenalty,
+		"seed":           g.Seed,
+		"num_predict":    g.NumPredict,
+		"num_ctx":        g.NumCtx,
+	}
+	if g.TopK != nil {
+		o["top_k"] = *g.TopK
+	}
+	if g.TopP != nil {
+		o["top_p"] = *g.TopP
+	}
+	if g.NumThread != nil {
+		o["num_thread"] = *g.NumThread
+	}
+	if len(g.Stop) > 0 {
+		o["stop"] = g.Stop
+	}
+	return o
+}
+
+// Load makes the server load the model with the options of the questions;
+// other options would make it load again.
+func (g *Generator) Load(ctx context.Context) error {
+	_, err := g.stream(ctx, g.request("", g.options, keepAlive), g.client.limits.LoadSilence)
+	return err
+}
+
+// Warmup asks for one token.
+func (g *Generator) Warmup(ctx context.Context, prompt string) error {
+	o := make(map[string]any, len(g.options))
+	for k, v := range g.options {
+		o[k] = v
+	}
+	o["num_predict"] = 1
+	_, err := g.stream(ctx, g.request(prompt, o, keepAlive), g.client.limits.LoadSilence)
+	return err
+}
+
+// Generate asks for one completion. Its error is a *eval.Failure or ctx's.
+func (g *Generator) Generate(ctx context.Context, prompt string) (eval.Reply, error) {
+	return g.stream(ctx, g.request(prompt, g.options, keepAlive), g.client.limits.Silence)
+}
+
+// Unload makes the server free the model's memory.
+func (g *Generator) Unload(ctx context.Context) error {
+	_, err := g.stream(ctx, g.request("", nil, 0), g.client.limits.Silence)
+	return err
+}
+
+func (g *Generator) request(prompt string, options map[string]any, keep time.Duration) api.GenerateRequest {
+	return api.GenerateRequest{Model: g.model.Model, Prompt: prompt, Raw: g.model.Generation.Raw,
+		KeepAlive: &api.Duration{Duration: keep}, Options: options}
+}
+
+// stream sends one request and reads its answer to the end.
+func (g *Generator) stream(ctx context.Context, body api.GenerateRequest, silence time.Duration) (eval.Reply, error) {
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return eval.Reply{}, fmt.Errorf("encode request for %s: %w", g.model.Name, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(silence, func() { cancel(errSilence) })
+	defer watch.Stop()
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.client.base.JoinPath("/api/generate").String(), bytes.NewReader(payload))
+	if err != nil {
+		return eval.Reply{}, fmt.Errorf("make request for %s: %w", g.model.Name, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := g.client.http.Do(req)
+	if err != nil {
+		return eval.Reply{}, transportFailure(ctx, err, silence)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return eval.Reply{}, statusFailure(resp)
+	}
+	lines := lineReader{r: bufio.NewReaderSize(resp.Body, 16<<10), max: g.client.limits.LineBytes}
+	return g.collect(ctx, &lines, watch, silence)
+}
+
+// collect joins the pieces of an answer until the one that says done.
+func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.Timer, silence time.Duration) (eval.Reply, error) {
+	var text strings.Builder
+	for {
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return partial(&text), &eval.Failure{Kind: eval.FailTruncated, Retry: true,
+				Message: fmt.Sprintf("the answer ended after %d bytes without done", text.Len())}
+		}
+		if errors.Is(err, errLineTooLong) {
+			return partial(&text), &eval.Failure{Kind: eval.FailTooLong, Message: err.Error()}
+		}
+		if err != nil {
+			return partial(&text), transportFailure(ctx, err, silence)
+		}
+		watch.Reset(silence)
+		piece, failure := decode(line)
+		if failure != nil {
+			return partial(&text), failure
+		}
+		if text.Len()+len(piece.Response) > g.client.limits.ReplyBytes {
+			return partial(&text), &eval.Failure{Kind: eval.FailTooLong,
+				Message: fmt.Sprintf("the reply is longer than %d MB", g.client.limits.ReplyBytes>>20)}
+		}
+		text.WriteString(piece.Response)
+		if piece.Done {
+			return eval.Reply{
+				Text:       text.String(),
+				DoneReason: piece.DoneReason,
+				Usage:      eval.Usage{PromptTokens: piece.PromptEvalCount, CompletionTokens: piece.EvalCount},
+				Timing:     eval.Timing{Load: piece.LoadDuration, PromptEval: piece.PromptEvalDuration, Eval: piece.EvalDuration},
+			}, nil
+		}
+	}
+}
+
+// partial keeps what came of an answer that failed, for people to look at.
+func partial(text *strings.Builder) eval.Reply { return eval.Reply{Text: text.String()} }
+
+// piece is one line of the stream: a part of the answer or an error.
+type piece struct {
+	api.GenerateResponse
+	Error string `json:"error"`
+}
+
+func decode(line []byte) (piece, *eval.Failure) {
+	var p piece
+	if err := json.Unmarshal(line, &p); err != nil {
+		return p, &eval.Failure{Kind: eval.FailMalformed,
+			Message: fmt.Sprintf("the answer is not Ollama's JSON (%v): %s", err, excerpt(line))}
+	}
+	if p.Error != "" {
+		return p, &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + excerpt([]byte(p.Error))}
+	}
+	return p, nil
+}
+
+var errSilence = errors.New("silence")
+
+// transportFailure classes what broke a connection. The run's own end is no
+// failure and comes back as it is.
+func transportFailure(ctx context.Context, err error, silence time.Duration) error {
+	if errors.Is(context.Cause(ctx), errSilence) {
+		return &eval.Failure{Kind: eval.FailTimeout, Retry: true, Message: fmt.Sprintf("no byte from the server for %s", silence)}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &eval.Failure{Kind: eval.FailRefused, Retry: true, Message: plain(err).Error()}
+}
+
+// statusFailure tells what the server refused and whether asking again helps.
+func statusFailure(resp *http.Response) *eval.Failure {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	var e struct {
+		Error string `json:"error"`
+	}
+	message := excerpt(body)
+	if json.Unmarshal(body, &e) == nil && e.Error != "" {
+		message = excerpt([]byte(e.Error))
+	}
+	f := &eval.Failure{Kind: eval.FailStatus, Message: fmt.Sprintf("HTTP %d: %s", resp.StatusCode, message),
+		Retry: resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500}
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
+		f.After = time.Duration(s) * time.Second
+	}
+	return f
+}
+
+// excerpt is the beginning of b on one line.
+func excerpt(b []byte) string {
+	const most = 200
+	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(b[:min(len(b), most)]), "\uFFFD")), " ")
+	if len(b) > most {
+		s += " …"
+	}
+	return s
+}
+
+var errLineTooLong = errors.New("the server sent a line without end")
+
+// lineReader reads non-empty lines of at most max bytes.
+type lineReader struct {
+	r    *bufio.Reader
+	max  int
+	long []byte // reused for lines that do not fit r's buffer
+}
+
+// next returns the next line, valid until the call after it. A last line
+// without newline counts; then comes io.EOF.
+func (l *lineReader) next() ([]byte, error) {
+	for {
+		line, err := l.r.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			line, err = l.rest(line)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 {
+			return line, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (l *lineReader) rest(head []byte) ([]byte, error) {
+	l.long = append(l.long[:0], head...)
+	for {
+		more, err := l.r.ReadSlice('\n')
+		if len(l.long)+len(more) > l.max {
+			return nil, fmt.Errorf("%w: over %d bytes", errLineTooLong, l.max)
+		}
+		l.long = append(l.long, more...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return l.long, err
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package ollama
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// MissingModelsError names models that a server does not have.
+type MissingModelsError struct {
+	Address string
+	Models  []eval.Model
+	Have    []string // what the server has
+}
+
+func (e *MissingModelsError) Error() string {
+	names := make([]string, len(e.Models))
+	for i, m := range e.Models {
+		names[i] = fmt.Sprintf("%s (%s)", m.Model, m.Name)
+	}
+	have := "it has no models"
+	if len(e.Have) > 0 {
+		have = "it has " + strings.Join(e.Have, ", ")
+	}
+	return fmt.Sprintf("find models at %s: missing %s; %s", e.Address, strings.Join(names, ", "), have)
+}
+
+// ContextError means that a model has fewer positions than the plan wants.
+type ContextError struct {
+	Model eval.Model
+	Has   int
+}
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("check model %s (%s): num_ctx is %d, but it has %d positions",
+		e.Model.Name, e.Model.Model, e.Model.Generation.NumCtx, e.Has)
+}
+
+// Resolve fills in what the server knows of the models: digest, size,
+// context length, template. All models must be of this client's server. A
+// missing model is a *MissingModelsError, one with too few positions a
+// *ContextError.
+func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model, error) {
+	version, err := c.Version(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
+	list, err := c.api.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list models at %s: %w", c.base, plain(err))
+	}
+	missing := &MissingModelsError{Address: c.base.String()}
+	byName := make(map[string]api.ListModelResponse)
+	for _, m := range list.Models {
+		byName[fullName(m.Name)] = m
+		missing.Have = append(missing.Have, m.Name)
+	}
+	out := make([]eval.Model, 0, len(models))
+	for _, m := range models {
+		entry, ok := byName[fullName(m.Model)]
+		if !ok {
+			missing.Models = append(missing.Models, m)
+			continue
+		}
+		m, err := c.describe(ctx, m, entry)
+		if err != nil {
+			return nil, err
+		}
+		m.Host, m.ProviderVersion = c.base.String(), "ollama "+version
+		out = append(out, m)
+	}
+	if len(missing.Models) > 0 {
+		return nil, missing
+	}
+	return out, nil
+}
+
+func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
+	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})
+	if err != nil {
+		return m, fmt.Errorf("show model %s at %s: %w", m.Model, c.base, plain(err))
+	}
+	m.Digest, m.SizeBytes = entry.Digest, entry.Size
+	m.Parameters, m.Quantization = show.Details.ParameterSize, show.Details.QuantizationLevel
+	m.ContextLength = contextLength(show.ModelInfo)
+	if !m.Generation.Raw {
+		m.Template = show.Template
+	}
+	if m.ContextLength > 0 && m.Generation.NumCtx > m.ContextLength {
+		return m, &ContextError{Model: m, Has: m.ContextLength}
+	}
+	return m, nil
+}
+
+// contextLength reads ARCH.context_length; 0 where the model does not say.
+func contextLength(info map[string]any) int {
+	arch, _ := info["general.architecture"].(string)
+	n, _ := info[arch+".context_length"].(float64)
+	return int(n)
+}
+
+// fullName adds the tag that Ollama assumes.
+func fullName(name string) string {
+	last := name[strings.LastIndexByte(name, '/')+1:]
+	if !strings.Contains(last, ":") {
+		name += ":latest"
+	}
+	return strings.ToLower(name)
+}

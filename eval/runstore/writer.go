@@ -1,0 +1,203 @@
+package runstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// groupMost is how many queued changes go into one commit.
+const groupMost = 512
+
+// writer is the goroutine that alone writes while a run asks. It commits what
+// has queued up while the commit before was under way.
+type writer struct {
+	store *Store
+	queue chan change
+	ended chan struct{}
+	once  sync.Once
+
+	mu  sync.Mutex
+	err error // the first; nothing is written after it
+}
+
+// change is one thing to write, or only a sign that all before is on disk.
+type change struct {
+	query string
+	args  []any
+	done  chan struct{} // closed after the commit; nil where nobody waits
+}
+
+var errClosed = errors.New("the record is closed")
+
+func startWriter(s *Store) *writer {
+	w := &writer{store: s, queue: make(chan change, groupMost), ended: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	for first := range w.queue {
+		group := w.gather(first)
+		if w.failed() == nil {
+			w.fail(w.commit(group))
+		}
+		for _, c := range group {
+			if c.done != nil {
+				close(c.done)
+			}
+		}
+	}
+}
+
+func (w *writer) gather(first change) []change {
+	group := []change{first}
+	for len(group) < groupMost {
+		select {
+		case c, ok := <-w.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, c)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (w *writer) commit(group []change) error {
+	ctx := context.Background() // an interrupt must not undo what was received
+	return w.store.inTx(ctx, func(tx *sql.Tx) error {
+		prepared := make(map[string]*sql.Stmt)
+		for _, c := range group {
+			if c.query == "" {
+				continue
+			}
+			stmt, ok := prepared[c.query]
+			if !ok {
+				var err error
+				if stmt, err = tx.PrepareContext(ctx, c.query); err != nil {
+					return err
+				}
+				defer stmt.Close()
+				prepared[c.query] = stmt
+			}
+			if _, err := stmt.ExecContext(ctx, c.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (w *writer) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil && err != nil {
+		w.err = fmt.Errorf("store in %s: %w", w.store.dir, err)
+	}
+}
+
+func (w *writer) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// stop writes what is queued and waits for the goroutine. No Put may follow.
+func (w *writer) stop() error {
+	w.once.Do(func() { close(w.queue) })
+	<-w.ended
+	return w.failed()
+}
+
+func (s *Store) enqueue(ctx context.Context, c change) error {
+	if s.writer == nil {
+		return fmt.Errorf("store in %s: the folder cannot be written; check its permissions", s.dir)
+	}
+	if err := s.writer.failed(); err != nil {
+		return err
+	}
+	select {
+	case s.writer.queue <- c:
+		return nil
+	case <-s.writer.ended:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) job(id eval.JobID) (model, query int, err error) {
+	model, ok := s.models[id.Model]
+	query, ok2 := s.queries[id.Query]
+	if !ok || !ok2 {
+		return 0, 0, fmt.Errorf("store in %s: the plan has no job %s", s.dir, id)
+	}
+	return model, query, nil
+}
+
+const putReply = `INSERT OR REPLACE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
+// Put queues an outcome; a later one of the same job replaces it.
+func (s *Store) Put(ctx context.Context, r eval.Reply) error {
+	model, query, err := s.job(r.Job)
+	if err != nil {
+		return err
+	}
+	var energy, kind, message any
+	if r.Energy != nil {
+		energy = int64(*r.Energy)
+	}
+	if r.Failure != nil {
+		kind, message = string(r.Failure.Kind), r.Failure.Message
+	}
+	t := r.Timing
+	return s.enqueue(ctx, change{query: putReply, args: []any{model, query, r.Text, r.DoneReason,
+		r.Usage.PromptTokens, r.Usage.CompletionTokens, t.Start.UnixNano(), t.End.UnixNano(), t.Attempts,
+		int64(t.Load), int64(t.PromptEval), int64(t.Eval), energy, kind, message}})
+}
+
+// PutPhase queues a phase, in place of the same phase of the same process.
+func (s *Store) PutPhase(ctx context.Context, p eval.Phase) error {
+	reading, err := json.Marshal(p.Reading)
+	if err != nil {
+		return fmt.Errorf("encode the energy of %s %s: %w", p.Model, p.Name, err)
+	}
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO phases VALUES (?,?,?,?,?,?)`,
+		args: []any{s.models[p.Model], p.Process, string(p.Name), p.Start.UnixNano(), p.End.UnixNano(), string(reading)}})
+}
+
+// GiveUp queues why a model was stopped; an empty reason takes it back.
+func (s *Store) GiveUp(ctx context.Context, model, reason string) error {
+	if reason == "" {
+		return s.enqueue(ctx, change{query: `DELETE FROM gave_up WHERE model = ?`, args: []any{s.models[model]}})
+	}
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO gave_up VALUES (?,?)`, args: []any{s.models[model], reason}})
+}
+
+// Warn queues a warning of the run itself.
+func (s *Store) Warn(ctx context.Context, text string) error {
+	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO warnings VALUES (?)`, args: []any{text}})
+}
+
+// Flush waits until everything queued is on disk.
+func (s *Store) Flush(ctx context.Context) error {
+	done := make(chan struct{})
+	if err := s.enqueue(ctx, change{done: done}); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return s.writer.failed()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
