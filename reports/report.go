@@ -1,0 +1,166 @@
+// Package reports turns stored runs into a Report, the one value that every
+// renderer shows: the same number, digit for digit, everywhere.
+//
+// Policy: everything is computed from the stored replies and readings, here
+// and nowhere else; a renderer does no arithmetic but rounding. A number that
+// does not exist is nil, never 0 and never NaN.
+package reports
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics/stat"
+)
+
+// Status says whether every query of every model has an outcome.
+type Status string
+
+const (
+	Complete Status = "complete"
+	Partial  Status = "partial"
+)
+
+// Report is everything there is to show about one run.
+type Report struct {
+	RunID       string
+	Dir         string // the run's folder
+	Created     time.Time
+	ToolVersion string
+	PlanHash    string
+	Status      Status
+	Queries     QuerySet
+	Plan        eval.Plan
+	Host        eval.Host
+	Scoring     *eval.ScoringRecord // nil before the first scoring
+	Factor      *emissions.CarbonFactor
+	PUE         float64
+	Models      []Model      // in the plan's order
+	Comparisons []Comparison // every other model against the reference, metric by metric
+	Categories  []Category   // in the set's order
+	Verdicts    []string     // one sentence per model
+	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
+	Published   []PublishedRow
+	Reviews     *ReviewSummary // nil where nobody reviewed
+	Warnings    []string
+
+	// Replies yields every outcome, ordered by model and query as the plan
+	// orders them. It can be ranged over again and again.
+	Replies func(context.Context) iter.Seq2[eval.ScoredReply, error]
+}
+
+// QuerySet names what was asked.
+type QuerySet struct {
+	Name    string
+	Version string
+	N       int
+	SHA256  string
+}
+
+// Model is one model's figures.
+type Model struct {
+	Model     eval.Model
+	Replies   int    // answers received
+	Failures  int    // outcomes without an answer
+	Missing   int    // queries without an outcome
+	GaveUp    string // why the model was stopped; empty: it was not
+	FailKinds map[eval.FailureKind]int
+
+	DurationS  *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
+	LoadS      *float64
+	WarmupS    *float64
+	UnloadS    *float64
+	Tokens     eval.Usage
+	TokensPerS *float64 // completion tokens per second of DurationS
+	LatencyMS  Latency
+
+	Energy      Energy
+	EmissionsKg *float64 // kg CO2e of Energy by the report's factor and PUE
+	GPer1000    *float64 // g CO2e per 1,000 queries
+
+	Metrics []Metric // every metric, in canonical order
+	Floor   *float64 // mean cosine with other queries' references
+
+	Histograms Histograms
+	Negated    int // replies flagged "negated"
+	Disagree   int // replies flagged "em_disagrees"
+}
+
+// Latency is the wall time per answer in milliseconds; nil without an answer.
+type Latency struct{ P50, P95, P99 *float64 }
+
+// Energy is the energy of a model's answering, over the interval that
+// DurationS states.
+type Energy struct {
+	Quality      emissions.Quality
+	Method       string
+	Reason       string // why it is unavailable or partial
+	Wh           *float64
+	LowWh        *float64 // bounds; equal to Wh when measured
+	HighWh       *float64
+	WhPer1000    *float64
+	WhPerCorrect *float64 // per reply with em 1; nil where there is none
+	JPerToken    *float64 // per completion token
+	MeanW        *float64
+	AboveIdleWh  *float64 // less the idle baseline
+	ServerShare  *float64 // [0,1] of the busy CPU time
+	ServerWh     *float64 // Wh times ServerShare
+	Zones        []emissions.Zone
+	Gaps         []emissions.Gap
+	Warnings     []string
+}
+
+// Metric is one metric's mean over a model's replies.
+type Metric struct {
+	Name, Title string
+	stat.Summary
+}
+
+// Comparison is one metric of one model against the reference model on the
+// same queries.
+type Comparison struct {
+	Metric, Title, Model, Reference string
+	stat.Comparison
+	PHolm *float64 // Holm-corrected over all of the report's comparisons; nil where there is no p
+}
+
+// Category is one category's em by model.
+type Category struct {
+	Name string
+	N    int        // queries
+	EM   []*float64 // in the order of Report.Models; nil where nothing was scored
+}
+
+// Histogram counts values in bins of equal width.
+type Histogram struct {
+	Low, Width float64 // the first bin begins at Low
+	Counts     []int
+}
+
+// Histograms are the distributions that charts show; nil without a value.
+type Histograms struct{ Cosine, LatencyMS *Histogram }
+
+// PublishedRow is one row of the published table beside the model of the same
+// name in this run.
+type PublishedRow struct {
+	Model                                     string
+	DurationS, EmissionsKg, EM, Cosine, Rouge float64
+	Ours                                      int // index in Report.Models
+}
+
+// ReviewSummary is how people's verdicts agree with em and with each other.
+type ReviewSummary struct {
+	Reviewers []string
+	N         int               // verdicts
+	WithEM    []ReviewAgreement // a reviewer and em
+	Between   []ReviewAgreement // two reviewers
+}
+
+// ReviewAgreement is Cohen's kappa of two raters.
+type ReviewAgreement struct {
+	A, B string
+	stat.Agreement
+}
