@@ -5,6 +5,8 @@
 // with a reason, never 0. Every metric is a key in every output.
 package metrics
 
+import "math"
+
 // Status says whether a score exists.
 type Status string
 
@@ -40,4 +42,27 @@ type Metric struct {
 	Title    string  // for a table's head
 	Min, Max float64 // the range; Min is -Inf where there is no lower bound
 	Binary   bool    // 0 or 1 per reply: Wilson interval and exact McNemar; otherwise bootstrap
+}
+
+// All lists the metrics in the order every output shows them.
+func All() []Metric {
+	return []Metric{
+		{Name: EM, Title: "EM", Max: 1, Binary: true},
+		{Name: EMSubstring, Title: "EM substring", Max: 1, Binary: true},
+		{Name: EMStrict, Title: "EM strict", Max: 1, Binary: true},
+		{Name: RougeLPrecision, Title: "ROUGE-L precision", Max: 1},
+		{Name: RougeLRecall, Title: "ROUGE-L recall", Max: 1},
+		{Name: RougeLF1, Title: "ROUGE-L F1", Max: 1},
+		{Name: Cosine, Title: "Cosine", Min: -1, Max: 1},
+		{Name: CosineBest, Title: "Cosine best", Min: -1, Max: 1},
+		{Name: CosineLift, Title: "Cosine lift", Min: math.Inf(-1), Max: 1},
+	}
+}
+
+// Pair is one reply beside what it is compared with.
+type Pair struct {
+	Reference string   // what ROUGE-L and cosine compare with
+	Keyword   string   // what em looks for
+	Aliases   []string // other forms of the keyword that count as much
+	Text      string   // the scored text: the reply, or prompt and reply
 }

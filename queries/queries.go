@@ -24,7 +24,26 @@ func (q Query) Answers() []string {
 
 // Set is an ordered list of queries under a name and a version.
 type Set struct {
-	Name    string // "builtin", or the file's base name
+	Name    string // "builtin", or the file's base name where the file states none
 	Version string // as the file states it; empty where it does not
 	Queries []Query
+
+	// Explained says why a warning of the lint stands: rule, then query ID,
+	// then the reason. Nil where the file explains nothing.
+	Explained map[string]map[string]string
+
+	file  string
+	lines []int // of Queries, counted from 1
+}
+
+// File is the name that the set was read under; empty for a set made in code.
+func (s Set) File() string { return s.file }
+
+// Line is the line of the file on which Queries[i] begins, counted from 1; 0
+// for a set made in code.
+func (s Set) Line(i int) int {
+	if i < 0 || i >= len(s.lines) {
+		return 0
+	}
+	return s.lines[i]
 }

@@ -1,0 +1,106 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// most is how many of the combinations are listed.
+const most = 3
+
+// Write writes the report as text; name is what was audited.
+func (r Report) Write(w io.Writer, name string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Audit of %s: %d rows\n", name, len(r.Findings))
+	for i, f := range r.Findings {
+		f.write(&b, i+1)
+	}
+	for _, g := range r.Groups {
+		r.writeGroup(&b, g)
+	}
+	bad := 0
+	for _, f := range r.Findings {
+		if len(f.Implausible) > 0 {
+			bad++
+		}
+	}
+	if bad == 0 {
+		fmt.Fprintf(&b, "\nNo row is implausible.\n")
+	} else {
+		fmt.Fprintf(&b, "\n%d of %d rows implausible.\n", bad, len(r.Findings))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (f Finding) write(b *strings.Builder, number int) {
+	fmt.Fprintf(b, "\nrow %d (line %d) %q: %s s, %s kgCO2e\n", number, f.Row.Line, f.Row.Name, f.Row.Duration.Text, f.Row.Emissions.Text)
+	switch {
+	case f.Row.EnergyKWh != nil:
+		fmt.Fprintf(b, "  implied mean power: %s by its stated %s kWh\n", f.Watts, f.Row.EnergyKWh.Text)
+	case len(f.AtFactors) > 0:
+		for _, a := range f.AtFactors {
+			fmt.Fprintf(b, "  implied mean power: %s W at %g g/kWh (%s %d, %s)\n", digits(a.Watts), a.Factor.GPerKWh, a.Factor.ISO3, a.Factor.Year, a.Factor.Source)
+		}
+	default:
+		fmt.Fprintf(b, "  implied mean power: %s by the world's range of factors, since no country is stated\n", f.Watts)
+	}
+	if f.Assumed {
+		b.WriteString("  assumed, not measured: a constant times the duration\n")
+	} else if f.Factor != 0 && len(f.Implausible) == 0 {
+		fmt.Fprintf(b, "  its rate is %.3g times the other rows'\n", f.Factor)
+	}
+	for _, why := range f.Implausible {
+		fmt.Fprintf(b, "  IMPLAUSIBLE: %s\n", why)
+	}
+}
+
+func (r Report) writeGroup(b *strings.Builder, g Group) {
+	numbers := make([]string, len(g.Rows))
+	for i, k := range g.Rows {
+		numbers[i] = fmt.Sprint(k + 1)
+	}
+	list := numbers[0]
+	if n := len(numbers); n > 1 {
+		list = strings.Join(numbers[:n-1], ", ") + " and " + numbers[n-1]
+	}
+	fmt.Fprintf(b, "\nrows %s: assumed, not measured: emissions = %s kg/s × duration to the printed digits\n", list, g.Rate.format("%.5g"))
+	if len(g.Combinations) == 0 {
+		fmt.Fprintf(b, "  no constant power of CodeCarbon's with a known factor reproduces them; the product of power and factor is %s W·g/kWh\n",
+			span{g.Rate.lo * wattsPer, g.Rate.hi * wattsPer}.format("%.5g"))
+		return
+	}
+	for i, c := range g.Combinations {
+		if i == most {
+			fmt.Fprintf(b, "  and %d further combinations that these digits cannot tell apart\n", len(g.Combinations)-most)
+			break
+		}
+		fmt.Fprintf(b, "  rows %s = %g W × %g g/kWh: (%s + %s) at %s %d, %s\n", list, c.watts(), c.Factor.GPerKWh, c.CPU, c.RAM, c.Factor.ISO3, c.Factor.Year, c.Factor.Source)
+	}
+	w := g.Combinations[0].watts()
+	fmt.Fprintf(b, "  at %g W the digits allow a factor of %s g/kWh\n", w, span{g.Rate.lo * wattsPer / w, g.Rate.hi * wattsPer / w}.format("%.5g"))
+}
+
+func (s span) format(verb string) string {
+	lo, hi := fmt.Sprintf(verb, s.lo), fmt.Sprintf(verb, s.hi)
+	if lo == hi {
+		return lo
+	}
+	return lo + " to " + hi
+}
+
+func (s span) String() string {
+	if lo, hi := digits(s.lo), digits(s.hi); lo != hi {
+		return lo + " to " + hi + " W"
+	}
+	return digits(s.lo) + " W"
+}
+
+// digits prints watts to a hundredth below ten and a tenth above.
+func digits(w float64) string {
+	if w < 10 {
+		return fmt.Sprintf("%.2f", w)
+	}
+	return fmt.Sprintf("%.1f", w)
+}

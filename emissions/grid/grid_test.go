@@ -1,0 +1,57 @@
+package grid
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"testing"
+)
+
+// The hash of the table as it was generated from @tgwf/co2 0.19.0; a new one
+// belongs in NOTICE, too.
+const tableSHA256 = "f0efdda9f0d78f0ae3b50cd725a0783459b9d5c22d0d32e20e50fcd687a8ad6b"
+
+func TestTable(t *testing.T) {
+	if sum := sha256.Sum256([]byte(table)); hex.EncodeToString(sum[:]) != tableSHA256 {
+		t.Errorf("factors.tsv has the hash %x", sum)
+	}
+	if n := len(All()); n != 222 {
+		t.Errorf("%d entries, want 222", n)
+	}
+	for _, f := range All() {
+		if f.GPerKWh < 0 || f.GPerKWh > 1500 || f.Year != 2024 || f.Source == "" || f.Country == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for key, want := range map[string]float64{
+		"AUS": 553.76, "au": 553.76, "Australia": 553.76, " fra ": 44.18, "WORLD": 472.94, "XK": 958.72, "côte d’ivoire": 393.53,
+	} {
+		if f, err := Lookup(key); err != nil || f.GPerKWh != want {
+			t.Errorf("Lookup(%q) = %v, %v; want %v", key, f.GPerKWh, err, want)
+		}
+	}
+	for key, near := range map[string]string{"Autsralia": "AUS (Australia)", "Germny": "DEU (Germany)", "FRX": "FRA (France)", "korea": "Korea"} {
+		if _, err := Lookup(key); err == nil || !strings.Contains(err.Error(), near) {
+			t.Errorf("Lookup(%q): %v does not name %s", key, err, near)
+		}
+	}
+	if _, err := Lookup("CAF"); err == nil {
+		t.Error("a grid without emissions")
+	}
+	if _, err := Lookup(""); err == nil {
+		t.Error("an empty country has a factor")
+	}
+}
+
+func FuzzLookup(f *testing.F) {
+	f.Add("AUS")
+	f.Add("nowhere")
+	f.Fuzz(func(t *testing.T, key string) {
+		if c, err := Lookup(key); err == nil && c.GPerKWh <= 0 {
+			t.Errorf("%q: %+v", key, c)
+		}
+	})
+}

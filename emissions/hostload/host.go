@@ -1,0 +1,239 @@
+package hostload
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Host is what of a machine the estimate stands on.
+type Host struct {
+	Model    string  // as /proc/cpuinfo names it
+	Sockets  int     // physical processors, 0 where not known
+	Threads  int     // hardware threads of the machine
+	Cores    float64 // hardware threads this job may use
+	MemoryGB float64 // GB (10^9 bytes) of memory this job may use
+}
+
+// Inspect reads what the estimate would stand on.
+func Inspect(o Options) (Host, error) {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	return inspect(o)
+}
+
+func inspect(o Options) (Host, error) {
+	load, err := readStat(filepath.Join(o.Procfs, "stat"))
+	if err != nil {
+		return Host{}, err
+	}
+	h := Host{Threads: load.threads, Cores: float64(load.threads)}
+	if data, err := os.ReadFile(filepath.Join(o.Procfs, "cpuinfo")); err == nil {
+		h.Model, h.Sockets = parseCPUInfo(string(data))
+	}
+	memory := math.Inf(1)
+	if data, err := os.ReadFile(filepath.Join(o.Procfs, "meminfo")); err == nil {
+		memory = parseMemTotal(string(data))
+	}
+	for _, l := range []limits{cgroupLimits(o), slurmLimits(o.Getenv)} {
+		if l.cores > 0 {
+			h.Cores = min(h.Cores, l.cores)
+		}
+		if l.bytes > 0 {
+			memory = min(memory, l.bytes)
+		}
+	}
+	if !math.IsInf(memory, 1) {
+		h.MemoryGB = memory / 1e9
+	}
+	return h, nil
+}
+
+// load is the first part of /proc/stat.
+type load struct {
+	busy    uint64 // µs of all processors since boot, neither idle nor waiting
+	threads int
+}
+
+// tickUS is the unit of /proc/stat, USER_HZ, which is 100 on every Linux.
+const tickUS = 10_000
+
+func readStat(path string) (load, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return load{}, err
+	}
+	l, err := parseStat(string(data))
+	if err != nil {
+		return load{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// parseStat adds user, nice, system, irq, softirq and steal; guest time is
+// within user time.
+func parseStat(text string) (load, error) {
+	var l load
+	found := false
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || !strings.HasPrefix(fields[0], "cpu") {
+			continue
+		}
+		if fields[0] != "cpu" {
+			l.threads++
+			continue
+		}
+		if found = len(fields) >= 5; !found {
+			break
+		}
+		for _, i := range []int{1, 2, 3, 6, 7, 8} {
+			if i >= len(fields) {
+				break
+			}
+			n, err := strconv.ParseUint(fields[i], 10, 48)
+			if err != nil {
+				return load{}, fmt.Errorf("%q is not a count of ticks", fields[i])
+			}
+			l.busy += n * tickUS
+		}
+	}
+	if !found || l.threads == 0 {
+		return load{}, errors.New("there are no processor lines")
+	}
+	return l, nil
+}
+
+func parseCPUInfo(text string) (model string, sockets int) {
+	ids := map[string]bool{}
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		switch strings.TrimSpace(key) {
+		case "model name":
+			model = strings.TrimSpace(value)
+		case "physical id":
+			ids[strings.TrimSpace(value)] = true
+		}
+	}
+	return model, len(ids)
+}
+
+// parseMemTotal returns the machine's memory in bytes.
+func parseMemTotal(text string) float64 {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
+			return positive(strings.TrimSuffix(strings.TrimSpace(rest), " kB")) * 1024
+		}
+	}
+	return math.Inf(1)
+}
+
+// limits of a job; 0 for none.
+type limits struct{ cores, bytes float64 }
+
+// cgroupLimits looks in the process's own control group and its parents, in
+// both versions of the hierarchy.
+func cgroupLimits(o Options) limits {
+	var l limits
+	data, err := os.ReadFile(filepath.Join(o.Procfs, "self/cgroup"))
+	if err != nil {
+		return l
+	}
+	root := filepath.Join(o.Sysfs, "fs/cgroup")
+	for controller, group := range parseCgroup(string(data)) {
+		base := filepath.Join(root, controller)
+		for dir := filepath.Join(base, group); len(dir) >= len(base); dir = filepath.Dir(dir) {
+			l = tighter(l, limits{cores: parseCPUMax(text(dir, "cpu.max")), bytes: parseBytes(text(dir, "memory.max"))})
+			quota := text(dir, "cpu.cfs_quota_us") + " " + text(dir, "cpu.cfs_period_us")
+			l = tighter(l, limits{cores: parseCPUMax(quota), bytes: parseBytes(text(dir, "memory.limit_in_bytes"))})
+		}
+	}
+	return l
+}
+
+func text(dir, file string) string {
+	data, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+func tighter(a, b limits) limits {
+	pick := func(x, y float64) float64 {
+		if x <= 0 || y > 0 && y < x {
+			return y
+		}
+		return x
+	}
+	return limits{pick(a.cores, b.cores), pick(a.bytes, b.bytes)}
+}
+
+// parseCgroup returns the group by controller folder: "" for version 2.
+func parseCgroup(text string) map[string]string {
+	groups := map[string]string{}
+	for line := range strings.Lines(text) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		if parts[0] == "0" && parts[1] == "" {
+			groups[""] = filepath.Clean("/" + parts[2])
+		}
+		for _, c := range strings.Split(parts[1], ",") {
+			if c == "cpu" || c == "memory" {
+				groups[c] = filepath.Clean("/" + parts[2])
+			}
+		}
+	}
+	return groups
+}
+
+// parseCPUMax reads "quota period" in µs as processors, 0 for no limit.
+func parseCPUMax(text string) float64 {
+	fields := strings.Fields(text)
+	if len(fields) != 2 {
+		return 0
+	}
+	quota, period := positive(fields[0]), positive(fields[1])
+	if period == 0 {
+		return 0
+	}
+	return quota / period
+}
+
+// parseBytes reads a memory limit, 0 for none; version 1 says none by a
+// number beyond any memory.
+func parseBytes(text string) float64 {
+	n := positive(text)
+	if n >= 1<<60 {
+		return 0
+	}
+	return n
+}
+
+// positive returns 0 for what is no positive whole number.
+func positive(text string) float64 {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return float64(n)
+}
+
+// slurmLimits are those of a SLURM job: memory is in MiB.
+func slurmLimits(getenv func(string) string) limits {
+	l := limits{cores: positive(getenv("SLURM_CPUS_ON_NODE")), bytes: positive(getenv("SLURM_MEM_PER_NODE")) * (1 << 20)}
+	if l.bytes == 0 {
+		l.bytes = positive(getenv("SLURM_MEM_PER_CPU")) * l.cores * (1 << 20)
+	}
+	return l
+}

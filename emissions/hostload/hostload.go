@@ -1,0 +1,154 @@
+// Package hostload estimates energy from the processor's load where a machine
+// shows no energy counter, as most virtual machines do.
+//
+// Policy: an estimate is called one. It is power = idle + (TDP - idle) × load
+// and a constant for memory, with bounds that are our own stated assumptions,
+// and every reading names what was assumed. A processor's thermal design
+// power is taken from the user or an exact match in a small table, never from
+// a similar name.
+package hostload
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+)
+
+// Method is the name of this source of energy.
+const Method = "estimate"
+
+// The power model. Memory is CodeCarbon 2's 3 W for each 8 GB; the rest are
+// this package's assumptions, kept wide.
+const (
+	idleShare, idleShareLow, idleShareHigh = 0.20, 0.05, 0.40 // of TDP
+	peakLow, peakHigh                      = 0.70, 1.30       // of a known TDP, at full load
+	threadW, threadWLow, threadWHigh       = 4.0, 2.0, 10.0   // per hardware thread of an unknown processor
+	memWPerGB, memLow, memHigh             = 3.0 / 8, 0.3, 2.0
+)
+
+// period is how often the load is read.
+const period = time.Second
+
+// Options say where to look and what the user knows better.
+type Options struct {
+	Procfs string              // usually /proc
+	Sysfs  string              // usually /sys, for cgroups
+	TDPW   float64             // thermal design power of one processor in W; 0: look it up
+	Getenv func(string) string // for SLURM's variables; nil for none
+}
+
+// Meter is an emissions.Meter by load.
+type Meter struct {
+	opts    Options
+	host    Host
+	power   power
+	busy    emissions.Series // busy time of all processors in µs
+	reason  string
+	sampler *emissions.Sampler
+}
+
+// power is the model for one host: W at rest and at full load.
+type power struct {
+	idle, full, low0, low1, high0, high1 float64
+	notes                                []string
+}
+
+// New returns a Meter; Start finds out about the host.
+func New(o Options) *Meter {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	return &Meter{opts: o}
+}
+
+// Start looks at the host and begins to read its load. It does not fail:
+// where there is no load to read, readings are unavailable with the reason.
+func (m *Meter) Start(ctx context.Context) error {
+	host, err := inspect(m.opts)
+	if err != nil {
+		m.reason = fmt.Sprintf("energy cannot be estimated: %v; the estimate needs Linux's /proc", err)
+		return nil
+	}
+	m.host, m.power = host, model(host, m.opts.TDPW)
+	m.sampler = emissions.StartSampler(context.WithoutCancel(ctx), func() time.Duration {
+		m.sample()
+		return period
+	})
+	return nil
+}
+
+// Close ends the sampling.
+func (m *Meter) Close() error { return m.sampler.Close() }
+
+func (m *Meter) sample() {
+	load, err := readStat(filepath.Join(m.opts.Procfs, "stat"))
+	if err != nil {
+		return // the next good reading bridges it: the count goes on
+	}
+	m.busy.Add(time.Now(), load.busy)
+}
+
+// Read returns the estimated energy of [from, to].
+func (m *Meter) Read(from, to time.Time) emissions.Reading {
+	r := emissions.Reading{Start: from, End: to, Method: Method, Quality: emissions.Unavailable, Reason: m.reason}
+	if m.reason != "" {
+		return r
+	}
+	if m.busy.Newest().Before(to) {
+		m.sample()
+	}
+	change := m.busy.Between(from, to)
+	seconds := to.Sub(from).Seconds()
+	busy := float64(change.Amount) / 1e6 / m.host.Cores
+	busy = min(busy, seconds)
+	energy := func(idle, full float64) emissions.Energy {
+		return emissions.Energy((idle*seconds + (full-idle)*busy) * 1e6)
+	}
+	mem := m.host.MemoryGB * memWPerGB
+	memory := energy(mem, mem)
+	p := m.power
+	cpu := energy(p.idle, p.full)
+	r.Quality = emissions.Estimated
+	r.Energy = cpu + memory
+	r.Low = energy(p.low0, p.low1) + energy(mem*memLow, mem*memLow)
+	r.High = energy(p.high0, p.high1) + energy(mem*memHigh, mem*memHigh)
+	r.Zones = []emissions.Zone{{Name: "cpu", Energy: cpu, Counted: true}, {Name: "memory", Energy: memory, Counted: true}}
+	r.Warnings = append([]string(nil), p.notes...)
+	if missing := change.Lost; missing > period/10 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the load is not known for %v of the interval and taken as idle", missing.Round(time.Millisecond)))
+	}
+	return r
+}
+
+// model makes the power model and names its assumptions.
+func model(h Host, tdp float64) power {
+	part := 1.0
+	if h.Threads > 0 {
+		part = min(1, h.Cores/float64(h.Threads))
+	}
+	source := "as configured"
+	if tdp == 0 {
+		tdp, source = lookupTDP(h.Model)
+	}
+	memory := fmt.Sprintf("memory: assumed %.3f W per GB of %.1f GB", memWPerGB, h.MemoryGB)
+	if tdp > 0 {
+		all := tdp * float64(max(1, h.Sockets)) * part
+		return power{
+			idle: all * idleShare, full: all, low0: all * idleShareLow, low1: all * peakLow,
+			high0: all * idleShareHigh, high1: all * peakHigh,
+			notes: []string{fmt.Sprintf("estimated, not measured: %d × %.0f W TDP (%s), %.3g of %d hardware threads, idle at %.0f %% of it",
+				max(1, h.Sockets), tdp, source, h.Cores, h.Threads, 100*idleShare), memory},
+		}
+	}
+	n := h.Cores
+	return power{
+		idle: n * threadW * idleShare, full: n * threadW,
+		low0: n * threadWLow * idleShareLow, low1: n * threadWLow,
+		high0: n * threadWHigh * idleShareHigh, high1: n * threadWHigh,
+		notes: []string{fmt.Sprintf("estimated, not measured: the processor %q is not in our table: assumed %.0f W (%.0f to %.0f) for each of %.3g hardware threads; set emissions.cpu_tdp_w",
+			h.Model, threadW, threadWLow, threadWHigh, n), memory},
+	}
+}

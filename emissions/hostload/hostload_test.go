@@ -1,0 +1,229 @@
+package hostload
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+)
+
+// write makes a tree of files by path.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func stat(busy int) string {
+	return fmt.Sprintf("cpu  %d 0 0 1000 5 0 0 0 0 0\ncpu0 1 0 0 0\ncpu1 1 0 0 0\ncpu2 1 0 0 0\ncpu3 1 0 0 0\nintr 5\n", busy)
+}
+
+func TestEstimate(t *testing.T) {
+	proc := write(t, map[string]string{
+		"stat": stat(100), "meminfo": "MemTotal:       15625000 kB\n",
+		"cpuinfo": "model name\t: Never Heard Of It\nphysical id\t: 0\n",
+	})
+	m := New(Options{Procfs: proc, Sysfs: t.TempDir()})
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	// 4 threads × 4 W = 16 W at full load, 20 % of it at rest, 16 GB × 3/8 W.
+	from := time.Now()
+	m.busy.Add(from, 1_000_000)
+	to := from.Add(2 * time.Second)
+	m.busy.Add(to, 1_000_000+4_000_000) // half of 8 thread-seconds
+	r := m.Read(from, to)
+	want := (0.2*16+0.8*16*0.5)*2 + 16*0.375*2
+	if math.Abs(r.Energy.Joules()-want) > 0.01 || r.Quality != emissions.Estimated {
+		t.Errorf("%.3f J, want %.3f: %+v", r.Energy.Joules(), want, r)
+	}
+	if !(r.Low < r.Energy && r.Energy < r.High) {
+		t.Errorf("bounds %d, %d, %d", r.Low, r.Energy, r.High)
+	}
+	if len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "4 W (2 to 10) for each of 4 hardware threads") {
+		t.Errorf("the assumption is not named: %q", r.Warnings)
+	}
+}
+
+func TestNoProc(t *testing.T) {
+	m := New(Options{Procfs: t.TempDir()})
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if r := m.Read(time.Now(), time.Now()); r.Quality != emissions.Unavailable || r.Reason == "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	base := map[string]string{"stat": stat(1), "meminfo": "MemTotal: 62500000 kB\n", "cpuinfo": "model name : X\n"}
+	tests := []struct {
+		name  string
+		proc  string
+		sys   map[string]string
+		env   map[string]string
+		cores float64
+		gb    float64
+	}{
+		{"whole machine", "", nil, nil, 4, 64},
+		{"cgroup v2", "0::/job\n", map[string]string{"fs/cgroup/job/cpu.max": "150000 100000\n", "fs/cgroup/job/memory.max": "8000000000\n"}, nil, 1.5, 8},
+		{"cgroup v2, limit of the parent", "0::/a/b\n", map[string]string{"fs/cgroup/a/cpu.max": "200000 100000\n", "fs/cgroup/a/b/cpu.max": "max 100000\n"}, nil, 2, 64},
+		{"cgroup v1", "4:memory:/x\n1:cpu,cpuacct:/y\n", map[string]string{"fs/cgroup/cpu/y/cpu.cfs_quota_us": "300000", "fs/cgroup/cpu/y/cpu.cfs_period_us": "100000", "fs/cgroup/memory/x/memory.limit_in_bytes": "16000000000"}, nil, 3, 16},
+		{"cgroup v1 without limits", "4:memory:/x\n1:cpu:/y\n", map[string]string{"fs/cgroup/cpu/y/cpu.cfs_quota_us": "-1", "fs/cgroup/cpu/y/cpu.cfs_period_us": "100000", "fs/cgroup/memory/x/memory.limit_in_bytes": "9223372036854771712"}, nil, 4, 64},
+		{"slurm", "", nil, map[string]string{"SLURM_CPUS_ON_NODE": "2", "SLURM_MEM_PER_CPU": "1024"}, 2, 2.147483648},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string]string{"self/cgroup": tt.proc}
+			for k, v := range base {
+				files[k] = v
+			}
+			h, err := Inspect(Options{Procfs: write(t, files), Sysfs: write(t, tt.sys), Getenv: func(k string) string { return tt.env[k] }})
+			if err != nil || h.Cores != tt.cores || math.Abs(h.MemoryGB-tt.gb) > 0.001 {
+				t.Errorf("%+v, %v; want %v cores, %v GB", h, err, tt.cores, tt.gb)
+			}
+		})
+	}
+}
+
+func TestLookupTDP(t *testing.T) {
+	if w, source := lookupTDP("AMD EPYC 7742 64-Core Processor"); w != 225 || source == "" {
+		t.Errorf("%v %q", w, source)
+	}
+	for _, model := range []string{"AMD EPYC 7742", "AMD EPYC", "", "amd epyc 7742 64-core processor"} {
+		if w, _ := lookupTDP(model); w != 0 {
+			t.Errorf("%q is taken for a processor of %v W", model, w)
+		}
+	}
+	for line := range strings.Lines(tdpTable) {
+		name, _, _ := strings.Cut(line, "\t")
+		if w, _ := lookupTDP(name); w < 5 || w > 500 {
+			t.Errorf("%q: %v W", name, w)
+		}
+	}
+}
+
+func TestServerShare(t *testing.T) {
+	process := func(parent, ticks int) string {
+		return fmt.Sprintf("1 (a) b) S %d 0 0 0 0 0 0 0 0 0 %d 0 0 0 20", parent, ticks)
+	}
+	proc := write(t, map[string]string{
+		"stat":     stat(1000),
+		"10/stat":  process(1, 100),
+		"11/stat":  process(10, 50),
+		"12/stat":  process(1, 70),
+		"net/tcp":  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   0: 0100007F:2CAA 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 777 1\n",
+		"10/fd/.x": "",
+	})
+	if err := os.Symlink("socket:[777]", filepath.Join(proc, "10/fd/3")); err != nil {
+		t.Fatal(err)
+	}
+	m := WithServerShare(emissions.NewUnavailable("off", "test"), proc, "127.0.0.1:11434")
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	from := m.(*serverShare).own.Newest()
+	for name, content := range map[string]string{"stat": stat(1400), "10/stat": process(1, 200), "11/stat": process(10, 150), "12/stat": process(1, 270)} {
+		if err := os.WriteFile(filepath.Join(proc, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.(*serverShare).sample()
+	r := m.Read(from, m.(*serverShare).own.Newest())
+	if r.ServerShare == nil || math.Abs(*r.ServerShare-0.5) > 1e-9 {
+		t.Errorf("share %v, want 0.5 (200 of 400 ticks): %q", r.ServerShare, r.Warnings)
+	}
+	if pid, err := Listener(proc, "localhost:1"); err == nil {
+		t.Errorf("found process %d on a port nobody listens on", pid)
+	}
+}
+
+func TestOwnListener(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has /proc/net/tcp")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if pid, err := Listener("/proc", l.Addr().String()); err != nil || pid != os.Getpid() {
+		t.Errorf("process %d, %v; want %d", pid, err, os.Getpid())
+	}
+}
+
+func TestIsLocal(t *testing.T) {
+	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "": true, "0.0.0.0": true, "192.0.2.7": false, "example.org": false} {
+		if got := IsLocal(host); got != want {
+			t.Errorf("IsLocal(%q) = %v", host, got)
+		}
+	}
+}
+
+func BenchmarkMetering(b *testing.B) {
+	if runtime.GOOS != "linux" {
+		b.Skip("only Linux has /proc")
+	}
+	m := New(Options{Procfs: "/proc", Sysfs: "/sys"})
+	for b.Loop() {
+		m.sample()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e9*100, "%core")
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add(stat(7))
+	f.Add("cpu 1 2 3 4\ncpu0\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if l, err := parseStat(text); err == nil && l.threads == 0 {
+			t.Error("accepted without processors")
+		}
+	})
+}
+
+func FuzzParseProcess(f *testing.F) {
+	f.Add("1 (a) b) S 1 0 0 0 0 0 0 0 0 0 5 6 0 0 20")
+	f.Fuzz(func(t *testing.T, text string) { _, _ = parseProcess(text) })
+}
+
+func FuzzParseCPUInfo(f *testing.F) {
+	f.Add("model name : X\nphysical id : 0\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, sockets := parseCPUInfo(text); sockets < 0 {
+			t.Error(sockets)
+		}
+	})
+}
+
+func FuzzCgroup(f *testing.F) {
+	f.Add("0::/../..\n4:memory:/x", "100 200")
+	f.Fuzz(func(t *testing.T, groups, max string) {
+		for _, g := range parseCgroup(groups) {
+			if strings.Contains(g, "..") && strings.HasPrefix(g, "/..") {
+				t.Errorf("%q leaves the root", g)
+			}
+		}
+		if n := parseCPUMax(max); n < 0 || math.IsNaN(n) {
+			t.Error(n)
+		}
+	})
+}

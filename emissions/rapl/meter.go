@@ -1,0 +1,149 @@
+package rapl
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+)
+
+// Method is the name of this source of energy.
+const Method = "rapl"
+
+const (
+	maxPeriod = time.Second
+	minPeriod = time.Millisecond
+)
+
+// Meter is an emissions.Meter over powercap counters. It never fails to
+// start: where no counter can be read, its readings are unavailable and say why.
+type Meter struct {
+	root     string
+	readFile readFunc
+	sampler  *emissions.Sampler
+
+	mu       sync.Mutex
+	counters []*counter
+	mirrors  []*mirror
+	missing  []string // sockets and zones that should count and cannot, with the reason
+	noZones  string   // why nothing can be read at all
+}
+
+// Option changes a Meter.
+type Option func(*Meter)
+
+// WithReadFile reads counters by another function than os.ReadFile.
+func WithReadFile(read func(path string) ([]byte, error)) Option {
+	return func(m *Meter) { m.readFile = read }
+}
+
+// New returns a Meter over the sysfs mounted at sysfsRoot, usually /sys.
+func New(sysfsRoot string, opts ...Option) *Meter {
+	m := &Meter{root: sysfsRoot, readFile: os.ReadFile}
+	for _, o := range opts {
+		o(m)
+	}
+	return m
+}
+
+// Start takes the first samples and goes on sampling until Close, whatever
+// becomes of ctx's deadline before: an interval needs good readings on both sides.
+func (m *Meter) Start(ctx context.Context) error {
+	m.open()
+	m.sampler = emissions.StartSampler(context.WithoutCancel(ctx), m.sample)
+	return nil
+}
+
+// Close ends the sampling.
+func (m *Meter) Close() error { return m.sampler.Close() }
+
+func (m *Meter) open() {
+	p := examine(m.root, m.readFile)
+	m.noZones = p.Reason
+	m.missing = p.missing
+	for _, z := range p.Zones {
+		if z.Readable {
+			m.counters = append(m.counters, newCounter(z.folder))
+		}
+	}
+	m.mirrors = pairMirrors(m.counters)
+}
+
+// sample reads every counter once and returns the time to the next round.
+func (m *Meter) sample() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.round()
+	next := maxPeriod
+	for _, c := range m.counters {
+		next = min(next, c.period())
+	}
+	return next
+}
+
+func (m *Meter) round() {
+	for _, c := range m.counters {
+		raw, err := m.readFile.counter(filepath.Join(c.path, "energy_uj"))
+		if err != nil {
+			c.fail(explain(err))
+			continue
+		}
+		c.take(mark{time.Now(), raw})
+	}
+	for _, p := range m.mirrors {
+		p.compare()
+	}
+}
+
+// bracket makes sure that the newest readings are not older than to, as far
+// as the counters can be read at all.
+func (m *Meter) bracket(to time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.counters {
+		if c.last.at.Before(to) {
+			m.round()
+			return
+		}
+	}
+}
+
+// mirror watches two dies of a socket for being one counter shown twice, as
+// on AMD's multi-die processors (CodeCarbon #1274).
+type mirror struct {
+	kept, copy       *counter
+	compared, agreed int
+	sum              uint64 // kept's at the last comparison
+}
+
+func pairMirrors(counters []*counter) []*mirror {
+	var pairs []*mirror
+	for i, a := range counters {
+		for _, b := range counters[i+1:] {
+			if a.counts() && b.counts() && a.place.socket == b.place.socket && a.place.domain == b.place.domain {
+				pairs = append(pairs, &mirror{kept: a, copy: b})
+			}
+		}
+	}
+	return pairs
+}
+
+// compare takes the pair's growth since the start. Different counters agree
+// to a ten-thousandth only by rare chance; the same counter nearly always
+// does, but for an update between the two reads.
+func (p *mirror) compare() {
+	a, b := p.kept.sum, p.copy.sum
+	if a == p.sum || b == 0 {
+		return
+	}
+	p.sum = a
+	p.compared++
+	if max(a, b)-min(a, b) <= a/10000 {
+		p.agreed++
+	}
+}
+
+func (p *mirror) same() bool { return p.compared > 0 && 2*p.agreed >= p.compared }

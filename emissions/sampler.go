@@ -1,0 +1,45 @@
+package emissions
+
+import (
+	"context"
+	"time"
+)
+
+// Sampler calls a function from its own goroutine until it is closed.
+type Sampler struct {
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// StartSampler calls sample at once, and then, for as long as ctx lives,
+// again after each period that sample returns. The first call has returned
+// when StartSampler does.
+func StartSampler(ctx context.Context, sample func() (next time.Duration)) *Sampler {
+	ctx, stop := context.WithCancel(ctx)
+	s := &Sampler{stop: stop, done: make(chan struct{})}
+	next := sample()
+	go func() {
+		defer close(s.done)
+		timer := time.NewTimer(next)
+		defer timer.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+				timer.Reset(sample())
+			}
+		}
+	}()
+	return s
+}
+
+// Close ends the sampling and waits for it. A nil Sampler is closed already.
+func (s *Sampler) Close() error {
+	if s == nil {
+		return nil
+	}
+	s.stop()
+	<-s.done
+	return nil
+}

@@ -1,0 +1,176 @@
+package queries
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func readYAML(r io.Reader, c *collector) error {
+	text, err := io.ReadAll(io.LimitReader(r, maxYAML+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxYAML {
+		c.fail(0, "larger than 8 MiB; write a set of this size as JSONL (.jsonl)")
+		return nil
+	}
+	if at := faultAt(text); at >= 0 {
+		c.fail(1+bytes.Count(text[:at], []byte("\n")), "%s", encodingFault(text[at:]))
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document, more yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		c.fail(1, "empty; expected a list under queries:")
+		return nil
+	} else if err != nil {
+		yamlFault(err, c)
+		return nil
+	}
+	if err := decoder.Decode(&more); err == nil {
+		c.fail(more.Line, "a second YAML document; a file holds one set")
+		return nil
+	} else if !errors.Is(err, io.EOF) {
+		yamlFault(err, c)
+		return nil
+	}
+	readDocument(document.Content[0], c)
+	return nil
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+): `)
+
+// yamlFault reports a syntax error, whose line the parser only writes into its message.
+func yamlFault(err error, c *collector) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 0
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		line, _ = strconv.Atoi(m[1]) // digits by the pattern
+		message = strings.Replace(message, m[0], "", 1)
+	}
+	c.fail(line, "not valid YAML: %s", message)
+}
+
+func readDocument(n *yaml.Node, c *collector) {
+	for _, p := range pairs(n, "the file", c) {
+		switch p.key {
+		case "name":
+			c.set.Name = text(p, c)
+		case "version":
+			c.set.Version = text(p, c)
+		case "explained":
+			c.set.Explained = readExplained(p.value, c)
+		case "queries":
+			readList(p.value, c)
+		default:
+			c.fail(p.line, "unknown key %q; a file has name, version, explained and queries", short(p.key))
+		}
+		c.bad = false
+	}
+}
+
+func readList(n *yaml.Node, c *collector) {
+	if n.Kind != yaml.SequenceNode {
+		c.fail(n.Line, "queries must be a list")
+		return
+	}
+	for _, item := range n.Content {
+		if c.full() {
+			return
+		}
+		c.add(item.Line, readItem(item, c))
+	}
+}
+
+func readItem(n *yaml.Node, c *collector) Query {
+	var q Query
+	for _, p := range pairs(n, "a query", c) {
+		if p.key == "aliases" {
+			q.Aliases = readAliases(p.value, c)
+		} else if to := q.field(p.key); to != nil {
+			*to = text(p, c)
+		} else {
+			c.fail(p.line, "%v", unknownKey(p.key))
+		}
+	}
+	return q
+}
+
+func readAliases(n *yaml.Node, c *collector) []string {
+	if n.Kind != yaml.SequenceNode {
+		c.fail(n.Line, "aliases must be a list, such as [Everest, Sagarmatha]")
+		return nil
+	}
+	var aliases []string
+	for _, item := range n.Content {
+		aliases = append(aliases, text(pair{"alias", item.Line, item}, c))
+	}
+	return aliases
+}
+
+func readExplained(n *yaml.Node, c *collector) map[string]map[string]string {
+	explained := map[string]map[string]string{}
+	for _, rule := range pairs(n, "explained", c) {
+		reasons := map[string]string{}
+		for _, p := range pairs(rule.value, "explained "+short(rule.key), c) {
+			reasons[p.key] = text(p, c)
+		}
+		explained[rule.key] = reasons
+	}
+	return explained
+}
+
+type pair struct {
+	key   string
+	line  int
+	value *yaml.Node
+}
+
+// pairs lists a mapping's keys and values, each key once; what names it in errors.
+func pairs(n *yaml.Node, what string, c *collector) []pair {
+	if n.Kind != yaml.MappingNode {
+		c.fail(n.Line, "%s must be a mapping of keys to values", what)
+		return nil
+	}
+	var all []pair
+	seen := make(map[string]bool, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			c.fail(key.Line, "a key must be a plain word")
+		case seen[key.Value]:
+			c.fail(key.Line, "key %q stands twice", short(key.Value))
+		default:
+			seen[key.Value] = true
+			all = append(all, pair{key.Value, key.Line, value})
+		}
+	}
+	return all
+}
+
+// text is a value that must be a string. A date may stand without quotes, being
+// the same text either way; a number may not, because 1.10 would not stay 1.10.
+func text(p pair, c *collector) string {
+	n := p.value
+	switch {
+	case n.Kind == yaml.AliasNode:
+		c.fail(n.Line, "%s refers to an anchor (*%s); write the text itself", short(p.key), short(n.Value))
+	case n.Kind != yaml.ScalarNode:
+		c.fail(n.Line, "%s must be text, not a list or a mapping", short(p.key))
+	case n.ShortTag() == "!!null":
+		c.fail(n.Line, "%s is empty; give it a text or leave it out", short(p.key))
+	case n.ShortTag() == "!!str", n.ShortTag() == "!!timestamp":
+		return n.Value
+	default:
+		c.fail(n.Line, "%s must be text; put it in quotes: %s", short(p.key), fmt.Sprintf("%q", short(n.Value)))
+	}
+	return ""
+}
