@@ -160,7 +160,6 @@ func (t *turn) phase(ctx context.Context, name PhaseName, do func(context.Contex
 func (t *turn) answer(ctx, drain context.Context, gen Generator, open []Job) (gaveUp string, err error) {
 	t.Observer.PhaseBegun(t.model, PhaseAnswer, t.open, t.total)
 	a := &answering{turn: t, gen: gen, start: t.Now()}
-	a.lastStored = a.start
 	stop, cancel := context.WithCancel(drain)
 	defer cancel()
 	var next atomic.Int64
@@ -235,7 +234,7 @@ func (a *answering) ask(ctx, drain context.Context, job Job) bool {
 	if perr != nil && a.err == nil {
 		a.err = perr
 	}
-	if a.end.Sub(a.lastStored) >= checkpointEvery {
+	if a.lastStored.IsZero() || a.end.Sub(a.lastStored) >= checkpointEvery {
 		a.lastStored = a.end
 		a.checkpoint(ctx)
 	}

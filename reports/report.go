@@ -111,6 +111,13 @@ type Energy struct {
 	Zones        []emissions.Zone
 	Gaps         []emissions.Gap
 	Warnings     []string
+	OverTime     []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
+}
+
+// EnergyPoint is the energy of all of a model's replies up to a moment.
+type EnergyPoint struct {
+	Seconds float64 // since the model's first question
+	Wh      float64
 }
 
 // Metric is one metric's mean over a model's replies.
@@ -124,8 +131,13 @@ type Metric struct {
 type Comparison struct {
 	Metric, Title, Model, Reference string
 	stat.Comparison
-	PHolm *float64 // Holm-corrected over all of the report's comparisons; nil where there is no p
+	PHolm *float64    // Holm-corrected over all of the report's comparisons; nil where there is no p
+	Same  *Concordant // nil for a metric that is not 0 or 1
 }
+
+// Concordant splits the ties of a metric that is 0 or 1: the diagonal of
+// McNemar's table, beside Wins and Losses.
+type Concordant struct{ Right, Wrong int }
 
 // Category is one category's em by model.
 type Category struct {

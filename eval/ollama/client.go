@@ -94,31 +94,6 @@ func New(base *url.URL, limits Limits) *Client {
 	return &Client{base: base, http: &http.Client{Transport: t}, api: api.NewClient(base, bounded), limits: limits}
 }
 
-// Local reports whether the server's address is this machine's.
-func Local(base *url.URL) bool {
-	host := base.Hostname()
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	if ip == nil {
-		return false
-	}
-	if ip.IsLoopback() || ip.IsUnspecified() {
-		return true
-	}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
-			return true
-		}
-	}
-	return false
-}
-
 // Version returns the server's version, or a *ServerError within 1.5 s.
 func (c *Client) Version(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)

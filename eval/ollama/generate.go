@@ -126,8 +126,7 @@ func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return partial(&text), &eval.Failure{Kind: eval.FailTruncated, Retry: true,
-				Message: fmt.Sprintf("the answer ended after %d bytes without done", text.Len())}
+			return partial(&text), truncated(text.Len())
 		}
 		if errors.Is(err, errLineTooLong) {
 			return partial(&text), &eval.Failure{Kind: eval.FailTooLong, Message: err.Error()}
@@ -137,6 +136,9 @@ func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.
 		}
 		watch.Reset(silence)
 		piece, failure := decode(line)
+		if failure != nil && lines.unfinished && line[0] == '{' {
+			failure = truncated(text.Len())
+		}
 		if failure != nil {
 			return partial(&text), failure
 		}
@@ -154,6 +156,11 @@ func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.
 			}, nil
 		}
 	}
+}
+
+func truncated(after int) *eval.Failure {
+	return &eval.Failure{Kind: eval.FailTruncated, Retry: true,
+		Message: fmt.Sprintf("the answer ended after %d bytes without done", after)}
 }
 
 // partial keeps what came of an answer that failed, for people to look at.
@@ -226,6 +233,8 @@ type lineReader struct {
 	r    *bufio.Reader
 	max  int
 	long []byte // reused for lines that do not fit r's buffer
+
+	unfinished bool // whether the last line came without its newline
 }
 
 // next returns the next line, valid until the call after it. A last line
@@ -236,6 +245,7 @@ func (l *lineReader) next() ([]byte, error) {
 		if errors.Is(err, bufio.ErrBufferFull) {
 			line, err = l.rest(line)
 		}
+		l.unfinished = err != nil
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}

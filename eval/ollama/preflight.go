@@ -113,3 +113,19 @@ func fullName(name string) string {
 	}
 	return strings.ToLower(name)
 }
+
+// Loaded reports whether the server has model m in its memory.
+func (c *Client) Loaded(ctx context.Context, m eval.Model) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
+	list, err := c.api.ListRunning(ctx)
+	if err != nil {
+		return false, fmt.Errorf("list loaded models at %s: %w", c.base, plain(err))
+	}
+	for _, r := range list.Models {
+		if fullName(r.Name) == fullName(m.Model) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -92,6 +92,10 @@ func (s *Store) Refresh(ctx context.Context) error {
 	return err
 }
 
+// SetParallel states how many requests the process that now goes on keeps in
+// flight; it is no part of what the run is bound to.
+func (s *Store) SetParallel(n int) { s.record.Plan.Parallel = n }
+
 // Record returns the record as of the last Refresh.
 func (s *Store) Record() eval.RunRecord { return s.record }
 

@@ -1,0 +1,143 @@
+// Package cli is the disteval command: one file per command, and here what
+// they share.
+//
+// Policy: results go to stdout, progress and messages to stderr. Every error
+// says what was tried, on what, and the next step; what kind of error it is
+// becomes the exit code in one place, exit.go.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// app is what the commands share: the streams, the settings and the clock.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	settings *settings
+	log      *slog.Logger
+	now      func() time.Time
+	drain    context.Context // done at the first interrupt
+}
+
+// Main runs the command that os.Args names and returns its exit code.
+func Main() int {
+	drain, stop := interrupts()
+	defer stop()
+	return run(drain, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// interrupts returns a context that is done at the first interrupt. At the
+// second the program leaves at once; what was received is stored by then.
+func interrupts() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-signals; !ok {
+			return
+		}
+		cancel()
+		if _, ok := <-signals; ok {
+			os.Exit(exitInterrupted)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel()
+	}
+}
+
+// run executes one command line.
+func run(drain context.Context, args []string, in io.Reader, out, errw io.Writer) int {
+	a := &app{in: in, out: out, err: errw, now: time.Now, drain: drain}
+	root := newRootCmd(a)
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errw)
+	return a.exit(root.ExecuteContext(context.Background()))
+}
+
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "disteval",
+		Short: "Compare distilled, pruned or quantised language models with their teacher",
+		Long: `disteval asks language models the same factual completions, scores the replies,
+meters the energy, stores everything, reports it and judges it in CI.
+
+  disteval run --models models.yaml
+  disteval gate runs/<id> --expected expected.yaml
+
+Exit codes: 0 done or passed; 1 it failed; 2 wrong usage, configuration or input
+file; 3 the gate found a regression, or the audit an implausible row; 4 the gate
+could not tell; 130 interrupted, with everything received so far stored.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{err, "see " + cmd.CommandPath() + " --help"}
+	})
+	addSettingFlags(root.PersistentFlags())
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
+			return nil
+		}
+		s, err := loadSettings(cmd.Root().PersistentFlags())
+		if err != nil {
+			return err
+		}
+		a.settings = s
+		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: s.logLevel()}))
+		return nil
+	}
+	root.AddCommand(newRunCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newReviewCmd(a),
+		newAuditCmd(a), newModelsCmd(a), newQueriesCmd(a), newEnergyCmd(a), newVersionCmd(a))
+	return root
+}
+
+// noArgs and exactArgs make a wrong number of arguments a usage error.
+func noArgs(cmd *cobra.Command, args []string) error { return exactArgs()(cmd, args) }
+
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		hint := "see " + cmd.CommandPath() + " --help"
+		if len(args) > len(names) {
+			return usageError{fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), args[len(names)]), hint}
+		}
+		if len(args) < len(names) {
+			return usageError{fmt.Errorf("%s: %s is missing", cmd.CommandPath(), names[len(args)]), hint}
+		}
+		return nil
+	}
+}
+
+// terminal reports whether w is one.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// color reports whether w wants colours.
+func (a *app) color(w io.Writer) bool {
+	switch a.settings.Color.Value {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return terminal(w) && os.Getenv("NO_COLOR") == ""
+}

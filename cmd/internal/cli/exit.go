@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/disteval/disteval/emissions/audit"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/ollama"
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/spec"
+	"github.com/disteval/disteval/queries"
+)
+
+// The exit codes.
+const (
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitRegression   = 3
+	exitInconclusive = 4
+	exitInterrupted  = 130
+)
+
+// usageError is a wrong command line, configuration or input file.
+type usageError struct {
+	err  error
+	hint string // the next step; may be empty
+}
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// hinted is an error with the next step.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e hinted) Error() string { return e.err.Error() }
+func (e hinted) Unwrap() error { return e.err }
+
+// exitError ends the program with a code after everything was said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// exit tells the error and returns the exit code that it stands for.
+func (a *app) exit(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var code exitError
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	fmt.Fprintf(a.err, "disteval: %s\n", inert(err.Error()))
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(inert(hint), "\n", "\n        "))
+	}
+	return codeOf(err)
+}
+
+func codeOf(err error) int {
+	var (
+		usage   usageError
+		model   *spec.Error
+		query   *queries.Error
+		queries queries.Errors
+		context *ollama.ContextError
+		table   *audit.InputError
+		line    inputError
+	)
+	switch {
+	case errors.Is(err, eval.ErrInterrupted), errors.Is(err, contextCanceled):
+		return exitInterrupted
+	case errors.As(err, &usage), errors.As(err, &model), errors.As(err, &query), errors.As(err, &queries),
+		errors.As(err, &context), errors.As(err, &table), errors.As(err, &line), errors.Is(err, runstore.ErrNotRun):
+		return exitUsage
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+var contextCanceled = context.Canceled
+
+// hintOf is the next step after an error; empty where the error says it all.
+func hintOf(err error) string {
+	var (
+		usage   usageError
+		hint    hinted
+		server  *ollama.ServerError
+		missing *ollama.MissingModelsError
+		context *ollama.ContextError
+	)
+	switch {
+	case errors.As(err, &hint):
+		return hint.hint
+	case errors.As(err, &usage):
+		return usage.hint
+	case errors.As(err, &missing):
+		return pullHint(missing.Models)
+	case errors.As(err, &server):
+		return "start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin"
+	case errors.As(err, &context):
+		return fmt.Sprintf("set num_ctx to at most %d under generation: (of the file or of this model)", context.Has)
+	case errors.Is(err, runstore.ErrNotRun):
+		return "name a run's folder, the one that holds " + runstore.FileName + " (runs/<id>)"
+	}
+	return ""
+}
+
+// pullHint names the command that gets each missing model.
+func pullHint(models []eval.Model) string {
+	lines := []string{"disteval models pull --models FILE gets them all, or by hand:"}
+	for _, m := range models {
+		if m.Source == "" || strings.HasPrefix(m.Source, "ollama://") {
+			lines = append(lines, "ollama pull "+m.Model)
+		} else {
+			lines = append(lines, "(from "+m.Source+": only by disteval models pull)")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// inert makes text from outside harmless on a terminal: control characters
+// but newline are shown as escapes.
+func inert(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || (r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f) && !bidi(r)) {
+			b.WriteRune(r)
+			continue
+		}
+		fmt.Fprintf(&b, "\\u%04x", r)
+	}
+	return b.String()
+}
+
+// bidi reports whether r changes the direction of the text around it.
+func bidi(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
+}

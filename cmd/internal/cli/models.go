@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/eval"
+)
+
+func newModelsCmd(a *app) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "List, check or fetch the models of a models file",
+		Args:  exactArgs("list|check|pull"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return usageError{fmt.Errorf("models: %q is not list, check or pull", args[0]), "see disteval models --help"}
+		},
+	}
+	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")
+	for _, c := range []struct {
+		name, short string
+		do          func(context.Context, string) error
+	}{
+		{"list", "Show what is known of each model", a.listModels},
+		{"check", "Fail when a model is missing or has too few positions", a.checkModels},
+		{"pull", "Fetch what is missing into Ollama", a.pullModels},
+	} {
+		cmd.AddCommand(&cobra.Command{Use: c.name, Short: c.short, Args: exactArgs(),
+			RunE: func(cmd *cobra.Command, _ []string) error { return c.do(cmd.Context(), file) }})
+	}
+	return cmd
+}
+
+// listModels shows every model, missing ones with the reason.
+func (a *app) listModels(ctx context.Context, file string) error {
+	rows, err := a.describeModels(ctx, file)
+	if err != nil {
+		return err
+	}
+	return writeModels(a.out, rows)
+}
+
+// checkModels fails with the first thing that would stop a run.
+func (a *app) checkModels(ctx context.Context, file string) error {
+	rows, err := a.describeModels(ctx, file)
+	if err != nil {
+		return err
+	}
+	if err := writeModels(a.out, rows); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// modelRow is a model and whether it is there and loaded.
+type modelRow struct {
+	model  eval.Model
+	loaded string
+	err    error
+}
+
+func (a *app) describeModels(ctx context.Context, file string) ([]modelRow, error) {
+	plan, err := a.loadPlan(file)
+	if err != nil {
+		return nil, err
+	}
+	ps := newProviders(a.settings)
+	var rows []modelRow
+	for _, m := range plan.Models {
+		row := modelRow{model: m, loaded: "-"}
+		described, err := ps.resolve(ctx, []eval.Model{m})
+		if err != nil {
+			row.err = err
+		} else {
+			row.model = described[0]
+			row.loaded = ps.loaded(ctx, row.model)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// loaded says whether a model is in its server's memory.
+func (p *providers) loaded(ctx context.Context, m eval.Model) string {
+	if m.Provider == eval.ProviderBuiltin {
+		return "no"
+	}
+	c, _, err := p.client(m.Host)
+	if err != nil {
+		return "-"
+	}
+	is, err := c.Loaded(ctx, m)
+	switch {
+	case err != nil:
+		return "-"
+	case is:
+		return "yes"
+	}
+	return "no"
+}
+
+func writeModels(w io.Writer, rows []modelRow) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tMODEL\tDIGEST\tPARAMETERS\tQUANTIZATION\tCONTEXT\tSIZE\tLOADED")
+	for _, r := range rows {
+		m := r.model
+		if r.err != nil {
+			fmt.Fprintf(t, "%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(firstLine(r.err)))
+			continue
+		}
+		digest := m.Digest[:min(len(m.Digest), 19)]
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(digest), inert(orUnset(m.Parameters)),
+			inert(orUnset(m.Quantization)), m.ContextLength, humanize.Bytes(uint64(max(m.SizeBytes, 0))), r.loaded)
+	}
+	return t.Flush()
+}
+
+func firstLine(err error) string {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) && len(joined.Unwrap()) > 0 {
+		return joined.Unwrap()[0].Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics/text"
+)
+
+// progress tells on stderr how a run comes along: a bar a model on a
+// terminal, a line every tenth elsewhere. It is an eval.Observer.
+type progress struct {
+	w    io.Writer
+	tty  bool
+	plan eval.Plan
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	bar      *progressbar.ProgressBar // nil between models and off a terminal
+	scorer   text.Scorer
+	words    text.Words
+	start    time.Time
+	open     int // questions of this process to the model
+	total    int
+	received int
+	right    int
+	failed   int
+	tenth    int // the last tenth told
+}
+
+func newProgress(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *progress {
+	return &progress{w: w, tty: tty, plan: plan, log: log}
+}
+
+// PhaseBegun tells of a phase and begins the bar with the answers.
+func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log.Debug("phase", "model", m.Name, "phase", name)
+	switch name {
+	case eval.PhaseLoad:
+		fmt.Fprintf(p.w, "%s: loading %s\n", inert(m.Name), inert(m.Model))
+	case eval.PhaseAnswer:
+		p.start, p.open, p.total = time.Now(), open, total
+		p.received, p.right, p.failed, p.tenth = 0, 0, 0, 0
+		if open < total {
+			fmt.Fprintf(p.w, "%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
+		}
+		if p.tty {
+			p.bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+				progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
+		}
+	}
+}
+
+// ReplyReceived moves the bar on.
+func (p *progress) ReplyReceived(m eval.Model, job eval.Job, r eval.Reply) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.received++
+	if r.Failure != nil {
+		p.failed++
+		p.log.Debug("no answer", "model", m.Name, "query", job.ID.Query, "attempts", r.Timing.Attempts, "failure", r.Failure.Error())
+	} else if p.keywordIn(job, r) {
+		p.right++
+	}
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("%s  %s", inert(m.Name), p.running()))
+		_ = p.bar.Add(1) // a bar that cannot be drawn is no reason to stop
+		return
+	}
+	if tenth := 10 * p.received / p.open; tenth > p.tenth {
+		p.tenth = tenth
+		rate := float64(p.received) / time.Since(p.start).Seconds()
+		left := time.Duration(float64(p.open-p.received) / rate * float64(time.Second))
+		fmt.Fprintf(p.w, "%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), p.received, p.open, rate, elapsed(left), p.running())
+	}
+}
+
+// keywordIn is em for the running figure; the scores are computed later from
+// what is stored.
+func (p *progress) keywordIn(job eval.Job, r eval.Reply) bool {
+	scored := r.Text
+	if p.plan.Scoring.IncludePrompt {
+		scored = job.Query.Prompt + scored
+	}
+	p.words.Reset(scored)
+	return p.scorer.Keyword(job.Query.Keyword, job.Query.Aliases, scored, &p.words).Found
+}
+
+func (p *progress) running() string {
+	s := "EM -"
+	if n := p.received - p.failed; n > 0 {
+		s = fmt.Sprintf("EM %.3f", float64(p.right)/float64(n))
+	}
+	if p.failed > 0 {
+		s += fmt.Sprintf(", %d failed", p.failed)
+	}
+	return s
+}
+
+// ModelEnded ends the bar.
+func (p *progress) ModelEnded(m eval.Model, gaveUp string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+	if gaveUp != "" {
+		fmt.Fprintf(p.w, "%s: given up after %s\n", inert(m.Name), inert(gaveUp))
+	}
+}
+
+func (p *progress) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+}
+
+func (p *progress) endBar() {
+	if p.bar != nil {
+		_ = p.bar.Exit()
+		fmt.Fprintln(p.w)
+		p.bar = nil
+	}
+}

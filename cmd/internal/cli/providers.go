@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/builtin"
+	"github.com/disteval/disteval/eval/ollama"
+	"github.com/disteval/disteval/eval/scoring"
+)
+
+// providers are the servers and in-process models of one plan.
+type providers struct {
+	limits  ollama.Limits
+	clients map[string]*ollama.Client // by address
+}
+
+func newProviders(s *settings) *providers {
+	limits := ollama.DefaultLimits
+	limits.Silence = s.timeout()
+	limits.LoadSilence = max(limits.LoadSilence, limits.Silence)
+	return &providers{limits: limits, clients: make(map[string]*ollama.Client)}
+}
+
+// client returns the client of the server at host, or of OLLAMA_HOST.
+func (p *providers) client(host string) (*ollama.Client, *url.URL, error) {
+	base, err := ollama.Host(host)
+	if err != nil {
+		return nil, nil, usageError{err, "set host: of the model or OLLAMA_HOST to an address such as http://127.0.0.1:11434"}
+	}
+	c, ok := p.clients[base.String()]
+	if !ok {
+		c = ollama.New(base, p.limits)
+		p.clients[base.String()] = c
+	}
+	return c, base, nil
+}
+
+// resolve fills in what the providers know of each model, in the plan's order.
+func (p *providers) resolve(ctx context.Context, models []eval.Model) ([]eval.Model, error) {
+	byServer := make(map[*ollama.Client][]int)
+	var order []*ollama.Client
+	out := make([]eval.Model, len(models))
+	for i, m := range models {
+		if m.Provider == eval.ProviderBuiltin {
+			described, err := builtin.Describe(m)
+			if err != nil {
+				return nil, hinted{err, "the models inside the program are mini-teacher, mini-student and mini-baby; a file must be a LLaMA GGUF in F16 or Q8_0"}
+			}
+			out[i] = described
+			continue
+		}
+		c, _, err := p.client(m.Host)
+		if err != nil {
+			return nil, err
+		}
+		if byServer[c] == nil {
+			order = append(order, c)
+		}
+		byServer[c] = append(byServer[c], i)
+	}
+	for _, c := range order {
+		var ask []eval.Model
+		for _, i := range byServer[c] {
+			ask = append(ask, models[i])
+		}
+		described, err := c.Resolve(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		for k, i := range byServer[c] {
+			out[i] = described[k]
+		}
+	}
+	return out, nil
+}
+
+// open returns the generator of a resolved model.
+func (p *providers) open(m eval.Model) (eval.Generator, error) {
+	if m.Provider == eval.ProviderBuiltin {
+		return builtin.NewGenerator(m)
+	}
+	c, _, err := p.client(m.Host)
+	if err != nil {
+		return nil, err
+	}
+	return c.Generator(m), nil
+}
+
+// scoringConfig turns the plan's scoring into the scorer's configuration.
+func (p *providers) scoringConfig(s eval.Scoring) (scoring.Config, error) {
+	cfg := scoring.Config{IncludePrompt: s.IncludePrompt}
+	if s.Embedding == eval.EmbeddingBuiltin || s.Embedding == "" {
+		return cfg, nil
+	}
+	c, _, err := p.client("")
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Embedder = c.Embedder(s.Embedding)
+	return cfg, nil
+}
+
+// checkEmbedding asks for one vector, so that a missing embedding model ends
+// a run before it starts and not when it is to be scored.
+func (p *providers) checkEmbedding(ctx context.Context, s eval.Scoring) error {
+	cfg, err := p.scoringConfig(s)
+	if err != nil || cfg.Embedder == nil {
+		return err
+	}
+	vectors, err := cfg.Embedder.Embed(ctx, []string{"Paris"})
+	if err == nil && len(vectors) != 1 {
+		err = errors.New("no vector came back")
+	}
+	if err != nil {
+		return hinted{fmt.Errorf("check the embedding model %s: %w", s.Embedding, err), "ollama pull " + s.Embedding + ", or set scoring: {embedding: builtin}"}
+	}
+	return nil
+}

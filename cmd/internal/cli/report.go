@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/html"
+	"github.com/disteval/disteval/reports/text"
+)
+
+func newReportCmd(a *app) *cobra.Command {
+	var names []string
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "report RUN...",
+		Short: "Write a stored run's reports again; several runs as a trend",
+		Long: `Builds the report of a stored run from its replies and writes it. With several
+runs it also writes trend.html, which compares them.
+
+--country or DISTEVAL_COUNTRY computes the emissions with another country's factor.`,
+		Example: `  disteval report runs/20260102-150405-1a2b3c
+  disteval report runs/* --format html --out trend
+  disteval report runs/20260102-150405-1a2b3c --country FRA --format md,json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("report: RUN is missing"), "name a run's folder, such as runs/<id>"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			formats := defaultFormats
+			if cmd.Flags().Changed("format") {
+				var err error
+				if formats, err = formatsNamed(names); err != nil {
+					return err
+				}
+			}
+			return a.reportRuns(cmd.Context(), args, formats, dir, cmd.Flags().Changed("out"))
+		},
+	}
+	cmd.Flags().StringSliceVar(&names, "format", nil, "html, xlsx, md, json, jsonl, csv, junit, emissions (default: the files of a run's folder)")
+	cmd.Flags().StringVar(&dir, "out", "", "folder for the files (default: each run's own; for several runs the folder of the first)")
+	return cmd
+}
+
+func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, out string, outGiven bool) error {
+	var country *string
+	if a.settings.Country.stated() {
+		country = &a.settings.Country.Value
+	}
+	var all []reports.Report
+	for _, run := range runs {
+		store, err := a.openStored(ctx, run)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		dir := run
+		if outGiven {
+			dir = out
+			if len(runs) > 1 {
+				dir = filepath.Join(out, store.Record().ID)
+			}
+		}
+		r, err := a.report(ctx, store, country, formats, dir)
+		if err != nil {
+			return hinted{fmt.Errorf("report %s: %w", run, err), ""}
+		}
+		all = append(all, r)
+		for _, f := range formats {
+			fmt.Fprintln(a.out, filepath.Join(dir, f.file))
+		}
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	path := filepath.Join(runs[0], "trend.html")
+	if outGiven {
+		path = filepath.Join(out, "trend.html")
+	}
+	if err := writeAtomic(path, func(w io.Writer) error { return html.WriteTrend(w, all) }); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err := fmt.Fprintln(a.out, path)
+	return err
+}
+
+// openStored opens a run to read and reads its record.
+func (a *app) openStored(ctx context.Context, dir string) (*runstore.Store, error) {
+	store, err := runstore.Open(ctx, strings.TrimSuffix(dir, "/"+runstore.FileName))
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Refresh(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+// printTable prints the comparison and where the report lies.
+func (a *app) printTable(r reports.Report) error {
+	if err := text.WriteTable(a.out, r, a.color(a.out)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "\nreport: %s\n", filepath.Join(r.Dir, "report.html"))
+	return err
+}

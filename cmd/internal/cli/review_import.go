@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports/xlsx"
+)
+
+// nothingImported is the next step after a workbook was refused.
+const nothingImported = "nothing was imported: correct that and import the workbook again"
+
+// reviewStore is what an import needs of a run's record.
+type reviewStore interface {
+	Record() eval.RunRecord
+	PutReview(context.Context, eval.Review) error
+	Flush(context.Context) error
+	Close() error
+}
+
+// reviewImport brings people's verdicts from a workbook into its run.
+type reviewImport struct {
+	Workbook string                                                     // path
+	Run      string                                                     // the run's folder; empty: the workbook's
+	Open     func(ctx context.Context, dir string) (reviewStore, error) // the run's record
+	Now      func() time.Time
+}
+
+// run reads the workbook, checks that all of it belongs to the run, stores
+// every verdict and says so on out. A workbook that is wrong anywhere changes
+// nothing.
+func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
+	read, err := i.read(ctx)
+	if err != nil {
+		return err
+	}
+	dir := i.Run
+	if dir == "" {
+		dir = filepath.Dir(i.Workbook)
+	}
+	store, err := i.Open(ctx, dir)
+	if err != nil {
+		return hinted{fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import " + i.Workbook + " --run DIR"}
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	reviews, err := i.match(store.Record(), read)
+	if err != nil {
+		return usageError{fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, err), nothingImported}
+	}
+	for _, r := range reviews {
+		if err := store.PutReview(ctx, r); err != nil {
+			return fmt.Errorf("store the review of %s by %s: %w", r.Job, r.Reviewer, err)
+		}
+	}
+	if err := store.Flush(ctx); err != nil {
+		return fmt.Errorf("store the reviews in %s: %w", dir, err)
+	}
+	tell(out, dir, reviews)
+	return nil
+}
+
+func (i reviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
+	fail := func(err error) (xlsx.Reviews, error) {
+		return xlsx.Reviews{}, usageError{fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported}
+	}
+	f, err := os.Open(i.Workbook)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	read, err := xlsx.ReadReviews(ctx, f, info.Size())
+	switch {
+	case ctx.Err() != nil:
+		return xlsx.Reviews{}, ctx.Err()
+	case err != nil:
+		return fail(err)
+	case len(read.Rows) == 0:
+		return fail(errors.New("no row has a verdict: choose some in the Review sheet's Verdict column and save the file"))
+	}
+	return read, nil
+}
+
+// match turns the rows into reviews of rec's jobs.
+func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Review, error) {
+	switch {
+	case read.RunID != xlsx.CellText(rec.ID):
+		return nil, fmt.Errorf("the workbook is of run %s, the folder holds run %s: name the right folder with --run", read.RunID, rec.ID)
+	case read.PlanHash != xlsx.CellText(rec.PlanHash):
+		return nil, fmt.Errorf("the workbook shows a plan with hash %.12s, the run's is %.12s: write the report again and review that", read.PlanHash, rec.PlanHash)
+	}
+	jobs := jobsByCell(rec.Plan)
+	now := i.Now()
+	reviews := make([]eval.Review, 0, len(read.Rows))
+	for _, row := range read.Rows {
+		id, ok := jobs[eval.JobID{Model: row.Model, Query: row.Query}]
+		if !ok {
+			return nil, fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: restore the row's first two cells", row.Cell, row.Model, row.Query)
+		}
+		reviews = append(reviews, eval.Review{Job: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
+	}
+	return reviews, nil
+}
+
+// jobsByCell maps the names that cells show to the jobs.
+func jobsByCell(p eval.Plan) map[eval.JobID]eval.JobID {
+	jobs := make(map[eval.JobID]eval.JobID, p.Requests())
+	for _, m := range p.Models {
+		for _, q := range p.Queries.Queries {
+			jobs[eval.JobID{Model: xlsx.CellText(m.Name), Query: xlsx.CellText(q.ID)}] = eval.JobID{Model: m.Name, Query: q.ID}
+		}
+	}
+	return jobs
+}
+
+// tell says what was stored.
+func tell(out io.Writer, dir string, reviews []eval.Review) {
+	verdicts := map[string]int{}
+	var people []string
+	for _, r := range reviews {
+		verdicts[r.Verdict]++
+		if !slices.Contains(people, r.Reviewer) {
+			people = append(people, r.Reviewer)
+		}
+	}
+	fmt.Fprintf(out, "stored %d verdicts in %s: %d right, %d wrong, %d unsure; reviewers: %d\n", len(reviews), dir,
+		verdicts["right"], verdicts["wrong"], verdicts["unsure"], len(people))
+}

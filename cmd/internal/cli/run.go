@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/reports"
+)
+
+type runOptions struct {
+	Models      string
+	Resume      string
+	Limit       int
+	Concurrency int
+	Expected    string
+	DryRun      bool
+}
+
+func newRunCmd(a *app) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run --models FILE",
+		Short: "Ask, score, meter, store and report",
+		Long: `Asks every model of the file every query, scores the replies, meters the energy,
+stores everything in a new folder and writes the reports there.
+
+Interrupt it once and it stores what is in flight and stops; --resume DIR goes on.`,
+		Example: `  disteval run --models models.yaml
+  disteval run --models builtin --limit 20
+  disteval run --models models.yaml --dry-run
+  disteval run --resume runs/20260102-150405-1a2b3c`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Models, "models", "", "models file, or builtin for the models inside the program")
+	f.StringVar(&o.Resume, "resume", "", "go on with the run in this folder; without --models with the plan stored there")
+	f.IntVar(&o.Limit, "limit", 0, "ask only the first `N` queries")
+	f.IntVar(&o.Concurrency, "concurrency", 1, "requests in flight; above 1 energy is stated per model only")
+	f.StringVar(&o.Expected, "expected", "", "judge the run against this file, as gate does")
+	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and the settings, ask nothing")
+	return cmd
+}
+
+func (o runOptions) check() error {
+	switch {
+	case o.Models == "" && o.Resume == "":
+		return usageError{errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program"}
+	case o.Limit < 0:
+		return usageError{fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), ""}
+	case o.Concurrency < 1:
+		return usageError{fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), ""}
+	case o.Expected != "":
+		if _, err := os.Stat(o.Expected); err != nil {
+			return usageError{fmt.Errorf("run: --expected: %w", err), "make it from a run that you trust: disteval gate RUN --expected " + o.Expected + " --bless"}
+		}
+	}
+	return nil
+}
+
+func (a *app) run(ctx context.Context, o runOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	ps := newProviders(a.settings)
+	if o.DryRun {
+		plan, err := a.plan(ctx, ps, o, nil)
+		if err != nil {
+			return err
+		}
+		return writePlan(a.out, plan, a.settings.all())
+	}
+	store, err := a.openRun(ctx, ps, o)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	report, err := a.askAndReport(ctx, ps, store, o)
+	if err != nil {
+		return err
+	}
+	if err := store.Close(); err != nil {
+		return err
+	}
+	return a.conclude(ctx, report, o)
+}
+
+// plan reads and resolves the plan of o, or of a stored run that goes on.
+func (a *app) plan(ctx context.Context, ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, error) {
+	var plan eval.Plan
+	if o.Models == "" && stored == nil {
+		return plan, usageError{errors.New("run: --dry-run needs --models"), ""}
+	}
+	if o.Models != "" {
+		var err error
+		if plan, err = a.loadPlan(o.Models); err != nil {
+			return plan, err
+		}
+		if o.Limit > 0 && o.Limit < len(plan.Queries.Queries) {
+			plan.Queries.Queries = plan.Queries.Queries[:o.Limit]
+		}
+	} else {
+		plan = *stored
+	}
+	plan.Parallel = o.Concurrency
+	var err error
+	if plan.Models, err = ps.resolve(ctx, plan.Models); err != nil {
+		return plan, err
+	}
+	if _, err := factor(plan.Emissions); err != nil {
+		return plan, err
+	}
+	return plan, ps.checkEmbedding(ctx, plan.Scoring)
+}
+
+// openRun makes a new run's folder, or opens the one to go on with.
+func (a *app) openRun(ctx context.Context, ps *providers, o runOptions) (*runstore.Store, error) {
+	if o.Resume != "" {
+		return a.resumeRun(ctx, ps, o)
+	}
+	plan, err := a.plan(ctx, ps, o, nil)
+	if err != nil {
+		return nil, err
+	}
+	hash := plan.Hash()
+	now := a.now().UTC()
+	id := fmt.Sprintf("%s-%s", now.Format("20060102-150405"), hash[:6])
+	dir := filepath.Join(a.settings.Out.Value, id)
+	for n := 2; exists(dir); n++ {
+		dir = filepath.Join(a.settings.Out.Value, fmt.Sprintf("%s-%d", id, n))
+	}
+	rec := eval.RunRecord{ID: filepath.Base(dir), Dir: dir, ToolVersion: version(), Created: now, Plan: plan, PlanHash: hash, Host: thisHost()}
+	store, err := runstore.Create(ctx, dir, rec)
+	if err != nil {
+		return nil, hinted{err, "choose another folder with --out, or make room and give permission to write there"}
+	}
+	fmt.Fprintf(a.err, "run %s: %d models, %d queries each, plan %s\n", dir, len(plan.Models), len(plan.Queries.Queries), hash[:12])
+	return store, nil
+}
+
+func (a *app) resumeRun(ctx context.Context, ps *providers, o runOptions) (*runstore.Store, error) {
+	store, err := runstore.Open(ctx, o.Resume)
+	if err != nil {
+		return nil, err
+	}
+	rec := store.Record()
+	plan, err := a.plan(ctx, ps, o, &rec.Plan)
+	if err == nil && plan.Hash() != rec.PlanHash {
+		differs := eval.Differences(rec.Plan.Facts(), plan.Facts())
+		err = usageError{fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", o.Resume, strings.Join(differs, "\n  ")),
+			"make these as they were, or begin a new run without --resume"}
+	}
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	store.SetParallel(plan.Parallel)
+	fmt.Fprintf(a.err, "resuming %s\n", o.Resume)
+	return store, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// askAndReport is the way from the plan to the files. An interrupted run is
+// scored and reported as far as it came.
+func (a *app) askAndReport(ctx context.Context, ps *providers, store *runstore.Store, o runOptions) (reports.Report, error) {
+	asked := a.ask(ctx, ps, store)
+	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
+		return reports.Report{}, hinted{asked, "disteval run --resume " + store.Record().Dir}
+	}
+	report, err := a.scoreAndReport(ctx, ps, store)
+	if err != nil {
+		return report, errors.Join(err, asked)
+	}
+	if asked != nil {
+		return report, hinted{fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume " + report.Dir}
+	}
+	return report, nil
+}
+
+// ask runs the questions that have no outcome yet.
+func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) error {
+	plan := store.Record().Plan
+	process, err := store.NextProcess(ctx)
+	if err != nil {
+		return err
+	}
+	meters, err := a.startMeters(ctx, plan)
+	if err != nil {
+		return err
+	}
+	defer meters.close()
+	bar := newProgress(a.err, terminal(a.err), plan, a.log)
+	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: a.now, Backoff: eval.DefaultBackoff, Observer: bar,
+		Meter: func(m eval.Model) emissions.Meter { return meters.of(m) }, Open: ps.open}
+	err = runner.Run(ctx, a.drain)
+	bar.close()
+	return errors.Join(err, store.Flush(ctx))
+}
+
+// conclude prints the table, judges where it was asked to, and says how it ended.
+func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) error {
+	if err := a.printTable(r); err != nil {
+		return err
+	}
+	if o.Expected != "" {
+		return a.gateRun(ctx, r.Dir, gateFlags{expected: o.Expected})
+	}
+	for _, m := range r.Models {
+		if m.GaveUp != "" {
+			return hinted{fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), "when its server answers again: disteval run --resume " + r.Dir}
+		}
+	}
+	return nil
+}
+
+// elapsed is for messages: whole milliseconds below a second, then tenths.
+func elapsed(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+)
+
+// setting is one setting's value and where it came from.
+type setting struct {
+	Name, Value, Origin string
+}
+
+// settings are about the program, not the experiment: flag over DISTEVAL_* over
+// disteval.yaml in the working folder or the user's configuration folder.
+type settings struct {
+	Out, Color, LogLevel, Country, Sysfs, Procfs, Timeout setting
+}
+
+// settingDefs lists every setting with its default and what it is.
+var settingDefs = []struct {
+	name, value, usage string
+	oneOf              []string
+}{
+	{"out", "runs", "folder for new runs", nil},
+	{"color", "auto", "colours: auto, always or never", []string{"auto", "always", "never"}},
+	{"log-level", "info", "messages: debug, info, warn or error", []string{"debug", "info", "warn", "error"}},
+	{"country", "", "country of the electricity, such as AUS, where models.yaml names none", nil},
+	{"sysfs", "/sys", "root of sysfs, for containers that mount the host's", nil},
+	{"procfs", "/proc", "root of procfs, for containers that mount the host's", nil},
+	{"timeout", "2m", "longest silence of a model server before a question counts as timed out", nil},
+}
+
+// addSettingFlags makes every setting a global flag.
+func addSettingFlags(fs *pflag.FlagSet) {
+	for _, d := range settingDefs {
+		fs.String(d.name, d.value, d.usage)
+	}
+}
+
+func loadSettings(fs *pflag.FlagSet) (*settings, error) {
+	v, file, err := readSettingsFile()
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{}
+	to := []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.Timeout}
+	for i, d := range settingDefs {
+		key := strings.ReplaceAll(d.name, "-", "_")
+		env := "DISTEVAL_" + strings.ToUpper(key)
+		if err := errors.Join(v.BindPFlag(key, fs.Lookup(d.name)), v.BindEnv(key, env)); err != nil {
+			return nil, fmt.Errorf("bind setting %s: %w", d.name, err)
+		}
+		*to[i] = setting{Name: d.name, Value: v.GetString(key), Origin: origin(v, fs, d.name, key, env, file)}
+		if d.oneOf != nil && !slices.Contains(d.oneOf, to[i].Value) {
+			return nil, usageError{fmt.Errorf("setting %s from %s: %q is not one of %s", d.name, to[i].Origin, to[i].Value, strings.Join(d.oneOf, ", ")), ""}
+		}
+	}
+	if d, err := time.ParseDuration(s.Timeout.Value); err != nil || d <= 0 {
+		return nil, usageError{fmt.Errorf("setting timeout from %s: %q is not a duration above 0, such as 90s", s.Timeout.Origin, s.Timeout.Value), ""}
+	}
+	return s, nil
+}
+
+// readSettingsFile finds disteval.yaml and refuses keys that nothing reads.
+func readSettingsFile() (*viper.Viper, string, error) {
+	v := viper.New()
+	v.SetConfigName("disteval")
+	v.SetConfigType("yaml")
+	v.AddConfigPath(".")
+	if dir, err := os.UserConfigDir(); err == nil {
+		v.AddConfigPath(filepath.Join(dir, "disteval"))
+	}
+	err := v.ReadInConfig()
+	var none viper.ConfigFileNotFoundError
+	if errors.As(err, &none) {
+		return v, "", nil
+	}
+	file := v.ConfigFileUsed()
+	if err != nil {
+		return nil, "", usageError{fmt.Errorf("read settings from disteval.yaml: %w", err), "correct the file or move it away"}
+	}
+	var known []string
+	for _, d := range settingDefs {
+		known = append(known, strings.ReplaceAll(d.name, "-", "_"))
+	}
+	for _, key := range v.AllKeys() {
+		if !slices.Contains(known, key) {
+			return nil, "", usageError{fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), ""}
+		}
+	}
+	return v, file, nil
+}
+
+func origin(v *viper.Viper, fs *pflag.FlagSet, flag, key, env, file string) string {
+	switch {
+	case fs.Changed(flag):
+		return "flag"
+	case os.Getenv(env) != "":
+		return env
+	case v.InConfig(key):
+		return file
+	}
+	return "default"
+}
+
+// all lists the settings in their order.
+func (s *settings) all() []setting {
+	return []setting{s.Out, s.Color, s.LogLevel, s.Country, s.Sysfs, s.Procfs, s.Timeout}
+}
+
+// stated reports whether the user gave this setting on the command line or in
+// the environment, where it stands above models.yaml.
+func (s setting) stated() bool {
+	return s.Origin == "flag" || strings.HasPrefix(s.Origin, "DISTEVAL_")
+}
+
+func (s *settings) timeout() time.Duration {
+	d, _ := time.ParseDuration(s.Timeout.Value) // loadSettings has checked it
+	return d
+}
+
+func (s *settings) logLevel() slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(s.LogLevel.Value)) // loadSettings has checked it
+	return l
+}

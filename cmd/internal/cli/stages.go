@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/emissions/grid"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/html"
+	"github.com/disteval/disteval/reports/text"
+	"github.com/disteval/disteval/reports/xlsx"
+)
+
+// scoreAndReport scores a run as its plan says and writes its files.
+func (a *app) scoreAndReport(ctx context.Context, ps *providers, store *runstore.Store) (reports.Report, error) {
+	if err := a.score(ctx, ps, store, store.Record().Plan.Scoring, true); err != nil {
+		return reports.Report{}, err
+	}
+	return a.report(ctx, store, nil, defaultFormats, store.Record().Dir)
+}
+
+// score scores every stored reply anew and makes that the run's scoring.
+func (a *app) score(ctx context.Context, ps *providers, store *runstore.Store, s eval.Scoring, own bool) error {
+	cfg, err := ps.scoringConfig(s)
+	if err != nil {
+		return err
+	}
+	id, err := store.BeginScoring(ctx, own, s, a.now())
+	if err != nil {
+		return err
+	}
+	floors := make(map[string]float64)
+	for model, batch := range batches(ctx, store) {
+		if batch.err != nil {
+			return batch.err
+		}
+		floor, err := scoreModel(ctx, store, id, cfg, batch)
+		if err != nil {
+			return fmt.Errorf("score the replies of %s: %w", model, err)
+		}
+		if floor != nil {
+			floors[model] = *floor
+		}
+	}
+	if err := store.EndScoring(ctx, id, floors); err != nil {
+		return err
+	}
+	return store.Refresh(ctx)
+}
+
+// report builds the report and writes it in the formats wanted to dir.
+func (a *app) report(ctx context.Context, run eval.Run, country *string, formats []format, dir string) (reports.Report, error) {
+	e := run.Record().Plan.Emissions
+	if country != nil {
+		e.Country, e.CarbonIntensity, e.CarbonSource = *country, 0, ""
+	}
+	f, err := factor(e)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	r, err := reports.Build(ctx, run, reports.Options{Factor: f, PUE: e.PUE})
+	if err != nil {
+		return r, err
+	}
+	for _, f := range formats {
+		if err := writeAtomic(filepath.Join(dir, f.file), func(w io.Writer) error { return f.write(ctx, w, r) }); err != nil {
+			return r, fmt.Errorf("write %s: %w", f.file, err)
+		}
+	}
+	return r, nil
+}
+
+// factor is the carbon factor that the plan asks for; nil where it names none.
+func factor(e eval.Emissions) (*emissions.CarbonFactor, error) {
+	if e.CarbonIntensity > 0 {
+		return &emissions.CarbonFactor{GPerKWh: e.CarbonIntensity, Source: e.CarbonSource}, nil
+	}
+	if e.Country == "" {
+		return nil, nil
+	}
+	f, err := grid.Lookup(e.Country)
+	if err != nil {
+		return nil, usageError{err, "set emissions.country (or --country) to an ISO code such as AUS, or state carbon_intensity_g_per_kwh with its source"}
+	}
+	return &f, nil
+}
+
+// format is one file that a report can be written as.
+type format struct {
+	name, file string
+	write      func(context.Context, io.Writer, reports.Report) error
+}
+
+var allFormats = []format{
+	{"json", "summary.json", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteSummaryJSON(w, r) }},
+	{"jsonl", "replies.jsonl", text.WriteRepliesJSONL},
+	{"md", "summary.md", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteMarkdown(w, r, nil) }},
+	{"html", "report.html", func(_ context.Context, w io.Writer, r reports.Report) error { return html.Write(w, r) }},
+	{"xlsx", "report.xlsx", xlsx.Write},
+	{"emissions", "emissions.csv", writeEmissionsCSV},
+	{"csv", "replies.csv", text.WriteCSV},
+	{"junit", "junit.xml", writeJUnit},
+}
+
+// defaultFormats are the files of every run's folder.
+var defaultFormats = allFormats[:6]
+
+func formatsNamed(names []string) ([]format, error) {
+	var out []format
+	for _, name := range names {
+		i := slices.IndexFunc(allFormats, func(f format) bool { return f.name == name })
+		if i < 0 {
+			return nil, usageError{fmt.Errorf("format %q is not one of html, xlsx, md, json, jsonl, csv, junit, emissions", name), ""}
+		}
+		out = append(out, allFormats[i])
+	}
+	return out, nil
+}
+
+// writeAtomic writes a file beside path and renames it there, so that nobody
+// ever sees half of it.
+func writeAtomic(path string, write func(io.Writer) error) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	b := bufio.NewWriterSize(f, 64<<10)
+	if err := write(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(b.Flush(), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// scoredText is what the metrics look at.
+func pairOf(r eval.ScoredReply, includePrompt bool) metrics.Pair {
+	p := metrics.Pair{Reference: r.Query.Reference, Keyword: r.Query.Keyword, Aliases: r.Query.Aliases, Text: r.Reply.Text}
+	if includePrompt {
+		p.Text = r.Query.Prompt + r.Reply.Text
+	}
+	return p
+}
+
+var _ = scoring.Config{}

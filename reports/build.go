@@ -1,0 +1,295 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/stat"
+)
+
+// seed makes every bootstrap of a report repeatable.
+const seed = 42
+
+// Options are what a report may be built with beside the run.
+type Options struct {
+	Factor *emissions.CarbonFactor // nil: no CO2
+	PUE    float64                 // at least 1; 0 is taken as 1
+}
+
+// Build computes the report of one run from its stored replies and readings.
+func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
+	rec := run.Record()
+	p := rec.Plan
+	r := Report{
+		RunID: rec.ID, Dir: rec.Dir, Created: rec.Created, ToolVersion: rec.ToolVersion, PlanHash: rec.PlanHash,
+		Status:  Complete,
+		Queries: QuerySet{Name: p.Queries.Name, Version: p.Queries.Version, N: len(p.Queries.Queries), SHA256: p.Queries.SHA256()},
+		Plan:    p, Host: rec.Host, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
+		Warnings: slices.Clone(rec.Warnings),
+		Replies:  run.Replies,
+	}
+	t, err := gather(ctx, run)
+	if err != nil {
+		return Report{}, err
+	}
+	for i, m := range p.Models {
+		model := t[i].model(m, rec)
+		r.derive(&model, rec)
+		if model.Missing > 0 {
+			r.Status = Partial
+		}
+		r.Models = append(r.Models, model)
+	}
+	r.Comparisons = compare(p, t)
+	r.Categories = categories(p, t)
+	r.Published = published(r.Models)
+	r.Verdicts = verdicts(r, t)
+	r.Warnings = append(r.Warnings, warnings(r)...)
+	reviews, err := run.Reviews(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	r.Reviews = summarizeReviews(reviews, p, t)
+	return r, nil
+}
+
+// tally gathers what one pass over a model's replies yields. Its values stand
+// by query, NaN where there is none, so that models can be paired.
+type tally struct {
+	replies, failures int
+	failKinds         map[eval.FailureKind]int
+	tokens            eval.Usage
+	latencyMS         []float64
+	values            [][]float64 // [metric][query]
+	negated, disagree int
+	correct           int // replies with em 1
+}
+
+func gather(ctx context.Context, run eval.Run) ([]*tally, error) {
+	p := run.Record().Plan
+	n := len(p.Queries.Queries)
+	all := metrics.All()
+	byName := make(map[string]*tally, len(p.Models))
+	out := make([]*tally, len(p.Models))
+	for i, m := range p.Models {
+		t := &tally{failKinds: make(map[eval.FailureKind]int), values: make([][]float64, len(all))}
+		for j := range t.values {
+			t.values[j] = slices.Repeat([]float64{math.NaN()}, n)
+		}
+		out[i], byName[m.Name] = t, t
+	}
+	queryAt := make(map[string]int, n)
+	for i, q := range p.Queries.Queries {
+		queryAt[q.ID] = i
+	}
+	for r, err := range run.Replies(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		byName[r.Reply.Job.Model].add(r, queryAt[r.Query.ID])
+	}
+	return out, ctx.Err()
+}
+
+func (t *tally) add(r eval.ScoredReply, query int) {
+	if f := r.Reply.Failure; f != nil {
+		t.failures++
+		t.failKinds[f.Kind]++
+		return
+	}
+	t.replies++
+	t.tokens.PromptTokens += r.Reply.Usage.PromptTokens
+	t.tokens.CompletionTokens += r.Reply.Usage.CompletionTokens
+	t.latencyMS = append(t.latencyMS, float64(r.Reply.Timing.Latency())/1e6)
+	for j, s := range r.Scores {
+		if s.Status != metrics.Scored {
+			continue
+		}
+		t.values[j][query] = s.Value
+		if s.Metric == metrics.EM && s.Value == 1 {
+			t.correct++
+		}
+	}
+	for _, f := range r.Flags {
+		switch f {
+		case "negated":
+			t.negated++
+		case "em_disagrees":
+			t.disagree++
+		}
+	}
+}
+
+// scored lists the values of one metric that exist.
+func (t *tally) scored(metric int) []float64 {
+	out := make([]float64, 0, len(t.values[metric]))
+	for _, v := range t.values[metric] {
+		if !math.IsNaN(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// model turns the tally into the figures that need no energy.
+func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
+	out := Model{Model: m, Replies: t.replies, Failures: t.failures, FailKinds: t.failKinds,
+		Missing: len(rec.Plan.Queries.Queries) - t.replies - t.failures,
+		GaveUp:  rec.GaveUp[m.Name], Tokens: t.tokens, Negated: t.negated, Disagree: t.disagree}
+	out.DurationS = phaseSeconds(rec, m.Name, eval.PhaseAnswer)
+	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
+	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
+	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
+	out.TokensPerS = ratio(float64(t.tokens.CompletionTokens), out.DurationS)
+	slices.Sort(t.latencyMS)
+	out.LatencyMS = Latency{P50: t.percentile(50), P95: t.percentile(95), P99: t.percentile(99)}
+	for j, def := range metrics.All() {
+		xs := t.scored(j)
+		s := stat.MeanBootstrap
+		if def.Binary {
+			s = func(xs []float64, _ uint64) stat.Summary { return stat.MeanBinary(xs) }
+		}
+		out.Metrics = append(out.Metrics, Metric{Name: def.Name, Title: def.Title, Summary: s(xs, seed)})
+		if def.Name == metrics.Cosine {
+			out.Histograms.Cosine = histogram(xs, 20)
+		}
+	}
+	out.Histograms.LatencyMS = histogram(t.latencyMS, 20)
+	if rec.Scoring != nil {
+		if f, ok := rec.Scoring.Floors[m.Name]; ok {
+			out.Floor = &f
+		}
+	}
+	return out
+}
+
+func (t *tally) percentile(p float64) *float64 {
+	if v, ok := stat.Percentile(t.latencyMS, p); ok {
+		return &v
+	}
+	return nil
+}
+
+// phaseSeconds adds up the phases of one name over all processes of the run.
+func phaseSeconds(rec eval.RunRecord, model string, name eval.PhaseName) *float64 {
+	var sum *float64
+	for _, p := range rec.Phases {
+		if p.Model != model || p.Name != name {
+			continue
+		}
+		if sum == nil {
+			sum = new(float64)
+		}
+		*sum += p.End.Sub(p.Start).Seconds()
+	}
+	return sum
+}
+
+// ratio is a/b, nil where b is nil or not above 0.
+func ratio(a float64, b *float64) *float64 {
+	if b == nil || *b <= 0 {
+		return nil
+	}
+	v := a / *b
+	return &v
+}
+
+// histogram counts xs in bins of equal width from the lowest to the highest.
+func histogram(xs []float64, bins int) *Histogram {
+	if len(xs) == 0 {
+		return nil
+	}
+	lo, hi := slices.Min(xs), slices.Max(xs)
+	if hi == lo {
+		return &Histogram{Low: lo, Width: 1, Counts: []int{len(xs)}}
+	}
+	h := &Histogram{Low: lo, Width: (hi - lo) / float64(bins), Counts: make([]int, bins)}
+	for _, x := range xs {
+		h.Counts[min(int((x-lo)/h.Width), bins-1)]++
+	}
+	return h
+}
+
+// compare tests every other model against the reference on the queries that
+// both have a score for, and corrects all tests together.
+func compare(p eval.Plan, t []*tally) []Comparison {
+	ref := slices.IndexFunc(p.Models, func(m eval.Model) bool { return m.Role == eval.RoleReference })
+	if ref < 0 {
+		return nil
+	}
+	var out []Comparison
+	for i, m := range p.Models {
+		if i == ref {
+			continue
+		}
+		for j, def := range metrics.All() {
+			c := Comparison{Metric: def.Name, Title: def.Title, Model: m.Name, Reference: p.Models[ref].Name}
+			c.Comparison = pair(t[i], t[ref], j, def.Binary)
+			out = append(out, c)
+		}
+	}
+	correct(out)
+	return out
+}
+
+func pair(a, b *tally, metric int, binary bool) stat.Comparison {
+	var xs, ys []float64
+	for q, x := range a.values[metric] {
+		if y := b.values[metric][q]; !math.IsNaN(x) && !math.IsNaN(y) {
+			xs, ys = append(xs, x), append(ys, y)
+		}
+	}
+	return stat.ComparePaired(xs, ys, binary, seed)
+}
+
+func correct(cs []Comparison) {
+	var ps []float64
+	var at []int
+	for i, c := range cs {
+		if c.N > 0 {
+			ps, at = append(ps, c.P), append(at, i)
+		}
+	}
+	for k, p := range stat.Holm(ps) {
+		cs[at[k]].PHolm = &p
+	}
+}
+
+func categories(p eval.Plan, t []*tally) []Category {
+	em := slices.IndexFunc(metrics.All(), func(m metrics.Metric) bool { return m.Name == metrics.EM })
+	var out []Category
+	at := make(map[string]int)
+	queries := make(map[string][]int)
+	for i, q := range p.Queries.Queries {
+		if q.Category == "" {
+			continue
+		}
+		if _, ok := at[q.Category]; !ok {
+			at[q.Category] = len(out)
+			out = append(out, Category{Name: q.Category})
+		}
+		queries[q.Category] = append(queries[q.Category], i)
+	}
+	for i := range out {
+		c := &out[i]
+		c.N = len(queries[c.Name])
+		for _, m := range t {
+			var sum, n float64
+			for _, q := range queries[c.Name] {
+				if v := m.values[em][q]; !math.IsNaN(v) {
+					sum, n = sum+v, n+1
+				}
+			}
+			c.EM = append(c.EM, ratio(sum, &n))
+		}
+	}
+	return out
+}
+
+// percent says a share for people, to three digits.
+func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }

@@ -1,0 +1,153 @@
+package reports
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/disteval/disteval/metrics"
+)
+
+// None stands where a number does not exist.
+const None = "—"
+
+// Fixed writes x with that many decimals, None where there is no x.
+func Fixed(x *float64, decimals int) string {
+	if !exists(x) {
+		return None
+	}
+	s := strconv.FormatFloat(*x, 'f', decimals, 64)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-") // no negative zero
+	}
+	return s
+}
+
+// Signed is Fixed with a plus before what is above zero, for differences.
+func Signed(x *float64, decimals int) string {
+	s := Fixed(x, decimals)
+	if exists(x) && *x > 0 && strings.Trim(s, "0.") != "" {
+		return "+" + s
+	}
+	return s
+}
+
+// Percent writes a share as a percentage: 0.715 is 71.5 %.
+func Percent(x *float64, decimals int) string {
+	if !exists(x) {
+		return None
+	}
+	percent := *x * 100
+	return Fixed(&percent, decimals) + " %"
+}
+
+// Significant writes x with that many significant digits. Digits before the
+// point are never dropped; what is below 0.001 or from a million on is written
+// with an exponent, as in 7.79e-04.
+func Significant(x *float64, digits int) string {
+	if !exists(x) {
+		return None
+	}
+	size := math.Abs(*x)
+	switch {
+	case size == 0:
+		return "0"
+	case size < 1e-3 || size >= 1e6:
+		return strconv.FormatFloat(*x, 'e', digits-1, 64)
+	}
+	before := int(math.Floor(math.Log10(size))) + 1
+	return strconv.FormatFloat(*x, 'f', max(0, digits-before), 64)
+}
+
+// SI writes x with three significant digits and the prefix that keeps it
+// between 1 and 1,000: 0.0123 with Wh is 12.3 mWh.
+func SI(x *float64, unit string) string {
+	if !exists(x) {
+		return None
+	}
+	prefixes := []string{"n", "µ", "m", "", "k", "M", "G"}
+	at, v := 3, *x
+	for ; math.Abs(v) >= 999.5 && at < len(prefixes)-1; at++ {
+		v /= 1000
+	}
+	for ; v != 0 && math.Abs(v) < 0.9995 && at > 0; at-- {
+		v *= 1000
+	}
+	return Significant(&v, 3) + " " + prefixes[at] + unit
+}
+
+// Seconds writes a duration, without its unit.
+func Seconds(x *float64) string { return Fixed(x, 2) }
+
+// PerSecond writes a rate, without its unit.
+func PerSecond(x *float64) string { return Fixed(x, 1) }
+
+// Wh writes an energy in watt-hours, without its unit.
+func Wh(x *float64) string { return Significant(x, 3) }
+
+// KgCO2e writes an emission in kilograms, without its unit.
+func KgCO2e(x *float64) string { return Significant(x, 3) }
+
+// PValue writes a p-value; what rounds to nothing is < 0.001.
+func PValue(p *float64) string {
+	if exists(p) && *p < 0.001 {
+		return "< 0.001"
+	}
+	return Fixed(p, 3)
+}
+
+// Interval writes the ends of an interval, None where there is none.
+func Interval(lo, hi *float64, decimals int) string {
+	if !exists(lo) || !exists(hi) {
+		return None
+	}
+	return "[" + Fixed(lo, decimals) + ", " + Fixed(hi, decimals) + "]"
+}
+
+// Exact writes x as short as it can be read back unchanged.
+func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+// Decimals is how many a metric's mean is shown with: three for shares of
+// replies, four otherwise.
+func Decimals(metric string) int {
+	for _, m := range metrics.All() {
+		if m.Name == metric && m.Binary {
+			return 3
+		}
+	}
+	return 4
+}
+
+// MeanText writes a metric's mean.
+func (m Metric) MeanText() string { return Fixed(m.Value(), Decimals(m.Name)) }
+
+// IntervalText writes a metric's 95 % interval.
+func (m Metric) IntervalText() string {
+	if m.N == 0 || !m.HasInterval {
+		return None
+	}
+	return Interval(&m.Lo, &m.Hi, Decimals(m.Name))
+}
+
+// Value returns the mean, nil where nothing was scored.
+func (m Metric) Value() *float64 {
+	if m.N == 0 || !exists(&m.Mean) {
+		return nil
+	}
+	return &m.Mean
+}
+
+// Metric returns the metric of that name; without one, a Metric that holds
+// nothing.
+func (m Model) Metric(name string) Metric {
+	for _, metric := range m.Metrics {
+		if metric.Name == name {
+			return metric
+		}
+	}
+	return Metric{Name: name}
+}
+
+func exists(x *float64) bool {
+	return x != nil && !math.IsNaN(*x) && !math.IsInf(*x, 0)
+}
