@@ -1,0 +1,89 @@
+package builtin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// engineVersion changes whenever the same file could give another text.
+const engineVersion = "builtin 1"
+
+// Generator answers for one model of a plan. It is an eval.Generator.
+type Generator struct {
+	llm     *LLM
+	options Options
+}
+
+// Describe fills in what the file says of model m, without loading weights.
+func Describe(m eval.Model) (eval.Model, error) {
+	llm, err := Open(m.Model)
+	if err != nil {
+		return m, fmt.Errorf("open built-in model %s (%s): %w", m.Name, m.Model, err)
+	}
+	info := llm.Info()
+	m.Digest, m.ProviderVersion = info.Digest, engineVersion
+	m.Parameters, m.Quantization = countOf(info.Parameters), info.Quantization
+	m.ContextLength, m.SizeBytes = info.ContextLength, info.SizeBytes
+	if m.Generation.NumCtx > info.ContextLength {
+		return m, fmt.Errorf("check model %s: num_ctx is %d, but it has %d positions", m.Name, m.Generation.NumCtx, info.ContextLength)
+	}
+	if !m.Generation.Raw {
+		return m, fmt.Errorf("check model %s: raw: false wants a prompt template, and models in this process have none", m.Name)
+	}
+	return m, nil
+}
+
+// countOf says a number of parameters as people do, such as 2.03M.
+func countOf(n int64) string {
+	if n >= 1e9 {
+		return fmt.Sprintf("%.2fB", float64(n)/1e9)
+	}
+	return fmt.Sprintf("%.2fM", float64(n)/1e6)
+}
+
+// NewGenerator opens the model of a plan.
+func NewGenerator(m eval.Model) (*Generator, error) {
+	llm, err := Open(m.Model)
+	if err != nil {
+		return nil, err
+	}
+	g := m.Generation
+	o := Options{NumPredict: g.NumPredict, NumCtx: g.NumCtx, Temperature: g.Temperature,
+		RepeatPenalty: g.RepeatPenalty, Seed: g.Seed, Stop: g.Stop}
+	if g.TopK != nil {
+		o.TopK = *g.TopK
+	}
+	if g.TopP != nil {
+		o.TopP = *g.TopP
+	}
+	return &Generator{llm: llm, options: o}, nil
+}
+
+// Load reads the weights.
+func (g *Generator) Load(context.Context) error { return g.llm.Load() }
+
+// Warmup does nothing: the weights are in memory and no answer depends on the
+// one before.
+func (g *Generator) Warmup(context.Context, string) error { return nil }
+
+// Generate completes prompt.
+func (g *Generator) Generate(ctx context.Context, prompt string) (eval.Reply, error) {
+	r, err := g.llm.Generate(ctx, prompt, g.options, nil)
+	if ctx.Err() != nil {
+		return eval.Reply{}, ctx.Err()
+	}
+	if err != nil {
+		return eval.Reply{Text: r.Text}, &eval.Failure{Kind: eval.FailGenerator, Message: err.Error()}
+	}
+	return eval.Reply{Text: r.Text, DoneReason: r.DoneReason,
+		Usage:  eval.Usage{PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens},
+		Timing: eval.Timing{PromptEval: r.PromptEval, Eval: r.Eval}}, nil
+}
+
+// Unload frees the weights.
+func (g *Generator) Unload(context.Context) error {
+	g.llm.Unload()
+	return nil
+}

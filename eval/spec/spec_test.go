@@ -1,0 +1,163 @@
+package spec_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/spec"
+)
+
+var defaults = spec.Defaults{Country: "NOR", Sysfs: "/sys", Procfs: "/proc"}
+
+func TestParse(t *testing.T) {
+	const file = `
+version: 1
+queries: builtin
+generation: {raw: true, temperature: 0, repeat_penalty: 1.0, seed: 7, num_predict: 32, num_ctx: 128, stop: ["\n"]}
+scoring: {include_prompt: true, embedding: {ollama: nomic-embed-text}}
+emissions: {method: rapl, country: AUS, pue: 1.2, sysfs: /host/sys, cpu_tdp_w: 270, idle_baseline: 10s}
+models:
+  - {name: LLaMA-2-7B, provider: ollama, model: "llama2:7b-text", role: reference, generation: {num_ctx: 2048}}
+  - {name: tiny, provider: ollama, model: tiny, source: "hf://a/b", host: "http://box:1"}
+`
+	p, err := spec.Parse([]byte(file), "models.yaml", defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Models) != 2 || p.Models[0].Role != eval.RoleReference || p.Models[1].Role != eval.RoleStudent {
+		t.Errorf("models: %+v", p.Models)
+	}
+	if g := p.Models[0].Generation; g.NumCtx != 2048 || g.Seed != 7 || len(g.Stop) != 1 {
+		t.Errorf("a model's own options: %+v", g)
+	}
+	if g := p.Models[1].Generation; g.NumCtx != 128 || g.NumPredict != 32 {
+		t.Errorf("the general options: %+v", g)
+	}
+	if p.Scoring != (eval.Scoring{IncludePrompt: true, Embedding: "nomic-embed-text"}) {
+		t.Errorf("scoring: %+v", p.Scoring)
+	}
+	if e := p.Emissions; e.Method != "rapl" || e.Country != "AUS" || e.IdleBaseline != 10*time.Second || e.Sysfs != "/host/sys" || e.CPUTDPW != 270 {
+		t.Errorf("emissions: %+v", e)
+	}
+	if len(p.Queries.Queries) == 0 {
+		t.Errorf("no queries")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	p, err := spec.Parse([]byte("version: 1\nmodels: [{name: a, provider: builtin, model: mini-baby}]"), "m.yaml", defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := p.Models[0].Generation
+	if !g.Raw || g.Temperature != 0 || g.RepeatPenalty != 1 || g.NumPredict != 64 || g.NumCtx != 128 {
+		t.Errorf("generation: %+v", g)
+	}
+	if p.Emissions.Country != "NOR" || p.Emissions.Method != "auto" || p.Emissions.PUE != 1 || p.Scoring.Embedding != "builtin" {
+		t.Errorf("emissions %+v, scoring %+v", p.Emissions, p.Scoring)
+	}
+}
+
+func TestQueriesBesideTheFile(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("q.jsonl", `{"id":"a","prompt":"P","keyword":"K"}`+"\n")
+	write("models.yaml", "version: 1\nqueries: q.jsonl\nmodels: [{name: a, provider: builtin, model: b}]")
+	p, err := spec.Load(filepath.Join(dir, "models.yaml"), defaults)
+	if err != nil || len(p.Queries.Queries) != 1 {
+		t.Errorf("%d queries, %v", len(p.Queries.Queries), err)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	const models = "\nmodels: [{name: a, provider: builtin, model: b}]"
+	bomb := "version: 1\na: &a [x,x,x,x,x,x,x,x,x]\n"
+	for prev, name := 'a', 'b'; name < 'k'; prev, name = name, name+1 {
+		bomb += string(name) + ": &" + string(name) + " [" + strings.TrimSuffix(strings.Repeat("*"+string(prev)+",", 9), ",") + "]\n"
+	}
+	tests := []struct {
+		name, file string
+		line       int
+		want       string
+	}{
+		{"empty", "", 0, "empty"},
+		{"only a comment", "# nothing\n", 0, "empty"},
+		{"a list", "- a\n", 1, "expected a mapping"},
+		{"not YAML", "version: 1\n\tmodels: x", 2, "not YAML"},
+		{"no version", strings.TrimPrefix(models, "\n"), 1, "version"},
+		{"another version", "version: 2" + models, 1, "from 1 to 1"},
+		{"no models", "version: 1\n", 1, "models: is missing"},
+		{"no model", "version: 1\nmodels: []", 2, "at least one"},
+		{"unknown key", "version: 1\nmodel: x" + models, 2, `unknown key "model"`},
+		{"unknown key of a model", "version: 1\nmodels:\n  - {name: a, provider: builtin, model: b}\n  - {name: c, provider: builtin, modle: d}", 4, `unknown key "modle"`},
+		{"duplicate key", "version: 1\nversion: 1" + models, 2, "line 1 already"},
+		{"wrong type", "version: 1\ngeneration: {seed: high}" + models, 2, "generation.seed: expected a whole number"},
+		{"a quoted number", "version: 1\ngeneration: {seed: \"1\"}" + models, 2, "generation.seed"},
+		{"not a number", "version: 1\ngeneration: {temperature: .nan}" + models, 2, "generation.temperature"},
+		{"out of range", "version: 1\ngeneration: {top_p: 3}" + models, 2, "from 0 to 1"},
+		{"duplicate name", "version: 1\nmodels:\n  - {name: a, provider: builtin, model: b}\n  - {name: a, provider: builtin, model: c}", 4, `"a" stands on line 3 already`},
+		{"two references", "version: 1\nmodels:\n  - {name: a, provider: builtin, model: b, role: reference}\n  - {name: c, provider: builtin, model: c, role: reference}", 4, "second reference"},
+		{"no provider", "version: 1\nmodels: [{name: a, model: b}]", 2, "provider: is missing"},
+		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, builtin"},
+		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
+		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
+		{"alias bomb", bomb + "models: *j", 2, "unknown key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			start := time.Now()
+			_, err := spec.Parse([]byte(tt.file), "models.yaml", defaults)
+			var e *spec.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("Parse = %v, want a *spec.Error", err)
+			}
+			if e.Line != tt.line || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("line %d: %v; want line %d and %q", e.Line, err, tt.line, tt.want)
+			}
+			if time.Since(start) > time.Second {
+				t.Errorf("took %v", time.Since(start))
+			}
+		})
+	}
+}
+
+func TestEveryErrorOfAFileAtOnce(t *testing.T) {
+	_, err := spec.Parse([]byte("version: 1\nfoo: 1\ngeneration: {seed: x}\nmodels: [{name: a}]"), "m.yaml", defaults)
+	for _, want := range []string{"m.yaml:2", "m.yaml:3", "m.yaml:4"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
+		}
+	}
+}
+
+func TestLongFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "models.yaml")
+	if err := os.WriteFile(path, []byte(strings.Repeat("# ten megabytes\n", 10<<20/16)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var e *spec.Error
+	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1 MB") {
+		t.Errorf("a file of 10 MB: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("version: 1\nmodels: [{name: a, provider: builtin, model: b}]")
+	f.Add("version: 1\ngeneration: {stop: [a], top_k: 1}\nscoring: {embedding: {ollama: x}}\nmodels:\n- &a {name: a}\n- *a")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := spec.Parse([]byte(text), "m.yaml", defaults)
+		if err == nil && len(p.Models) == 0 {
+			t.Errorf("a plan without models from %q", text)
+		}
+	})
+}
