@@ -35,28 +35,31 @@ func (c combined) Close() error {
 
 func (c combined) Read(from, to time.Time) Reading {
 	sum := Reading{Start: from, End: to, Quality: Unavailable}
-	var methods, reasons []string
-	missing := false
+	var methods, absent, reasons []string
 	for _, m := range c {
 		r := m.Read(from, to)
 		sum.Zones = append(sum.Zones, r.Zones...)
 		sum.Gaps = append(sum.Gaps, r.Gaps...)
 		sum.Warnings = append(sum.Warnings, r.Warnings...)
-		methods = append(methods, r.Method)
 		if r.Reason != "" {
 			reasons = append(reasons, r.Method+": "+r.Reason)
 		}
 		if r.Quality == Unavailable {
-			missing = true
+			absent = append(absent, r.Method)
 			continue
 		}
+		methods = append(methods, r.Method)
 		sum.Energy += r.Energy
 		sum.Low += r.Low
 		sum.High += r.High
 		sum.Quality = worse(sum.Quality, r.Quality)
 	}
-	if missing && sum.Quality == Measured {
-		sum.Quality = Partial
+	switch {
+	case len(methods) == 0:
+		methods = absent
+	case len(absent) > 0:
+		sum.Quality = worse(sum.Quality, Partial)
+		sum.Warnings = append(sum.Warnings, "the sum is without "+strings.Join(absent, " and ")+", which is unavailable")
 	}
 	sum.Method = strings.Join(methods, "+")
 	sum.Reason = strings.Join(reasons, "; ")

@@ -96,7 +96,7 @@ func TestCombine(t *testing.T) {
 		{"both measured", []Meter{steady{100, Measured, "rapl"}, steady{50, Measured, "nvml"}}, Measured, 150e6, "rapl+nvml"},
 		{"one partial", []Meter{steady{100, Measured, "rapl"}, steady{50, Partial, "nvml"}}, Partial, 150e6, "rapl+nvml"},
 		{"one estimated", []Meter{steady{100, Estimated, "estimate"}, steady{50, Measured, "nvml"}}, Estimated, 150e6, "estimate+nvml"},
-		{"one unavailable", []Meter{steady{100, Measured, "rapl"}, NewUnavailable("nvml", "none")}, Partial, 100e6, "rapl+nvml"},
+		{"one unavailable", []Meter{steady{100, Measured, "rapl"}, NewUnavailable("nvml", "none")}, Partial, 100e6, "rapl"},
 		{"none", []Meter{NewUnavailable("rapl", "no"), NewUnavailable("nvml", "none")}, Unavailable, 0, "rapl+nvml"},
 	}
 	for _, tt := range tests {

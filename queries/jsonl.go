@@ -22,9 +22,9 @@ func readJSONL(r io.Reader, c *collector) error {
 		if at := faultAt(text); at >= 0 {
 			c.fail(line, "%s at byte %d of the line", encodingFault(text[at:]), at+1)
 		}
-		var q Query
-		if !c.bad {
-			q = decodeObject(text, line, c)
+		q, err := decodeObject(text)
+		if err != nil && !c.bad {
+			c.fail(line, "%v", err)
 		}
 		c.add(line, q)
 	}
@@ -36,101 +36,85 @@ func readJSONL(r io.Reader, c *collector) error {
 	return err
 }
 
-// decodeObject reads one query token by token, because the standard decoder
-// takes keys in any case and lets the last of two equal keys win.
-func decodeObject(text []byte, line int, c *collector) Query {
-	d := objectReader{Decoder: json.NewDecoder(bytes.NewReader(text)), line: line, c: c}
-	q, err := d.query()
-	if err == nil {
-		_, err = d.Token()
-		if err == nil {
-			err = errors.New("more than one JSON value on the line")
-		} else if err == io.EOF {
-			err = nil
-		}
-	}
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("the line ends inside the object")
-	}
-	if err != nil {
-		c.fail(line, "%v (near byte %d of the line)", err, d.InputOffset())
-	}
-	return q
-}
-
-type objectReader struct {
-	*json.Decoder
-	line int
-	c    *collector
-}
-
-func (d objectReader) query() (Query, error) {
+// decodeObject reads one query. The standard decoder takes keys in any case,
+// lets the last of two equal keys win and null pass for a string, so members
+// looks at the keys again.
+func decodeObject(text []byte) (Query, error) {
 	var q Query
-	if t, err := d.Token(); err != nil {
+	if first := bytes.TrimLeft(text, " \t\r")[0]; first != '{' {
+		return q, errors.New(`expected an object such as {"id": "…", "prompt": "…", "keyword": "…"}`)
+	}
+	err := json.Unmarshal(text, &q)
+	var syntax *json.SyntaxError
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return q, fmt.Errorf("not valid JSON at byte %d of the line: %w", syntax.Offset, err)
+	case errors.As(err, &wrong):
+		return q, wrongType(wrong.Field)
+	case err != nil:
 		return q, err
-	} else if t != json.Delim('{') {
-		return q, errors.New("expected an object such as {\"id\": …, \"prompt\": …, \"keyword\": …}")
 	}
 	seen := make(map[string]bool, 8)
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return q, err
-		}
-		key, _ := t.(string) // the decoder allows nothing else as a key
-		if seen[key] {
-			return q, fmt.Errorf("key %q stands twice", key)
+	return q, members(text, func(key string, value byte) error {
+		switch {
+		case key != "aliases" && q.field(key) == nil:
+			return unknownKey(key)
+		case seen[key]:
+			return fmt.Errorf("key %q stands twice", key)
+		case (key == "aliases") != (value == '['), value == 'n':
+			return wrongType(key)
 		}
 		seen[key] = true
-		if err := d.field(&q, key); err != nil {
-			return q, err
-		}
-	}
-	_, err := d.Token()
-	return q, err
+		return nil
+	})
 }
 
-func (d objectReader) field(q *Query, key string) error {
+func wrongType(key string) error {
 	if key == "aliases" {
-		return d.aliases(q)
+		return errors.New("aliases must be a list of strings")
 	}
-	to := q.field(key)
-	if to == nil {
-		return unknownKey(key)
+	return fmt.Errorf("%s must be a string", short(key))
+}
+
+// members calls visit with each key of a valid JSON object, as it is written,
+// and the first byte of its value.
+func members(object []byte, visit func(key string, value byte) error) error {
+	depth, keyNext := 0, false
+	for i := 0; i < len(object); i++ {
+		switch object[i] {
+		case '{', '[':
+			depth++
+			keyNext = depth == 1
+		case '}', ']':
+			depth--
+		case ',':
+			keyNext = depth == 1
+		case '"':
+			end := stringEnd(object, i)
+			if keyNext {
+				value := bytes.TrimLeft(object[end+1:], ": \t\r")
+				if err := visit(string(object[i+1:end]), value[0]); err != nil {
+					return err
+				}
+				keyNext = false
+			}
+			i = end
+		}
 	}
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	s, ok := t.(string)
-	if !ok {
-		return fmt.Errorf("%s must be a string", key)
-	}
-	*to = s
 	return nil
 }
 
-func (d objectReader) aliases(q *Query) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if t != json.Delim('[') {
-		return errors.New("aliases must be a list of strings")
-	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return err
+// stringEnd is the place of the quote that closes the one at start.
+func stringEnd(text []byte, start int) int {
+	i := start + 1
+	for text[i] != '"' {
+		if text[i] == '\\' {
+			i++
 		}
-		s, ok := t.(string)
-		if !ok {
-			return errors.New("aliases must be a list of strings")
-		}
-		q.Aliases = append(q.Aliases, s)
+		i++
 	}
-	_, err = d.Token()
-	return err
+	return i
 }
 
 // field is the text field that a file calls key; nil where there is none.

@@ -231,7 +231,11 @@ func (c *check) categories() {
 	if missing := count[""]; missing > 0 {
 		c.warn(first[""], RuleNoCategory, "%d of %d queries have no category, beginning here", missing, len(c.set.Queries))
 	}
-	mean := float64(len(c.set.Queries)) / float64(max(1, len(order)))
+	named := len(order)
+	if count[""] > 0 {
+		named--
+	}
+	mean := float64(len(c.set.Queries)-count[""]) / float64(max(1, named))
 	for _, name := range order {
 		if n := float64(count[name]); name != "" && (n < mean/2 || n > 2*mean) {
 			c.warn(first[name], RuleUnbalanced, "category %q, which begins here, has %d queries where the mean is %.1f", short(name), count[name], mean)

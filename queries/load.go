@@ -3,10 +3,12 @@ package queries
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -161,6 +163,7 @@ func (c *collector) done() (Set, error) {
 		c.fail(0, "holds no query")
 	}
 	if len(c.errs) > 0 {
+		slices.SortStableFunc(c.errs, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
 		return c.set, c.errs
 	}
 	return c.set, nil

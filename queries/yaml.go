@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -25,37 +24,58 @@ func readYAML(r io.Reader, c *collector) error {
 		c.fail(1+bytes.Count(text[:at], []byte("\n")), "%s", encodingFault(text[at:]))
 		return nil
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	lines := &lineReader{rest: text}
+	decoder := yaml.NewDecoder(lines)
 	var document, more yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		c.fail(1, "empty; expected a list under queries:")
 		return nil
 	} else if err != nil {
-		yamlFault(err, c)
+		c.fail(lines.read, "not valid YAML: %s", problem(err))
 		return nil
 	}
 	if err := decoder.Decode(&more); err == nil {
 		c.fail(more.Line, "a second YAML document; a file holds one set")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
-		yamlFault(err, c)
+		c.fail(lines.read, "not valid YAML: %s", problem(err))
 		return nil
 	}
 	readDocument(document.Content[0], c)
 	return nil
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
+// problem is the parser's message without its line, which is that of the
+// block or the line before; where the parser stopped reading is nearer.
+func problem(err error) string {
+	return parserLine.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), "")
+}
 
-// yamlFault reports a syntax error, whose line the parser only writes into its message.
-func yamlFault(err error, c *collector) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 0
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1]) // digits by the pattern
-		message = strings.Replace(message, m[0], "", 1)
+var parserLine = regexp.MustCompile(`^line \d+: `)
+
+// lineReader hands out a text line by line, so that the number of lines read
+// tells where the parser found a fault.
+type lineReader struct {
+	rest []byte
+	read int  // lines begun
+	open bool // the last line was handed out in part
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		return 0, io.EOF
 	}
-	c.fail(line, "not valid YAML: %s", message)
+	if !r.open {
+		r.read++
+	}
+	n := bytes.IndexByte(r.rest, '\n') + 1
+	if n == 0 {
+		n = len(r.rest)
+	}
+	r.open = n > len(p)
+	n = copy(p, r.rest[:n])
+	r.rest = r.rest[n:]
+	return n, nil
 }
 
 func readDocument(n *yaml.Node, c *collector) {

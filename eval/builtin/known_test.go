@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+
+	"github.com/disteval/disteval/queries"
 )
 
 // torchOutput is what the trainer computed with the same weights.
@@ -30,23 +32,45 @@ func readTorch(t testing.TB) map[string]torchOutput {
 	return out
 }
 
-// readPrompts are the prompts that the miniatures were trained for.
-func readPrompts(t testing.TB) []string {
+// trained is one question of the set that the miniatures were trained on.
+type trained struct{ ID, Prompt, Keyword string }
+
+func readTrained(t testing.TB) []trained {
 	t.Helper()
 	f, err := os.Open("train/queries.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var out []string
+	var out []trained
 	for s := bufio.NewScanner(f); s.Scan(); {
-		var q struct{ Prompt string }
+		var q trained
 		if err := json.Unmarshal(s.Bytes(), &q); err != nil {
 			t.Fatal(err)
 		}
+		out = append(out, q)
+	}
+	return out
+}
+
+func readPrompts(t testing.TB) []string {
+	var out []string
+	for _, q := range readTrained(t) {
 		out = append(out, q.Prompt)
 	}
 	return out
+}
+
+func TestTrainedOnTheEmbeddedSet(t *testing.T) {
+	set, was := queries.Builtin().Queries, readTrained(t)
+	if len(set) != len(was) {
+		t.Fatalf("the set has %d questions, the models were trained on %d: run `make train`", len(set), len(was))
+	}
+	for i, q := range set {
+		if now := (trained{q.ID, q.Prompt, q.Keyword}); now != was[i] {
+			t.Errorf("the set has %v, the models were trained on %v: run `make train`", now, was[i])
+		}
+	}
 }
 
 func open(t testing.TB, name string) *LLM {

@@ -3,7 +3,6 @@ package builtin
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -90,18 +89,20 @@ func (s *ollamaServer) postJSON(path string, body, out any) {
 }
 
 // create makes an embedded model known to Ollama.
-func (s *ollamaServer) create(name string) {
+func (s *ollamaServer) create(name string) *LLM {
 	s.t.Helper()
 	raw, err := embedded.ReadFile("models/" + name + ".gguf")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	digest := open(s.t, name).Info().Digest
+	l := open(s.t, name)
+	digest := l.Info().Digest
 	s.post("/api/blobs/"+digest, bytes.NewReader(raw), nil)
 	s.postJSON("/api/create", map[string]any{
 		"model": name, "files": map[string]string{name + ".gguf": digest},
 		"template": "{{ .Prompt }}", "parameters": map[string]any{"num_ctx": 128}, "stream": false,
 	}, nil)
+	return l
 }
 
 type ollamaReply struct {
@@ -127,10 +128,9 @@ func TestRepliesAreOllamas(t *testing.T) {
 	s := startOllama(t)
 	prompts := readPrompts(t)
 	for _, name := range Names() {
-		s.create(name)
-		same := 0
+		l, same := s.create(name), 0
 		for _, p := range prompts {
-			if s.compare(name, p, Options{NumPredict: 64, NumCtx: 128}) {
+			if s.compare(l, p, Options{NumPredict: 64, NumCtx: 128}) {
 				same++
 			}
 		}
@@ -144,7 +144,7 @@ func TestRepliesAreOllamas(t *testing.T) {
 // stop text; and the repeat penalty.
 func TestEndsAreOllamas(t *testing.T) {
 	s := startOllama(t)
-	s.create("mini-teacher")
+	l := s.create("mini-teacher")
 	const prompt = "The capital of France is"
 	for _, o := range []Options{
 		{NumPredict: 64, NumCtx: 12},
@@ -152,22 +152,22 @@ func TestEndsAreOllamas(t *testing.T) {
 		{NumPredict: 64, NumCtx: 128, Stop: []string{"room was"}},
 		{NumPredict: 64, NumCtx: 128, RepeatPenalty: 1.3},
 	} {
-		if !s.compare("mini-teacher", prompt, o) {
+		if !s.compare(l, prompt, o) {
 			t.Errorf("%+v: differs from Ollama", o)
 		}
 	}
 }
 
-func (s *ollamaServer) compare(name, prompt string, o Options) bool {
+func (s *ollamaServer) compare(l *LLM, prompt string, o Options) bool {
 	s.t.Helper()
-	res, err := open(s.t, name).Generate(s.t.Context(), prompt, o, nil)
+	res, err := l.Generate(s.t.Context(), prompt, o, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	here := ollamaReply{res.Text, res.DoneReason, res.PromptTokens, res.CompletionTokens}
-	there := s.generate(name, prompt, o)
+	there := s.generate(l.Name(), prompt, o)
 	if here != there {
-		s.t.Log(fmt.Sprintf("%s %q\n here   %+v\n Ollama %+v", name, prompt, here, there))
+		s.t.Logf("%s %q\n here   %+v\n Ollama %+v", l.Name(), prompt, here, there)
 	}
 	return here == there
 }

@@ -106,7 +106,7 @@ func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] 
 		for m := range s.record.Plan.Models {
 			after := -1
 			for {
-				rows, last, err := s.pageOf(ctx, m, after)
+				rows, last, err := s.pageOf(ctx, m, after, page)
 				if err != nil {
 					yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
 					return
@@ -125,8 +125,21 @@ func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] 
 	}
 }
 
+// Reply returns one outcome; ok is false where there is none yet.
+func (s *Store) Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, ok bool, err error) {
+	model, query, err := s.job(id)
+	if err != nil {
+		return r, false, err
+	}
+	rows, _, err := s.pageOf(ctx, model, query-1, 1)
+	if err != nil || len(rows) == 0 || rows[0].Reply.Job != id {
+		return r, false, err
+	}
+	return rows[0], true, nil
+}
+
 // pageOf reads the next replies of one model after a query's index.
-func (s *Store) pageOf(ctx context.Context, model, after int) (out []eval.ScoredReply, last int, err error) {
+func (s *Store) pageOf(ctx context.Context, model, after, most int) (out []eval.ScoredReply, last int, err error) {
 	scoring := 0
 	if s.record.Scoring != nil {
 		scoring = s.record.Scoring.ID
@@ -137,7 +150,7 @@ func (s *Store) pageOf(ctx context.Context, model, after int) (out []eval.Scored
 			floor = &f
 		}
 	}
-	out = make([]eval.ScoredReply, 0, page)
+	out = make([]eval.ScoredReply, 0, most)
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		r, query, err := s.scan(rows, model, floor)
 		if err != nil {
@@ -149,7 +162,7 @@ func (s *Store) pageOf(ctx context.Context, model, after int) (out []eval.Scored
 	}, `SELECT r.query, r.text, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
 			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, s.vals, s.flags
 		FROM replies r LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query
-		WHERE r.model = ? AND r.query > ? ORDER BY r.query LIMIT ?`, scoring, model, after, page)
+		WHERE r.model = ? AND r.query > ? ORDER BY r.query LIMIT ?`, scoring, model, after, most)
 	return out, last, err
 }
 

@@ -45,15 +45,6 @@ func (f *Floor) Value() (floor float64, ok bool) {
 	return max(-1, min(1, (all-f.own)/(n*(n-1)))), true
 }
 
-// Lift returns (cosine - floor)/(1 - floor), at most 1; ok is false where the
-// floor is 1, so that no cosine can be above it.
-func Lift(cosine, floor float64) (lift float64, ok bool) {
-	if 1-floor < 1e-12 {
-		return 0, false
-	}
-	return min(1, (cosine-floor)/(1-floor)), true
-}
-
 func norm(v []float64) float64 {
 	sum := 0.0
 	for _, x := range v {

@@ -52,6 +52,7 @@ func TestSeparation(t *testing.T) {
 			cosines[i], bests[i] = append(cosines[i], c), append(bests[i], best.Cosine)
 		}
 	}
+	t.Logf("%d items: AUC of cosine %.3f, of cosine_best %.3f", len(cosines[0]), auc(cosines[0], cosines[1]), auc(bests[0], bests[1]))
 	if got := auc(cosines[0], cosines[1]); got < 0.95 {
 		t.Errorf("cosine: AUC %.4f, want at least 0.95", got)
 	}
@@ -165,12 +166,6 @@ func TestFloorEdges(t *testing.T) {
 	if got, ok := f.Value(); !ok || got != 0 {
 		t.Errorf("floor %v, %v; want 0", got, ok)
 	}
-	if got, ok := Lift(0.7, 0.4); !ok || math.Abs(got-0.5) > 1e-12 {
-		t.Errorf("lift %v, %v; want 0.5", got, ok)
-	}
-	if _, ok := Lift(1, 1); ok {
-		t.Error("a lift above a floor of 1")
-	}
 }
 
 // TestTable finds every word of the table again, and checks that its vector
@@ -204,7 +199,7 @@ func TestHash(t *testing.T) {
 	}
 }
 
-const vectorsSHA256 = "af389171b45bff0486fe3825a8f3aa5d2c26a9ce9a9dce9f4c86f5703cdda8b9"
+const vectorsSHA256 = "6abec571ae604c0d7ff50f775d778f6e1121b82d4a1eb5642d9ad6b1fcbce84a"
 
 func FuzzBag(f *testing.F) {
 	f.Add("Paris is in France", "the Seine")

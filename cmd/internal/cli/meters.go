@@ -16,8 +16,8 @@ type meters struct {
 	byPlace map[string]emissions.Meter
 }
 
-// place names where a model answers: its server's address, or this process.
-func place(m eval.Model) string {
+// answersAt names where a model answers: its server's address, or this process.
+func answersAt(m eval.Model) string {
 	if m.Provider == eval.ProviderBuiltin {
 		return ""
 	}
@@ -29,7 +29,7 @@ func place(m eval.Model) string {
 func (a *app) startMeters(ctx context.Context, plan eval.Plan) (*meters, error) {
 	out := &meters{byPlace: make(map[string]emissions.Meter)}
 	for _, m := range plan.Models {
-		at := place(m)
+		at := answersAt(m)
 		if _, ok := out.byPlace[at]; ok {
 			continue
 		}
@@ -65,7 +65,7 @@ func (a *app) meterConfig(e eval.Emissions, at string) (MeterConfig, error) {
 	return cfg, nil
 }
 
-func (m *meters) of(model eval.Model) emissions.Meter { return m.byPlace[place(model)] }
+func (m *meters) of(model eval.Model) emissions.Meter { return m.byPlace[answersAt(model)] }
 
 func (m *meters) close() error {
 	var err error

@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics/text"
 )
 
@@ -87,10 +88,7 @@ func (p *progress) ReplyReceived(m eval.Model, job eval.Job, r eval.Reply) {
 // keywordIn is em for the running figure; the scores are computed later from
 // what is stored.
 func (p *progress) keywordIn(job eval.Job, r eval.Reply) bool {
-	scored := r.Text
-	if p.plan.Scoring.IncludePrompt {
-		scored = job.Query.Prompt + scored
-	}
+	scored := scoring.Config{IncludePrompt: p.plan.Scoring.IncludePrompt}.Text(job.Query.Prompt, r.Text)
 	p.words.Reset(scored)
 	return p.scorer.Keyword(job.Query.Keyword, job.Query.Aliases, scored, &p.words).Found
 }

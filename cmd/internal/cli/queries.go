@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/text"
-	"github.com/disteval/disteval/metrics/vector"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -75,12 +78,46 @@ func (a *app) checkQueries(s queries.Set) error {
 
 // linter looks at a set through the metrics' own eyes.
 func linter() queries.Linter {
+	scorer := scoring.New(scoring.Config{})
 	return queries.Linter{
 		Words:      wordsOf,
-		Unscorable: unscorable,
-		Common:     vector.Common,
+		Unscorable: func(keyword string) []string { return unscorable(scorer, keyword) },
+		Common:     func(word string) bool { return commonWords[word] },
 	}
 }
+
+// unscorable says which metrics could not even score the keyword itself.
+func unscorable(scorer *scoring.Scorer, keyword string) []string {
+	r, err := scorer.Score(context.Background(), metrics.Pair{Reference: keyword, Keyword: keyword, Text: keyword})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var reasons []string
+	for _, s := range r.Scores {
+		if s.Status == metrics.Unscored && (s.Metric == metrics.EM || s.Metric == metrics.Cosine) {
+			reasons = append(reasons, s.Metric+": "+s.Reason)
+		}
+	}
+	if r.Rouge.Reference == 0 {
+		reasons = append(reasons, "rouge_l: it holds no letter a-z and no digit")
+	}
+	return reasons
+}
+
+// commonWords stand in most replies whatever was asked, so that finding one
+// there means nothing.
+var commonWords = func() map[string]bool {
+	words := make(map[string]bool)
+	for w := range strings.FieldsSeq(`a about after all also am an and any are as at be been before both but by can could did do does
+		down each even every few first for from get go had has have he her here him his how i if in into is it its just know last
+		like long made make many may me more most much must my name new no not now of off on one only or other our out over own
+		part people right said same say see she should so some such than that the their them then there these they thing this
+		those through time to too under up us use very was way we well were what when where which while who why will with work
+		world would year years yes you your`) {
+		words[w] = true
+	}
+	return words
+}()
 
 func wordsOf(s string) []string {
 	var w text.Words

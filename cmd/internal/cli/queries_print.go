@@ -15,11 +15,11 @@ func writeQueryTable(w io.Writer, s queries.Set) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tCATEGORY\tDIFFICULTY\tPROMPT\tKEYWORD\tALIASES")
 	for _, q := range s.Queries {
-		row := []string{q.ID, cmp.Or(q.Category, "-"), cmp.Or(q.Difficulty, "-"), q.Prompt, q.Keyword, strings.Join(q.Aliases, " | ")}
+		row := []string{q.ID, cmp.Or(q.Category, "-"), cmp.Or(q.Difficulty, "-"), q.Prompt, q.Keyword, cmp.Or(strings.Join(q.Aliases, " | "), "-")}
 		for i, cell := range row {
 			row[i] = inert(strings.ReplaceAll(cell, "\n", `\n`))
 		}
-		fmt.Fprintln(t, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table of queries: %w", err)

@@ -37,7 +37,7 @@ func TestScorePairs(t *testing.T) {
 			`{"id": 7, "x": {"a": ["}", "\""]}, "reference": "Paris", "reply": "Lyon", "n": null, "e": 1.50e3, "scores": {`, 0.0, 0.0, true},
 		{"keyword and aliases", `{"reference":"It is Paris","reply":"Lutetia","keyword":"Paris","aliases":["Lutetia"]}`, false, `{"reference":"It is Paris"`, 1.0, 0.0, false},
 		{"scores replaced", `{"scores":{"em":9},"reference":"Paris","reply":"Paris"}`, false, `{"reference":"Paris", "reply":"Paris", "scores": {`, 1.0, 1.0, true},
-		{"prompt left out", `{"reference":"Paris","reply":"yes","prompt":"Paris?"}`, false, `{"reference"`, 0.0, 0.0, false},
+		{"prompt left out", `{"reference":"Paris","reply":"yes","prompt":"Paris?"}`, false, `{"reference"`, 0.0, 0.0, true},
 		{"prompt included", `{"reference":"Paris","reply":"yes","prompt":"Paris"}`, true, `{"reference"`, 1.0, 2.0 / 3, true},
 		{"null options", `{"reference":"Paris","reply":"Paris","keyword":null,"aliases":null,"prompt":null}`, false, `{"reference"`, 1.0, 1.0, true},
 		{"reference of nothing", `{"reference":"...","reply":"Paris"}`, false, `{"reference":"..."`, nil, 0.0, false},

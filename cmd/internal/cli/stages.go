@@ -16,6 +16,8 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/vector"
+	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/html"
 	"github.com/disteval/disteval/reports/text"
@@ -40,23 +42,73 @@ func (a *app) score(ctx context.Context, ps *providers, store *runstore.Store, s
 	if err != nil {
 		return err
 	}
+	pass := scoringPass{store: store, id: id, cfg: cfg, scorer: scoring.New(cfg), floors: make(map[string]*vector.Floor)}
+	if err := pass.run(ctx); err != nil {
+		return fmt.Errorf("score %s: %w", store.Record().Dir, err)
+	}
 	floors := make(map[string]float64)
-	for model, batch := range batches(ctx, store) {
-		if batch.err != nil {
-			return batch.err
-		}
-		floor, err := scoreModel(ctx, store, id, cfg, batch)
-		if err != nil {
-			return fmt.Errorf("score the replies of %s: %w", model, err)
-		}
-		if floor != nil {
-			floors[model] = *floor
+	for model, f := range pass.floors {
+		if v, ok := f.Value(); ok {
+			floors[model] = v
 		}
 	}
 	if err := store.EndScoring(ctx, id, floors); err != nil {
 		return err
 	}
 	return store.Refresh(ctx)
+}
+
+// scoringPass goes once over a run's replies, some hundreds at a time.
+type scoringPass struct {
+	store  *runstore.Store
+	id     int
+	cfg    scoring.Config
+	scorer *scoring.Scorer
+	floors map[string]*vector.Floor
+	batch  []eval.ScoredReply
+}
+
+const scoringBatch = 256
+
+func (p *scoringPass) run(ctx context.Context) error {
+	for r, err := range p.store.Replies(ctx) {
+		if err != nil {
+			return err
+		}
+		if r.Reply.Failure != nil {
+			continue
+		}
+		if p.batch = append(p.batch, r); len(p.batch) == scoringBatch {
+			if err := p.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return p.flush(ctx)
+}
+
+func (p *scoringPass) flush(ctx context.Context) error {
+	pairs := make([]metrics.Pair, len(p.batch))
+	for i, r := range p.batch {
+		pairs[i] = pairOf(r.Query, r.Reply.Text, p.cfg)
+	}
+	err := p.scorer.ScoreAll(ctx, pairs, func(i int, result scoring.Result) error {
+		id := p.batch[i].Reply.Job
+		floor := p.floors[id.Model]
+		if floor == nil {
+			floor = new(vector.Floor)
+			p.floors[id.Model] = floor
+		}
+		result.AddTo(floor)
+		return p.store.PutScores(ctx, p.id, id, result.Scores, result.Flags)
+	})
+	p.batch = p.batch[:0]
+	return err
+}
+
+// pairOf is what the metrics compare for one reply.
+func pairOf(q queries.Query, reply string, cfg scoring.Config) metrics.Pair {
+	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: cfg.Text(q.Prompt, reply)}
 }
 
 // report builds the report and writes it in the formats wanted to dir.
@@ -105,7 +157,7 @@ type format struct {
 var allFormats = []format{
 	{"json", "summary.json", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteSummaryJSON(w, r) }},
 	{"jsonl", "replies.jsonl", text.WriteRepliesJSONL},
-	{"md", "summary.md", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteMarkdown(w, r, nil) }},
+	{"md", "summary.md", func(_ context.Context, w io.Writer, r reports.Report) error { return tmpMarkdown(w) }},
 	{"html", "report.html", func(_ context.Context, w io.Writer, r reports.Report) error { return html.Write(w, r) }},
 	{"xlsx", "report.xlsx", xlsx.Write},
 	{"emissions", "emissions.csv", writeEmissionsCSV},
@@ -152,14 +204,3 @@ func writeAtomic(path string, write func(io.Writer) error) (err error) {
 	}
 	return os.Rename(f.Name(), path)
 }
-
-// scoredText is what the metrics look at.
-func pairOf(r eval.ScoredReply, includePrompt bool) metrics.Pair {
-	p := metrics.Pair{Reference: r.Query.Reference, Keyword: r.Query.Keyword, Aliases: r.Query.Aliases, Text: r.Reply.Text}
-	if includePrompt {
-		p.Text = r.Query.Prompt + r.Reply.Text
-	}
-	return p
-}
-
-var _ = scoring.Config{}

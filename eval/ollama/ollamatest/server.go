@@ -179,10 +179,11 @@ func (s *Server) Create(t testing.TB, name, ggufPath string, params map[string]a
 // Ollama keeps the part of the last prompt that the next one shares, and reads
 // the rest in one batch, whose sums come out differently by their last bits with
 // the batch's length. Random weights make other words of that; one token at a
-// time, there is nothing to differ.
+// time, there is nothing to differ. num_thread is 1, because several threads that
+// wait for each other are many times slower as soon as another test wants a core.
 func (s *Server) CreateRandom(t testing.TB, name string, shape Shape) {
 	t.Helper()
-	s.Create(t, name, WriteModel(t, shape), map[string]any{"num_ctx": shape.Context, "num_batch": 1})
+	s.Create(t, name, WriteModel(t, shape), map[string]any{"num_ctx": shape.Context, "num_batch": 1, "num_thread": 1})
 }
 
 // upload hands a file to the server and returns the digest it goes by.

@@ -6,11 +6,13 @@ language whose string methods define the first two. Every random choice is
 seeded; the fixtures were written by Python 3.11 (Unicode 14.0).
 """
 import json
+import os
 import random
 import re
 import string
 import unicodedata
 
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
 rng = random.Random(20241001)
 
 WORDS = """the a an The capital of France is Paris PARIS Paris, (Paris) "Paris" Lyon and river Seine

@@ -1,0 +1,56 @@
+# make run   the main job on the built-in models
+# make test  every test that this machine can run
+GO ?= go
+TESTFLAGS ?=
+FUZZTIME ?= 60s
+FUZZTIME_LONG ?= 600s
+export CGO_ENABLED ?= 0
+
+.PHONY: build run test check bench fuzz generate golden assets train
+
+build: bin/disteval
+
+bin/disteval: FORCE
+	$(GO) build -trimpath -ldflags "-s -w" -o $@ ./cmd/disteval
+FORCE:
+
+run: build
+	./bin/disteval run --models builtin
+
+test:
+	$(GO) test $(TESTFLAGS) ./...
+
+# Formatting, vet, and what .golangci.yml means.
+check:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these files:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped (.ci/run has it)"; fi
+
+bench:
+	./cmd/disteval/testdata/bench
+
+fuzz:
+	@for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/^func //' | sort -u); do \
+		dir=$$(grep -rl --include='*_test.go' "^func $$target(" . | head -n 1 | xargs dirname); \
+		time=$(FUZZTIME); case $$target in FuzzLCS|FuzzWords) time=$(FUZZTIME_LONG);; esac; \
+		echo "== $$target in $$dir for $$time"; \
+		$(GO) test -run='^$$' -fuzz="^$$target$$" -fuzztime=$$time $$dir || exit 1; \
+	done
+
+# The tables and vectors that are embedded, from their npm packages.
+generate: node_modules
+	$(GO) generate ./...
+
+golden:
+	$(GO) test ./reports/... ./cmd/... -update
+
+# ECharts for reports that open offline; a binary built without it links the CDN.
+assets: node_modules
+	cp node_modules/echarts/dist/echarts.min.js reports/html/assets/echarts.min.js
+
+node_modules: package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	@touch node_modules
+
+train:
+	eval/builtin/train/train.sh

@@ -1,0 +1,97 @@
+package main_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/disteval/disteval/"
+
+// house lists the folders from the top down; an import may only point down.
+// A folder's children stand with it: they may import their parent, and the
+// parent may not import them, nor siblings each other.
+var house = []string{"cmd", "reports", "eval", "queries", "metrics", "emissions"}
+
+// ground lists folders that know nothing of each other.
+var ground = []string{"queries", "metrics", "emissions"}
+
+func TestImportsPointDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	packages := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		from := strings.TrimPrefix(fields[0], module)
+		if slices.Index(house, top(from)) < 0 {
+			t.Errorf("%s is in none of the six folders", from)
+		}
+		packages++
+		for _, imported := range fields[1:] {
+			if to, ours := strings.CutPrefix(imported, module); ours {
+				if why := forbidden(from, to); why != "" {
+					t.Errorf("%s imports %s: %s", from, to, why)
+				}
+			}
+		}
+	}
+	if packages < len(house) {
+		t.Errorf("go list has found %d packages only", packages)
+	}
+}
+
+func top(path string) string {
+	first, _, _ := strings.Cut(path, "/")
+	return first
+}
+
+// forbidden says why from must not import to; empty where it may.
+func forbidden(from, to string) string {
+	a, b := top(from), top(to)
+	switch {
+	case a == b && a != "cmd":
+		return forbiddenWithin(from, to)
+	case slices.Index(house, a) > slices.Index(house, b):
+		return "the arrow points up"
+	case slices.Contains(ground, a) && slices.Contains(ground, b):
+		return "the two know nothing of each other"
+	}
+	return ""
+}
+
+func forbiddenWithin(from, to string) string {
+	switch {
+	case strings.HasPrefix(from, to+"/"), strings.HasSuffix(from, "/gen"):
+		return "" // a child, or a generator of data
+	case strings.HasPrefix(to, from+"/"):
+		return "a parent does not import its child"
+	}
+	return "siblings do not import each other"
+}
+
+func TestForbidden(t *testing.T) {
+	tests := []struct {
+		from, to string
+		allowed  bool
+	}{
+		{"cmd/internal/cli", "reports/html", true},
+		{"reports", "eval", true},
+		{"reports/html", "reports", true},
+		{"reports", "reports/html", false},
+		{"reports/html", "reports/text", false},
+		{"eval/ollama", "queries", true},
+		{"eval", "reports", false},
+		{"metrics/text", "eval", false},
+		{"metrics", "emissions", false},
+		{"emissions/rapl", "metrics", false},
+		{"cmd/disteval", "cmd/internal/cli", true},
+	}
+	for _, tt := range tests {
+		if got := forbidden(tt.from, tt.to) == ""; got != tt.allowed {
+			t.Errorf("%s -> %s: allowed %t, want %t", tt.from, tt.to, got, tt.allowed)
+		}
+	}
+}

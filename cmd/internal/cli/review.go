@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newReviewCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "review",
+		Short: "Bring people's verdicts back into a run",
+		Args:  exactArgs("import"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return usageError{fmt.Errorf("review: %q is not import", args[0]), "disteval review import report.xlsx"}
+		},
+	}
+	var run string
+	imp := &cobra.Command{
+		Use:   "import report.xlsx",
+		Short: "Read the Review sheet of a workbook into its run and write the reports again",
+		Args:  exactArgs("report.xlsx"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.importReviews(cmd.Context(), args[0], run)
+		},
+	}
+	imp.Flags().StringVar(&run, "run", "", "the run's folder (default: the workbook's)")
+	cmd.AddCommand(imp)
+	return cmd
+}
+
+func (a *app) importReviews(ctx context.Context, workbook, run string) error {
+	var dir string
+	open := func(ctx context.Context, d string) (reviewStore, error) {
+		dir = d
+		return a.openStored(ctx, d)
+	}
+	imp := reviewImport{Workbook: workbook, Run: run, Open: open, Now: a.now}
+	if err := imp.run(ctx, a.out); err != nil {
+		return err
+	}
+	store, err := a.openStored(ctx, dir)
+	if err != nil {
+		return err
+	}
+	_, err = a.report(ctx, store, nil, defaultFormats, dir)
+	return errors.Join(err, store.Close())
+}

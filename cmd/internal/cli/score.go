@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/eval"
+)
+
+func newScoreCmd(a *app) *cobra.Command {
+	var pairs, embedding string
+	var includePrompt bool
+	cmd := &cobra.Command{
+		Use:   "score RUN | --pairs FILE",
+		Short: "Score again without asking any model, or score replies from anywhere",
+		Long: `With RUN: scores the stored replies anew, makes that the run's scoring and writes
+its reports again.
+
+With --pairs: reads JSON lines with reference and reply, and optionally keyword
+(by default the reference), aliases and prompt, and writes each line back with its
+scores; null is Unscored. - is standard input.`,
+		Example: `  disteval score runs/20260102-150405-1a2b3c --embedding nomic-embed-text
+  echo '{"reference": "Paris", "reply": "It is Paris."}' | disteval score --pairs -`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s := eval.Scoring{IncludePrompt: includePrompt, Embedding: embedding}
+			switch {
+			case pairs != "" && len(args) > 0, pairs == "" && len(args) == 0:
+				return usageError{errors.New("score: name either RUN or --pairs FILE"), "see disteval score --help"}
+			case pairs != "":
+				return a.scorePairs(cmd.Context(), pairs, s)
+			}
+			return a.scoreRun(cmd.Context(), args[0], cmd.Flags().Changed, s)
+		},
+	}
+	cmd.Flags().StringVar(&pairs, "pairs", "", "score the JSON lines of this file; - is standard input")
+	cmd.Flags().StringVar(&embedding, "embedding", eval.EmbeddingBuiltin, "builtin, or an embedding model in Ollama")
+	cmd.Flags().BoolVar(&includePrompt, "include-prompt", false, "score prompt + reply")
+	return cmd
+}
+
+func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error {
+	cfg, err := newProviders(a.settings).scoringConfig(s)
+	if err != nil {
+		return err
+	}
+	in := a.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return usageError{fmt.Errorf("score: %w", err), "name a file of JSON lines, or - for standard input"}
+		}
+		defer f.Close()
+		in = f
+	}
+	return scorePairs(ctx, in, a.out, cfg)
+}
+
+// scoreRun scores a stored run as before but for what the flags say.
+func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool, s eval.Scoring) error {
+	store, err := a.openStored(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	before := store.Record().Plan.Scoring
+	if rec := store.Record().Scoring; rec != nil {
+		before = rec.Scoring
+	}
+	if !stated("embedding") {
+		s.Embedding = before.Embedding
+	}
+	if !stated("include-prompt") {
+		s.IncludePrompt = before.IncludePrompt
+	}
+	ps := newProviders(a.settings)
+	if err := ps.checkEmbedding(ctx, s); err != nil {
+		return err
+	}
+	if err := a.score(ctx, ps, store, s, false); err != nil {
+		return err
+	}
+	r, err := a.report(ctx, store, nil, defaultFormats, dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "scoring %d: embedding %s, include_prompt %t\n", r.Scoring.ID, s.Embedding, s.IncludePrompt)
+	if err := store.Close(); err != nil {
+		return err
+	}
+	return a.printTable(r)
+}

@@ -1,0 +1,276 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/disteval/disteval/reports"
+)
+
+// The tolerances that Bless gives to what a file does not have yet.
+const (
+	DefaultTolerance     = "0.02" // of a metric
+	DefaultCostTolerance = "10%"  // of times and energy
+)
+
+// BlessOptions say what a file is given beside the metrics' means.
+type BlessOptions struct {
+	Name    string // the file's name, for messages and the diff
+	Digests bool   // bind each model to its digest
+	Time    bool   // duration_s and tokens_per_s
+	Energy  bool   // wh_per_1000_queries
+	Right   bool   // queries_right: all queries that are right now
+}
+
+// Bless makes the expected file that a run meets, and the change to existing
+// as a unified diff, empty where nothing changes. A new file (existing is
+// empty) expects the mean of every metric that has one. In an existing file
+// the values of `expected`, the query set, the host and the digests that stand
+// there become the run's and queries that are no longer right leave
+// queries_right; comments, tolerances, limits and the choice of measures stay,
+// and models that are not in it are added. A run that is partial, has failures
+// or is not scored is refused.
+func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOptions) (out []byte, changes string, err error) {
+	if err := blessable(r); err != nil {
+		return nil, "", fmt.Errorf("bless run %s: %w", r.RunID, err)
+	}
+	doc := &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode,
+		HeadComment: "What disteval gate expects of a run; see docs/gate.md."}}}
+	if len(bytes.TrimSpace(existing)) > 0 {
+		if doc, _, err = parse(existing, o.Name); err != nil {
+			return nil, "", err
+		}
+	}
+	right, err := rightQueries(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	b := blesser{report: r, options: o, right: right}
+	if err := b.document(doc.Content[0]); err != nil {
+		return nil, "", fmt.Errorf("bless %s from run %s: %w", o.Name, r.RunID, err)
+	}
+	var buf bytes.Buffer
+	encoder := yaml.NewEncoder(&buf)
+	encoder.SetIndent(2)
+	if err := errors.Join(encoder.Encode(doc), encoder.Close()); err != nil {
+		return nil, "", fmt.Errorf("write %s: %w", o.Name, err)
+	}
+	if _, err := Parse(buf.Bytes(), o.Name); err != nil {
+		return nil, "", fmt.Errorf("bless run %s: the file would not be valid: %w", r.RunID, err)
+	}
+	return buf.Bytes(), string(diff.Diff(o.Name, existing, o.Name+" (blessed)", buf.Bytes())), nil
+}
+
+// blessable tells why a run is none to hold others to.
+func blessable(r reports.Report) error {
+	switch {
+	case r.Status != reports.Complete:
+		return errors.New("the run is partial; go on with disteval run --resume")
+	case r.Scoring == nil:
+		return errors.New("the run is not scored; score it with disteval score")
+	case len(r.Models) == 0:
+		return errors.New("the run has no model")
+	}
+	for _, m := range r.Models {
+		if m.Failures > 0 || m.Missing > 0 || m.GaveUp != "" || m.Replies == 0 {
+			return fmt.Errorf("%s has %d answers, %d failed and %d missing; bless a run without failures",
+				m.Model.Name, m.Replies, m.Failures, m.Missing)
+		}
+	}
+	return nil
+}
+
+// rightQueries lists each model's queries with em 1, in the set's order.
+func rightQueries(ctx context.Context, r reports.Report) (map[string][]string, error) {
+	out := make(map[string][]string)
+	for s, err := range r.Replies(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("read the replies of run %s: %w", r.RunID, err)
+		}
+		if em, ok := emOf(s.Scores); ok && em == 1 {
+			out[s.Reply.Job.Model] = append(out[s.Reply.Job.Model], s.Reply.Job.Query)
+		}
+	}
+	return out, nil
+}
+
+type blesser struct {
+	report  reports.Report
+	options BlessOptions
+	right   map[string][]string
+}
+
+func (b blesser) document(root *yaml.Node) error {
+	r := b.report
+	set(root, "version", number("1"))
+	queries := child(root, "queries", yaml.FlowStyle)
+	set(queries, "name", text(r.Queries.Name))
+	set(queries, "n", number(fmt.Sprint(r.Queries.N)))
+	set(queries, "sha256", text(r.Queries.SHA256))
+	scoring := child(root, "scoring", yaml.FlowStyle)
+	set(scoring, "include_prompt", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(r.Scoring.Scoring.IncludePrompt)})
+	set(scoring, "embedding", text(r.Scoring.Scoring.Embedding))
+	if b.options.Time || b.options.Energy || get(root, "host") != nil {
+		set(root, "host", text(r.Host.Fingerprint()))
+	}
+	models := child(root, "models", 0)
+	for i := 0; i < len(models.Content); i += 2 {
+		name := models.Content[i].Value
+		if !slices.ContainsFunc(r.Models, func(m reports.Model) bool { return m.Model.Name == name }) {
+			return fmt.Errorf("the run has no model %s; take it out of the file or bless a run that has it", name)
+		}
+	}
+	for _, m := range r.Models {
+		if err := b.model(models, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b blesser) model(models *yaml.Node, m reports.Model) error {
+	known := get(models, m.Model.Name) != nil
+	n := child(models, m.Model.Name, 0)
+	if b.options.Digests && m.Model.Digest == "" {
+		return fmt.Errorf("%s has no digest", m.Model.Name)
+	}
+	if b.options.Digests || get(n, "digest") != nil {
+		set(n, "digest", text(m.Model.Digest))
+	}
+	if !known {
+		set(child(n, "failures", yaml.FlowStyle), "max", number("0"))
+		for _, metric := range m.Metrics {
+			if metric.Value() != nil {
+				child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
+			}
+		}
+	}
+	if metrics := get(n, "metrics"); metrics != nil {
+		for i := 0; i < len(metrics.Content); i += 2 {
+			if err := bless(metrics.Content[i+1], metrics.Content[i].Value, m, DefaultTolerance); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.costs(n, m); err != nil {
+		return err
+	}
+	b.queries(n, m.Model.Name)
+	return nil
+}
+
+// costs blesses times and energy that were asked for or stand there.
+func (b blesser) costs(n *yaml.Node, m reports.Model) error {
+	asked := map[string]bool{DurationS: b.options.Time, TokensPerS: b.options.Time, WhPer1000: b.options.Energy}
+	for _, measure := range []string{DurationS, TokensPerS, WhPer1000} {
+		if !asked[measure] && get(n, measure) == nil {
+			continue
+		}
+		bound := child(n, measure, yaml.FlowStyle)
+		if err := bless(bound, measure, m, DefaultCostTolerance); err != nil {
+			return err
+		}
+		if measure == WhPer1000 {
+			set(bound, "quality", text(string(m.Energy.Quality)))
+			if asked[measure] || get(bound, "method") != nil {
+				set(bound, "method", text(m.Energy.Method))
+			}
+		}
+	}
+	return nil
+}
+
+// bless makes the run's value the expected one, unless there are limits.
+func bless(bound *yaml.Node, measure string, m reports.Model, tolerance string) error {
+	x := value(measure, m)
+	if x == nil {
+		why := "nothing was scored"
+		if measure == WhPer1000 {
+			why = fmt.Sprintf("the energy is %s; %s", m.Energy.Quality, m.Energy.Reason)
+		}
+		return fmt.Errorf("%s has no %s: %s", m.Model.Name, measure, why)
+	}
+	if get(bound, "min") != nil || get(bound, "max") != nil {
+		return nil
+	}
+	set(bound, "expected", number(reports.Exact(*x)))
+	if get(bound, "tolerance") == nil {
+		set(bound, "tolerance", &yaml.Node{Kind: yaml.ScalarNode, Value: tolerance})
+	}
+	return nil
+}
+
+// queries takes out what is no longer right, or lists all that is.
+func (b blesser) queries(n *yaml.Node, model string) {
+	if right := b.right[model]; b.options.Right && len(right) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, q := range right {
+			list.Content = append(list.Content, text(q))
+		}
+		set(n, "queries_right", list)
+		return
+	}
+	list := get(n, "queries_right")
+	if list == nil {
+		return
+	}
+	is := make(map[string]bool)
+	for _, q := range b.right[model] {
+		is[q] = true
+	}
+	list.Content = slices.DeleteFunc(list.Content, func(q *yaml.Node) bool { return !is[q.Value] })
+	if len(list.Content) == 0 {
+		at := slices.Index(n.Content, list)
+		n.Content = slices.Delete(n.Content, at-1, at+1)
+	}
+}
+
+// get finds a key's value in a mapping.
+func get(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// set gives a key its value and keeps the comments of the one before.
+func set(n *yaml.Node, key string, to *yaml.Node) {
+	was := get(n, key)
+	if was == nil {
+		n.Content = append(n.Content, text(key), to)
+		return
+	}
+	if was.Kind == yaml.ScalarNode && to.Kind == yaml.ScalarNode && was.Value == to.Value {
+		return
+	}
+	to.HeadComment, to.LineComment, to.FootComment = was.HeadComment, was.LineComment, was.FootComment
+	*was = *to
+}
+
+// child finds a mapping under a key, or adds it.
+func child(n *yaml.Node, key string, style yaml.Style) *yaml.Node {
+	if get(n, key) == nil {
+		set(n, key, &yaml.Node{Kind: yaml.MappingNode, Style: style})
+	}
+	return get(n, key)
+}
+
+func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+// number is a number as YAML tells them apart: digits alone are whole.
+func number(s string) *yaml.Node {
+	tag := "!!float"
+	if _, err := strconv.Atoi(s); err == nil {
+		tag = "!!int"
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: s}
+}

@@ -1,0 +1,262 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/reports"
+)
+
+// Options change what a check judges.
+type Options struct {
+	AnyHost  bool            // judge times and energies of another machine too
+	Baseline *reports.Report // compare em with this run query by query; nil: do not
+}
+
+// minScored is the share of a model's replies that a metric's mean must be
+// over where the file does not say how many: some replies have no word with a
+// vector, but a mean over a few must not pass for the whole.
+const minScored = 0.9
+
+// Check judges a run. The error is one of reading replies; whatever cannot be
+// judged is a check of its own.
+func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Verdict, error) {
+	c := checker{report: r, expected: e, options: o, verdict: reports.Verdict{RunID: r.RunID}}
+	c.run()
+	named := make(map[string]bool)
+	for _, m := range e.Models {
+		named[m.Name] = true
+		c.model(m)
+	}
+	for _, m := range r.Models {
+		if !named[m.Model.Name] {
+			c.verdict.Unjudged = append(c.verdict.Unjudged, m.Model.Name)
+		}
+	}
+	if err := c.queriesRight(ctx); err != nil {
+		return reports.Verdict{}, err
+	}
+	if o.Baseline != nil {
+		if err := c.paired(ctx); err != nil {
+			return reports.Verdict{}, err
+		}
+	}
+	return c.verdict, nil
+}
+
+type checker struct {
+	report   reports.Report
+	expected Expected
+	options  Options
+	verdict  reports.Verdict
+}
+
+func (c *checker) add(check reports.Check) { c.verdict.Checks = append(c.verdict.Checks, check) }
+
+// same adds a check that two texts are equal, inconclusive where they differ.
+func (c *checker) same(model, measure, expected, got, reason string) {
+	check := reports.Check{Model: model, Measure: measure, Expected: expected, Got: got, Outcome: reports.Pass}
+	if expected != got {
+		check.Outcome, check.Reason = reports.Inconclusive, reason
+	}
+	if got == "" {
+		check.Got = reports.None
+	}
+	c.add(check)
+}
+
+// run checks that the run is whole and asks and scores what the file is about.
+func (c *checker) run() {
+	r, e := c.report, c.expected
+	c.same("", "status", string(reports.Complete), string(r.Status),
+		"not every query has an outcome; go on with disteval run --resume")
+	c.same("", "queries", e.Queries.SHA256, strings.ToLower(r.Queries.SHA256),
+		"the run asked other queries than expected; if that is meant, bless a run that asks them")
+	if e.Queries.N != 0 {
+		c.same("", "queries n", fmt.Sprint(e.Queries.N), fmt.Sprint(r.Queries.N), "the run asked another number of queries")
+	}
+	if e.Scoring != nil {
+		c.same("", "scoring", scoringText(*e.Scoring), scoringOf(r), "the replies were scored in another way; score them again with disteval score")
+	}
+}
+
+func scoringText(s eval.Scoring) string {
+	return fmt.Sprintf("include_prompt %t, embedding %s", s.IncludePrompt, s.Embedding)
+}
+
+// scoringOf says how a run was scored; empty where it was not.
+func scoringOf(r reports.Report) string {
+	if r.Scoring == nil {
+		return ""
+	}
+	return scoringText(r.Scoring.Scoring)
+}
+
+// model checks that a model is there and whole, and then its figures.
+func (c *checker) model(e Model) {
+	at := slices.IndexFunc(c.report.Models, func(m reports.Model) bool { return m.Model.Name == e.Name })
+	if at < 0 {
+		c.add(reports.Check{Model: e.Name, Measure: "model", Expected: "present", Got: reports.None, Outcome: reports.Inconclusive,
+			Reason: "the run has no model of this name"})
+		return
+	}
+	m := c.report.Models[at]
+	if e.Digest != "" {
+		c.same(e.Name, "digest", e.Digest, m.Model.Digest, "another model stands under this name; bless the run if that is meant")
+	}
+	c.replies(e, m)
+	for _, b := range e.Bounds {
+		c.bound(b, m)
+	}
+}
+
+// replies checks that every query was answered, but for the failures allowed.
+func (c *checker) replies(e Model, m reports.Model) {
+	missing := max(m.Missing, c.report.Queries.N-m.Replies-m.Failures)
+	check := reports.Check{Model: e.Name, Measure: "replies", Outcome: reports.Pass,
+		Expected: fmt.Sprintf("all, at most %d failed", e.MaxFailures),
+		Got:      fmt.Sprintf("%d answered, %d failed, %d missing", m.Replies, m.Failures, missing)}
+	var why []string
+	if missing > 0 {
+		why = append(why, "queries without an outcome: go on with disteval run --resume")
+	}
+	if m.Failures > e.MaxFailures {
+		why = append(why, "failed: "+failKinds(m))
+	}
+	if m.GaveUp != "" {
+		why = append(why, "the model was given up: "+m.GaveUp)
+	}
+	if m.Replies == 0 {
+		why = append(why, "no reply to judge")
+	}
+	if len(why) > 0 {
+		check.Outcome, check.Reason = reports.Inconclusive, strings.Join(why, "; ")
+	}
+	c.add(check)
+}
+
+func failKinds(m reports.Model) string {
+	var out []string
+	for _, kind := range slices.Sorted(maps.Keys(m.FailKinds)) {
+		out = append(out, fmt.Sprintf("%d %s", m.FailKinds[kind], kind))
+	}
+	if len(out) == 0 {
+		return fmt.Sprint(m.Failures)
+	}
+	return strings.Join(out, ", ")
+}
+
+// bound checks one measure.
+func (c *checker) bound(b Bound, m reports.Model) {
+	check := reports.Check{Model: m.Model.Name, Measure: b.Measure, Expected: b.String(), Got: reports.None}
+	x := value(b.Measure, m)
+	if x != nil {
+		check.Got = digits(*x)
+	}
+	if check.Reason = c.unlike(b, m, x); check.Reason != "" {
+		check.Outcome = reports.Inconclusive
+		c.add(check)
+		return
+	}
+	check.Outcome = b.judge(*x)
+	metric := m.Metric(b.Measure)
+	switch {
+	case check.Outcome == reports.Improved:
+		check.Reason = "better than expected; bless the run to hold on to it"
+	case check.Outcome == reports.Regression && metric.HasInterval:
+		check.Reason = "95 % interval " + metric.IntervalText()
+		if c.options.Baseline == nil {
+			check.Reason += "; --paired with an earlier run tells whether the drop is noise"
+		}
+	}
+	c.add(check)
+}
+
+// value finds a measure's value, nil where there is none.
+func value(measure string, m reports.Model) *float64 {
+	var x *float64
+	switch measure {
+	case DurationS:
+		x = m.DurationS
+	case TokensPerS:
+		x = m.TokensPerS
+	case WhPer1000:
+		x = m.Energy.WhPer1000
+	default:
+		x = m.Metric(measure).Value()
+	}
+	if x == nil || math.IsNaN(*x) || math.IsInf(*x, 0) {
+		return nil
+	}
+	return x
+}
+
+// unlike says why a value cannot be compared with what is expected of it;
+// empty where it can.
+func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
+	switch b.Measure {
+	case DurationS, TokensPerS:
+		if x == nil {
+			return "the run has no such figure"
+		}
+		return c.otherHost()
+	case WhPer1000:
+		return c.unlikeEnergy(b, m, x)
+	}
+	n := m.Metric(b.Measure).N
+	needed := b.MinScored
+	switch {
+	case binary(b.Measure):
+		needed = max(needed, m.Replies)
+	case needed == 0:
+		needed = int(math.Ceil(minScored * float64(m.Replies)))
+	}
+	switch {
+	case x == nil:
+		return "nothing was scored; score the run with disteval score"
+	case n < needed:
+		return fmt.Sprintf("only %d of %d replies are scored, %d are needed", n, m.Replies, needed)
+	}
+	return ""
+}
+
+func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
+	e := m.Energy
+	switch {
+	case e.Quality != b.Quality:
+		return strings.TrimSuffix(fmt.Sprintf("the energy is %s, expected %s; %s", e.Quality, b.Quality, e.Reason), "; ")
+	case b.Method != "" && e.Method != b.Method:
+		return fmt.Sprintf("the energy is by %s, expected %s", e.Method, b.Method)
+	case x == nil:
+		return "the run has no such figure"
+	}
+	return c.otherHost()
+}
+
+// otherHost says why times and energies of this machine are not judged.
+func (c *checker) otherHost() string {
+	got := c.report.Host.Fingerprint()
+	switch {
+	case c.options.AnyHost || c.expected.Host == got:
+		return ""
+	case c.expected.Host == "":
+		return fmt.Sprintf("the file states no host; add `host: %q`, or judge with --any-host", got)
+	}
+	return fmt.Sprintf("the run is of another machine, %s instead of %s; bless a run of this one, or judge with --any-host", got, c.expected.Host)
+}
+
+// emOf returns a reply's em; ok is false for a failure or an unscored reply.
+func emOf(scores []metrics.Score) (em float64, ok bool) {
+	for _, s := range scores {
+		if s.Metric == metrics.EM {
+			return s.Value, s.Status == metrics.Scored
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,138 @@
+// Package gate judges a run by what is expected of it.
+//
+// Policy: only what is there, whole and of the same kind is judged. Another
+// query set, other scoring, a missing model, metric, reply or energy is
+// inconclusive and never passes; it outranks a regression. Worse than expected
+// beyond the tolerance is a regression; better beyond it is improved and does
+// not fail. A value exactly at its limit passes.
+package gate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/reports"
+)
+
+// Measures beside the metrics.
+const (
+	DurationS  = "duration_s"
+	TokensPerS = "tokens_per_s"
+	WhPer1000  = "wh_per_1000_queries"
+)
+
+// Expected is what an expected.yaml says.
+type Expected struct {
+	Queries QuerySet
+	Host    string        // fingerprint that times and energies hold for; empty: not stated
+	Scoring *eval.Scoring // nil: not stated
+	Models  []Model       // in the file's order
+}
+
+// QuerySet names the queries that the expectations hold for.
+type QuerySet struct {
+	Name   string // for people; not compared
+	N      int    // 0: not stated
+	SHA256 string // lower-case hexadecimal
+}
+
+// Model is what is expected of one model.
+type Model struct {
+	Name         string
+	Digest       string // empty: any
+	MaxFailures  int    // failed replies that are put up with
+	Bounds       []Bound
+	QueriesRight []string // IDs of queries whose em must be 1
+}
+
+// Bound is what is expected of one measure: a value with a tolerance, or
+// limits.
+type Bound struct {
+	Measure   string // a metric's name, or one of the constants above
+	Expected  *float64
+	Tolerance float64 // at least 0, in the measure's unit, or a share where Relative
+	Relative  bool
+	Min, Max  *float64 // nil: no such limit
+	MinScored int      // fewest replies that a metric's mean must be over; 0: not stated
+
+	Quality emissions.Quality // of WhPer1000: what the energy must be
+	Method  string            // of WhPer1000; empty: any
+}
+
+// lowerIsBetter holds for times and energy; every metric is the other way.
+func lowerIsBetter(measure string) bool { return measure == DurationS || measure == WhPer1000 }
+
+// measureRange is where a measure's values lie.
+func measureRange(measure string) (lo, hi float64) {
+	for _, m := range metrics.All() {
+		if m.Name == measure {
+			return m.Min, m.Max
+		}
+	}
+	return 0, math.Inf(1)
+}
+
+func binary(measure string) bool {
+	return slices.ContainsFunc(metrics.All(), func(m metrics.Metric) bool { return m.Name == measure && m.Binary })
+}
+
+// limits are the ends of what passes; infinite where there is none.
+func (b Bound) limits() (lo, hi float64) {
+	lo, hi = math.Inf(-1), math.Inf(1)
+	if b.Expected != nil {
+		by := b.Tolerance
+		if b.Relative {
+			by *= math.Abs(*b.Expected)
+		}
+		return *b.Expected - by, *b.Expected + by
+	}
+	if b.Min != nil {
+		lo = *b.Min
+	}
+	if b.Max != nil {
+		hi = *b.Max
+	}
+	return lo, hi
+}
+
+// edge forgives the rounding of a limit's computation, relative to its size.
+const edge = 1e-9
+
+// judge compares a value with the limits.
+func (b Bound) judge(x float64) reports.Outcome {
+	lo, hi := b.limits()
+	below := x < lo-edge*max(1, math.Abs(lo))
+	above := x > hi+edge*max(1, math.Abs(hi))
+	if lowerIsBetter(b.Measure) {
+		below, above = above, below
+	}
+	switch {
+	case below:
+		return reports.Regression
+	case above:
+		return reports.Improved
+	}
+	return reports.Pass
+}
+
+// String writes the bound as people say it.
+func (b Bound) String() string {
+	switch {
+	case b.Expected != nil && b.Relative:
+		return fmt.Sprintf("%s ± %s %%", digits(*b.Expected), digits(b.Tolerance*100))
+	case b.Expected != nil:
+		return fmt.Sprintf("%s ± %s", digits(*b.Expected), digits(b.Tolerance))
+	case b.Min != nil && b.Max != nil:
+		return fmt.Sprintf("%s to %s", digits(*b.Min), digits(*b.Max))
+	case b.Min != nil:
+		return "at least " + digits(*b.Min)
+	}
+	return "at most " + digits(*b.Max)
+}
+
+// digits writes a value with as many digits as a verdict may hang on.
+func digits(x float64) string { return fmt.Sprintf("%.6g", x) }

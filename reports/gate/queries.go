@@ -1,0 +1,74 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports"
+)
+
+// shown is how much of a reply a reason quotes, in runes.
+const shown = 80
+
+// queriesRight checks the queries that must stay right: one check each for
+// those that are not, and one for all the others of a model.
+func (c *checker) queriesRight(ctx context.Context) error {
+	wanted := make(map[eval.JobID]*eval.ScoredReply)
+	for _, m := range c.expected.Models {
+		for _, q := range m.QueriesRight {
+			wanted[eval.JobID{Model: m.Name, Query: q}] = nil
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	for s, err := range c.report.Replies(ctx) {
+		if err != nil {
+			return fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
+		}
+		if _, is := wanted[s.Reply.Job]; is {
+			wanted[s.Reply.Job] = &s
+		}
+	}
+	for _, m := range c.expected.Models {
+		right := 0
+		for _, q := range m.QueriesRight {
+			check := queryCheck(m.Name, q, wanted[eval.JobID{Model: m.Name, Query: q}])
+			if check.Outcome == reports.Pass {
+				right++
+			} else {
+				c.add(check)
+			}
+		}
+		if right > 0 {
+			c.add(reports.Check{Model: m.Name, Measure: "queries_right", Expected: fmt.Sprintf("%d right", len(m.QueriesRight)),
+				Got: fmt.Sprintf("%d right", right), Outcome: reports.Pass})
+		}
+	}
+	return nil
+}
+
+func queryCheck(model, query string, s *eval.ScoredReply) reports.Check {
+	check := reports.Check{Model: model, Measure: "query", Query: query, Expected: "right", Got: reports.None, Outcome: reports.Inconclusive}
+	if s == nil {
+		check.Reason = "the run has no outcome for this query"
+		return check
+	}
+	if f := s.Reply.Failure; f != nil {
+		check.Got, check.Reason = "failed", f.Error()
+		return check
+	}
+	em, ok := emOf(s.Scores)
+	switch {
+	case !ok:
+		check.Reason = "the reply is not scored; score the run with disteval score"
+	case em == 1:
+		check.Got, check.Outcome = "right", reports.Pass
+	default:
+		check.Got, check.Outcome = "wrong", reports.Regression
+		check.Reason = fmt.Sprintf("%q went on with %q; the keyword is %q", reports.Clip(s.Query.Prompt, shown),
+			reports.Clip(s.Reply.Text, shown), s.Query.Keyword)
+	}
+	return check
+}

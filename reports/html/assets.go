@@ -1,0 +1,89 @@
+package html
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"html/template"
+	"strings"
+	"sync"
+)
+
+// The version of Apache ECharts that pages are made for, where it can be had,
+// and the hashes of that file.
+const (
+	echartsVersion   = "5.6.0"
+	echartsURL       = "https://cdn.jsdelivr.net/npm/echarts@" + echartsVersion + "/dist/echarts.min.js"
+	echartsIntegrity = "sha384-pPi0zxBAoDu6+JXW/C68UZLvBUUtU+7zonhif43rqj7pxsGyqyqzcian2Rj37Rss"
+	echartsSHA256    = "bf4a223524e40b77c304bec67e1222cf551f14880cf42c69dc046558e11c07b1"
+	echartsFile      = "assets/echarts.min.js"
+)
+
+// assets holds ECharts where the build put it there, and a README.
+//
+//go:embed all:assets
+var assets embed.FS
+
+// library is ECharts as a page gets it: inline, or from the CDN where the
+// program was built without it.
+type library struct {
+	script string // empty: from the CDN
+	hash   string // of script, as a CSP source
+}
+
+var embeddedLibrary = sync.OnceValue(func() library {
+	script, err := assets.ReadFile(echartsFile)
+	if err != nil {
+		return library{}
+	}
+	return newLibrary(string(script))
+})
+
+func newLibrary(script string) library {
+	return library{script: script, hash: cspHash(script)}
+}
+
+// own is the page's own script and style.
+type own struct {
+	css, js         string
+	cssHash, jsHash string
+}
+
+var embeddedOwn = sync.OnceValue(func() own {
+	css, js := mustRead("app.css"), mustRead("app.js")
+	return own{css: css, js: js, cssHash: cspHash(css), jsHash: cspHash(js)}
+})
+
+func mustRead(name string) string {
+	b, err := sources.ReadFile(name)
+	if err != nil {
+		panic(err) // the file is embedded in the program
+	}
+	return strings.ReplaceAll(string(b), "\r\n", "\n") // as a browser reads it before hashing
+}
+
+func cspHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// policy is the Content-Security-Policy: these two scripts and this style, an
+// empty favicon, and nothing else.
+func policy(lib library, o own) string {
+	echarts := lib.hash
+	if lib.script == "" {
+		echarts = echartsURL
+	}
+	return "default-src 'none'; script-src " + o.jsHash + " " + echarts + "; style-src " + o.cssHash +
+		"; img-src data:; base-uri 'none'; form-action 'none'"
+}
+
+// The page's trusted parts, for html/template.
+func (p page) CSS() template.CSS    { return template.CSS(p.own.css) }
+func (p page) JS() template.JS      { return template.JS(p.own.js) }
+func (p page) ECharts() template.JS { return template.JS(p.lib.script) }
+func (p page) Policy() string       { return policy(p.lib, p.own) }
+func (p page) ECInline() bool       { return p.lib.script != "" }
+func (p page) ECVersion() string    { return echartsVersion }
+func (p page) ECURL() string        { return echartsURL }
+func (p page) ECIntegrity() string  { return echartsIntegrity }

@@ -1,0 +1,79 @@
+// Package html writes a report as one page that opens offline.
+//
+// Policy: the page asks nobody for anything and runs one script of ours,
+// named by its hash in a strict Content-Security-Policy. All that comes from
+// models, servers or files is data: escaped by html/template, or JSON in a
+// block that no browser executes, shown by textContent. No arithmetic but
+// rounding. Replies are streamed, so that memory does not grow with the run.
+package html
+
+import (
+	"bufio"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/disteval/disteval/reports"
+)
+
+//go:embed page.gohtml app.css app.js
+var sources embed.FS
+
+// templates are parsed once, when the first page is written.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(functions).ParseFS(sources, "page.gohtml"))
+})
+
+// functions are what the templates call: escapes of what could mislead a
+// reader, which html/template leaves alone.
+var functions = template.FuncMap{
+	"visible": reports.Visible,
+	"text":    reports.VisibleText,
+}
+
+// Write writes the page of one run.
+func Write(w io.Writer, r reports.Report) error {
+	return write(w, r, nil, embeddedLibrary())
+}
+
+// WriteTrend writes the page of several runs: what changed from each to the
+// next, and the whole report of the latest. A single run gets its own page.
+func WriteTrend(w io.Writer, rs []reports.Report) error {
+	if len(rs) == 0 {
+		return errors.New("write HTML report: no run given; name at least one run's folder")
+	}
+	rs = slices.Clone(rs)
+	slices.SortStableFunc(rs, func(a, b reports.Report) int { return a.Created.Compare(b.Created) })
+	latest := rs[len(rs)-1]
+	if len(rs) == 1 {
+		rs = nil
+	}
+	return write(w, latest, rs, embeddedLibrary())
+}
+
+// write streams the page: everything about the run, its replies, the script.
+func write(w io.Writer, r reports.Report, trend []reports.Report, lib library) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	p := newPage(r, trend, lib)
+	if err := templates().ExecuteTemplate(out, "head", p); err != nil {
+		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
+	}
+	if err := writeCharts(out, p.figures()); err != nil {
+		return fmt.Errorf("write charts of run %s: %w", r.RunID, err)
+	}
+	if err := writeReplies(context.Background(), out, r); err != nil {
+		return fmt.Errorf("write replies of run %s: %w", r.RunID, err)
+	}
+	if err := templates().ExecuteTemplate(out, "tail", p); err != nil {
+		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
+	}
+	return nil
+}

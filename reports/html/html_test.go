@@ -1,0 +1,332 @@
+package html
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"iter"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// render writes a page without the chart library's million bytes.
+func render(t testing.TB, r reports.Report, trend ...reports.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b, r, trend, newLibrary("/* charts */")); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// block returns the JSON of a data block, checked.
+func block[T any](t testing.TB, page, attribute string) T {
+	t.Helper()
+	_, rest, found := strings.Cut(page, `<script type="application/json" `+attribute+`>`)
+	if !found {
+		t.Fatalf("no block %s", attribute)
+	}
+	text, _, _ := strings.Cut(rest, "</script>")
+	var value T
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("block %s: %v in %.200s", attribute, err, text)
+	}
+	return value
+}
+
+func TestGolden(t *testing.T) {
+	for name, page := range map[string]string{
+		"testdata/report.html": render(t, sampleReport(4)),
+		"testdata/trend.html":  render(t, laterReport(), sampleReport(2), laterReport()),
+	} {
+		page = strings.NewReplacer(embeddedOwn().css, "/* app.css */", embeddedOwn().js, "/* app.js */",
+			embeddedOwn().cssHash, "'sha256-css'", embeddedOwn().jsHash, "'sha256-js'").Replace(page)
+		if *update {
+			if err := os.WriteFile(name, []byte(page), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(want), page); d != "" {
+			t.Errorf("%s (-want +got; rewrite with -update):\n%s", name, d)
+		}
+	}
+}
+
+// hostile is what a model, a server or a file may say.
+var hostile = []string{
+	`</script><script>window.hacked = 1</script>`,
+	`<!--<script>`, `]]>`, `<img src=x onerror="window.hacked = 1">`, `"><svg onload=window.hacked=1>`, `javascript:window.hacked=1`,
+	"line\u2028and\u2029paragraph", "\u202egnp.exe\u2066", "a\x00b\x07c\x1b[31mred\x1b]0;title\x07", "lone \xed\xa0\x80 surrogate \xff",
+	`{{.JS}} ${window.hacked=1} {a|b}`, "=1+1", "::error::x", "%0A", strings.Repeat("é😀", 12_000),
+}
+
+// hostileReport has hostile text wherever others than us write.
+func hostileReport() reports.Report {
+	r := sampleReport(len(hostile))
+	all := strings.Join(hostile[:len(hostile)-1], " ")
+	r.RunID, r.Plan.Source, r.Host.Hostname, r.ToolVersion = all, all, all, all
+	r.Queries.Name, r.PlanHash = all, all
+	r.Warnings, r.Verdicts, r.Audit = []string{all}, []string{all}, []string{all}
+	for i := range r.Models {
+		m := &r.Models[i]
+		m.Model.Name += all
+		m.Model.Template, m.Model.Digest, m.GaveUp, m.Energy.Reason = all, all, all, all
+		m.Energy.Zones = []emissions.Zone{{Name: all, Note: all}}
+	}
+	r.Categories[0].Name = all
+	r.Published[0].Model = all
+	names := r.Models
+	r.Replies = func(context.Context) iter.Seq2[eval.ScoredReply, error] {
+		return func(yield func(eval.ScoredReply, error) bool) {
+			for m := range names {
+				for i, text := range hostile {
+					s := sampleReply(0, i)
+					s.Reply.Job.Model = names[m].Model.Name
+					s.Reply.Text, s.Reply.DoneReason, s.Flags = text, text, []string{all}
+					s.Query.Prompt, s.Query.Category, s.Query.Reference, s.Query.Aliases = text, all, text, []string{text}
+					s.Query.Keyword = "red"
+					if m == 1 {
+						s.Reply.Failure = &eval.Failure{Kind: eval.FailStatus, Message: text}
+					}
+					if !yield(s, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+	return r
+}
+
+func TestHostileText(t *testing.T) {
+	page := render(t, hostileReport())
+	if n := strings.Count(page, "<script"); n != strings.Count(page, "</script") {
+		t.Errorf("%d script elements opened, another number closed", n)
+	}
+	own := strings.Replace(page, embeddedOwn().js, "", 1)
+	for _, bad := range []string{"<img", "<svg", "<!--", "onerror=\"", "\u2028", "\u202e", "\x00", "\x1b", "\xff"} {
+		if strings.Contains(own, bad) {
+			at := strings.Index(own, bad)
+			t.Errorf("page holds %q: …%.80q", bad, own[max(0, at-40):])
+		}
+	}
+	rows := block[[][]any](t, page, `class="replies"`)
+	for i, want := range hostile[:len(hostile)-1] {
+		if got := rows[i][2]; got != strings.ToValidUTF8(want, "\ufffd") && !strings.Contains(want, "\xff") {
+			t.Errorf("reply %d came back as %q, want %q", i, got, want)
+		}
+	}
+	last := rows[len(hostile)-1]
+	if n := len([]rune(last[2].(string))); n != mostChars || last[3] != 24_000.0 {
+		t.Errorf("long reply: %d characters shown of %v", n, last[3])
+	}
+}
+
+func TestSpansAreUTF16(t *testing.T) {
+	q := sampleQuery(0)
+	var m marker
+	m.mark(q, "😀 é \xff Paris the capital")
+	// 😀 is two units, the byte that is no UTF-8 one.
+	if d := cmp.Diff([]int{7, 12}, m.keyword); d != "" {
+		t.Errorf("keyword (-want +got): %s", d)
+	}
+	if d := cmp.Diff([]int{7, 12, 13, 16, 17, 24}, m.lcs); d != "" {
+		t.Errorf("common words (-want +got): %s", d)
+	}
+}
+
+func TestFailuresAreNoZeros(t *testing.T) {
+	rows := block[[][]any](t, render(t, sampleReport(4)), `class="replies"`)
+	failed := rows[11]
+	if failed[5] != "timeout" || failed[6] != "no answer within 30s" || len(failed[7].([]any)) != 0 {
+		t.Errorf("failure is stored as %v", failed)
+	}
+}
+
+func TestWriteErrors(t *testing.T) {
+	if err := WriteTrend(io.Discard, nil); err == nil {
+		t.Error("no run: no error")
+	}
+	r := sampleReport(1)
+	broken := errors.New("disk gone")
+	r.Replies = func(context.Context) iter.Seq2[eval.ScoredReply, error] {
+		return func(yield func(eval.ScoredReply, error) bool) { yield(eval.ScoredReply{}, broken) }
+	}
+	if err := Write(io.Discard, r); !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+	if err := Write(full{}, sampleReport(2000)); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("full disk: error %v", err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// An empty report is a page, too.
+func TestEmptyReport(t *testing.T) {
+	page := render(t, reports.Report{})
+	if !strings.Contains(page, "No verdict") {
+		t.Error("page of an empty report does not say that there is no verdict")
+	}
+	if block[[]any](t, page, `id="queries"`) == nil {
+		t.Error("no empty list of queries")
+	}
+}
+
+// Energies obtained differently are shown, never ranked.
+func TestEnergyOfDifferentQualityIsNotRanked(t *testing.T) {
+	r := sampleReport(1)
+	r.Models[1].Energy.Quality = emissions.Estimated
+	f := energyTradeoff(r)
+	if !strings.Contains(f.Note, "not ranked") {
+		t.Errorf("note %q", f.Note)
+	}
+	for _, row := range f.Table.Rows {
+		if row[4] != reports.None {
+			t.Errorf("%s is ranked: %s", row[0], row[4])
+		}
+	}
+}
+
+func TestPareto(t *testing.T) {
+	em := func(mean float64) (m reports.Metric) { m.N, m.Mean = 1, mean; return m }
+	costs := []cost{{model: 0, x: 10, em: em(0.9)}, {model: 1, x: 1, em: em(0.5)}, {model: 2, x: 5, em: em(0.4)}, {model: 3, x: 1, em: em(0.5)}}
+	var got []int
+	for _, c := range pareto(costs) {
+		got = append(got, c.model)
+	}
+	if d := cmp.Diff([]int{1, 3, 0}, got); d != "" {
+		t.Errorf("front (-want +got): %s", d)
+	}
+}
+
+func TestLibrary(t *testing.T) {
+	script := embeddedLibrary().script
+	if script == "" {
+		skip(t, "built without "+echartsFile+": run make assets")
+	}
+	sum := sha256.Sum256([]byte(script))
+	if got := hex.EncodeToString(sum[:]); got != echartsSHA256 {
+		t.Errorf("%s has sha256 %s, want %s of version %s", echartsFile, got, echartsSHA256, echartsVersion)
+	}
+	long := sha512.Sum384([]byte(script))
+	if got := "sha384-" + base64.StdEncoding.EncodeToString(long[:]); got != echartsIntegrity {
+		t.Errorf("integrity %s, want %s", got, echartsIntegrity)
+	}
+	if regexp.MustCompile(`(?i)</script|<!--`).MatchString(script) {
+		t.Error("the library cannot stand in a script element")
+	}
+}
+
+func TestWithoutLibrary(t *testing.T) {
+	var b bytes.Buffer
+	if err := write(&b, sampleReport(2), nil, library{}); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for _, want := range []string{`<script src="` + echartsURL + `" integrity="` + echartsIntegrity + `" crossorigin="anonymous">`,
+		"script-src " + strings.ReplaceAll(embeddedOwn().jsHash, "'", "&#39;"), "without the chart library"} {
+		if !strings.Contains(strings.ReplaceAll(page, "&#43;", "+"), want) {
+			t.Errorf("page lacks %s", want)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	var b bytes.Buffer
+	if err := Write(&b, sampleReport(200)); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() >= 3_000_000 {
+		t.Errorf("600 replies make %d bytes", b.Len())
+	}
+}
+
+func FuzzString(f *testing.F) {
+	for _, s := range hostile[:len(hostile)-1] {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		encoded := appendString(nil, s)
+		if i := bytes.IndexAny(encoded, "<>&\u2028\u2029\x00\x1b\n\r"); i >= 0 {
+			t.Errorf("%q is encoded as %q", s, encoded)
+		}
+		var back string
+		if err := json.Unmarshal(encoded, &back); err != nil {
+			t.Fatalf("%q is encoded as %q: %v", s, encoded, err)
+		}
+		if want := string([]rune(s)); back != want {
+			t.Errorf("%q came back as %q", want, back)
+		}
+	})
+}
+
+func FuzzMark(f *testing.F) {
+	f.Add("Paris", "the capital Paris", "in 😀 Paris \xff the capital")
+	f.Fuzz(func(t *testing.T, keyword, reference, reply string) {
+		q := sampleQuery(0)
+		q.Keyword, q.Reference = keyword, reference
+		var m marker
+		m.mark(q, reply)
+		units := []int{len(reply)}
+		toUTF16(reply, units)
+		for _, spans := range [][]int{m.keyword, m.lcs} {
+			at := 0
+			for _, offset := range spans {
+				if offset < at || offset > units[0] {
+					t.Fatalf("spans %v of %q", spans, reply)
+				}
+				at = offset
+			}
+		}
+	})
+}
+
+func benchmark(b *testing.B, replies int) {
+	r := sampleReport(0)
+	made := make([]eval.ScoredReply, 600)
+	for i := range made {
+		made[i] = sampleReply(i/200, i%200)
+	}
+	r.Replies = func(context.Context) iter.Seq2[eval.ScoredReply, error] {
+		return func(yield func(eval.ScoredReply, error) bool) {
+			for i := range replies {
+				if !yield(made[i%len(made)], nil) {
+					return
+				}
+			}
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Write(io.Discard, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWrite2000(b *testing.B)   { benchmark(b, 2_000) }
+func BenchmarkWrite100000(b *testing.B) { benchmark(b, 100_000) }

@@ -1,0 +1,342 @@
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/reports"
+)
+
+type summary struct {
+	Schema      string           `json:"schema"`
+	RunID       string           `json:"run_id"`
+	Created     time.Time        `json:"created"`
+	ToolVersion string           `json:"tool_version"`
+	PlanHash    string           `json:"plan_hash"`
+	Status      reports.Status   `json:"status"`
+	Queries     querySet         `json:"queries"`
+	Host        host             `json:"host"`
+	Scoring     *scoring         `json:"scoring"`
+	Models      []model          `json:"models"`
+	Comparisons []comparison     `json:"comparisons"`
+	Categories  []categoryScores `json:"categories"`
+	Verdicts    []string         `json:"verdicts"`
+	Audit       []string         `json:"audit"`
+	Warnings    []string         `json:"warnings"`
+}
+
+type querySet struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	N       int    `json:"n"`
+	SHA256  string `json:"sha256"`
+}
+
+type host struct {
+	eval.Host
+	Fingerprint string `json:"fingerprint"`
+}
+
+type scoring struct {
+	eval.Scoring
+	ID      int       `json:"id"`
+	Created time.Time `json:"created"`
+}
+
+type model struct {
+	Name            string                   `json:"name"`
+	Provider        string                   `json:"provider"`
+	ProviderVersion string                   `json:"provider_version"`
+	Model           string                   `json:"model"`
+	Digest          string                   `json:"digest"`
+	Role            eval.Role                `json:"role"`
+	Source          string                   `json:"source"`
+	Generation      eval.Generation          `json:"generation"`
+	Replies         int                      `json:"replies"`
+	Failures        int                      `json:"failures"`
+	Missing         int                      `json:"missing"`
+	FailureKinds    map[eval.FailureKind]int `json:"failure_kinds"`
+	GaveUp          *string                  `json:"gave_up"`
+	DurationS       *float64                 `json:"duration_s"`
+	LoadS           *float64                 `json:"load_s"`
+	WarmupS         *float64                 `json:"warmup_s"`
+	UnloadS         *float64                 `json:"unload_s"`
+	Tokens          eval.Usage               `json:"tokens"`
+	TokensPerS      *float64                 `json:"tokens_per_s"`
+	LatencyMS       latency                  `json:"latency_ms"`
+	Energy          energy                   `json:"energy"`
+	EmissionsKg     *float64                 `json:"emissions_kg"`
+	GPer1000        *float64                 `json:"g_per_1000_queries"`
+	Carbon          *carbon                  `json:"carbon_factor"`
+	Metrics         metricMap                `json:"metrics"`
+	CosineFloor     *float64                 `json:"cosine_floor"`
+	Negated         int                      `json:"negated"`
+	EMDisagrees     int                      `json:"em_disagrees"`
+}
+
+type latency struct {
+	P50 *float64 `json:"p50"`
+	P95 *float64 `json:"p95"`
+	P99 *float64 `json:"p99"`
+}
+
+type energy struct {
+	Quality      emissions.Quality `json:"quality"`
+	Method       string            `json:"method"`
+	Reason       *string           `json:"reason"`
+	Wh           *float64          `json:"wh"`
+	LowWh        *float64          `json:"low_wh"`
+	HighWh       *float64          `json:"high_wh"`
+	WhPer1000    *float64          `json:"wh_per_1000_queries"`
+	WhPerCorrect *float64          `json:"wh_per_correct"`
+	JPerToken    *float64          `json:"j_per_token"`
+	MeanW        *float64          `json:"mean_w"`
+	AboveIdleWh  *float64          `json:"above_idle_wh"`
+	ServerShare  *float64          `json:"server_share"`
+	ServerWh     *float64          `json:"server_wh"`
+	Zones        []zone            `json:"zones"`
+	Gaps         []emissions.Gap   `json:"gaps"`
+	Warnings     []string          `json:"warnings"`
+}
+
+type zone struct {
+	Name    string  `json:"name"`
+	Wh      float64 `json:"wh"`
+	Counted bool    `json:"counted"`
+	Note    *string `json:"note"`
+}
+
+type carbon struct {
+	GPerKWh *float64 `json:"g_per_kwh"`
+	ISO3    string   `json:"iso3"`
+	Country string   `json:"country"`
+	Year    *int     `json:"year"`
+	Source  string   `json:"source"`
+	PUE     *float64 `json:"pue"`
+}
+
+type metric struct {
+	N        int      `json:"n"`
+	Mean     *float64 `json:"mean"`
+	CI95     *ci      `json:"ci95"`
+	CIMethod *string  `json:"ci_method"`
+	Warnings []string `json:"warnings"`
+}
+
+type ci [2]float64
+
+type comparison struct {
+	Metric     string   `json:"metric"`
+	Model      string   `json:"model"`
+	Reference  string   `json:"reference"`
+	N          int      `json:"n"`
+	Difference *float64 `json:"difference"`
+	CI95       *ci      `json:"ci95"`
+	P          *float64 `json:"p"`
+	PHolm      *float64 `json:"p_holm"`
+	Test       string   `json:"test"`
+	Wins       int      `json:"wins"`
+	Losses     int      `json:"losses"`
+	Ties       int      `json:"ties"`
+	Warnings   []string `json:"warnings"`
+}
+
+type categoryScores struct {
+	Name string       `json:"name"`
+	N    int          `json:"n"`
+	EM   []categoryEM `json:"em"`
+}
+
+type categoryEM struct {
+	Model string   `json:"model"`
+	Mean  *float64 `json:"mean"`
+}
+
+// metricMap writes every metric as a key, in canonical order.
+type metricMap []reports.Metric
+
+// MarshalJSON implements json.Marshaler.
+func (m metricMap) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, known := range metrics.All() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		value, err := json.Marshal(metricOf(reports.Model{Metrics: m}.Metric(known.Name)))
+		if err != nil {
+			return nil, err
+		}
+		b = append(appendString(b, known.Name), ':')
+		b = append(b, value...)
+	}
+	return append(b, '}'), nil
+}
+
+// WriteSummaryJSON writes summary.json. Numbers are not rounded, and null
+// where they do not exist. Invisible characters in texts are written as
+// escapes, which JSON reads back as they were.
+func WriteSummaryJSON(w io.Writer, r reports.Report) error {
+	b, err := json.MarshalIndent(summaryOf(r), "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the summary of run %s: %w", r.RunID, err)
+	}
+	_, err = w.Write(append(escapeHidden(b), '\n'))
+	return err
+}
+
+func summaryOf(r reports.Report) summary {
+	s := summary{
+		Schema: "disteval.summary/1", RunID: r.RunID, Created: r.Created, ToolVersion: r.ToolVersion,
+		PlanHash: r.PlanHash, Status: r.Status, Queries: querySet(r.Queries),
+		Host:        host{r.Host, r.Host.Fingerprint()},
+		Models:      make([]model, 0, len(r.Models)),
+		Comparisons: make([]comparison, 0, len(r.Comparisons)),
+		Categories:  make([]categoryScores, 0, len(r.Categories)),
+		Verdicts:    list(r.Verdicts), Audit: list(r.Audit), Warnings: list(r.Warnings),
+	}
+	if sc := r.Scoring; sc != nil {
+		s.Scoring = &scoring{sc.Scoring, sc.ID, sc.Created}
+	}
+	for _, m := range r.Models {
+		s.Models = append(s.Models, modelOf(m, carbonOf(r)))
+	}
+	for _, c := range r.Comparisons {
+		s.Comparisons = append(s.Comparisons, comparisonOf(c))
+	}
+	for _, c := range r.Categories {
+		s.Categories = append(s.Categories, categoryOf(c, r.Models))
+	}
+	return s
+}
+
+func modelOf(m reports.Model, factor *carbon) model {
+	return model{
+		Name: m.Model.Name, Provider: m.Model.Provider, ProviderVersion: m.Model.ProviderVersion,
+		Model: m.Model.Model, Digest: m.Model.Digest, Role: m.Model.Role, Source: m.Model.Source,
+		Generation: m.Model.Generation,
+		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
+		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp),
+		DurationS: finite(m.DurationS), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
+		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
+		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
+		Energy:      energyOf(m.Energy),
+		EmissionsKg: finite(m.EmissionsKg), GPer1000: finite(m.GPer1000), Carbon: factor,
+		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree,
+	}
+}
+
+func energyOf(e reports.Energy) energy {
+	zones := make([]zone, 0, len(e.Zones))
+	for _, z := range e.Zones {
+		zones = append(zones, zone{z.Name, z.Energy.WattHours(), z.Counted, stated(z.Note)})
+	}
+	return energy{
+		Quality: e.Quality, Method: e.Method, Reason: stated(e.Reason),
+		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh),
+		WhPer1000: finite(e.WhPer1000), WhPerCorrect: finite(e.WhPerCorrect),
+		JPerToken: finite(e.JPerToken), MeanW: finite(e.MeanW), AboveIdleWh: finite(e.AboveIdleWh),
+		ServerShare: finite(e.ServerShare), ServerWh: finite(e.ServerWh),
+		Zones: zones, Gaps: list(e.Gaps), Warnings: list(e.Warnings),
+	}
+}
+
+func carbonOf(r reports.Report) *carbon {
+	if r.Factor == nil {
+		return nil
+	}
+	f := *r.Factor
+	c := &carbon{GPerKWh: finite(&f.GPerKWh), ISO3: f.ISO3, Country: f.Country, Source: f.Source, PUE: finite(&r.PUE)}
+	if f.Year != 0 {
+		c.Year = &f.Year
+	}
+	return c
+}
+
+func metricOf(m reports.Metric) metric {
+	return metric{
+		N: m.N, Mean: m.Value(), CI95: interval(m.N > 0 && m.HasInterval, m.Lo, m.Hi),
+		CIMethod: stated(m.Method), Warnings: list(m.Warnings),
+	}
+}
+
+func comparisonOf(c reports.Comparison) comparison {
+	out := comparison{
+		Metric: c.Metric, Model: c.Model, Reference: c.Reference, N: c.N, Test: c.Test,
+		Wins: c.Wins, Losses: c.Losses, Ties: c.Ties, PHolm: finite(c.PHolm), Warnings: list(c.Warnings),
+	}
+	if c.N > 0 {
+		out.Difference, out.P = finite(&c.Difference), finite(&c.P)
+		out.CI95 = interval(c.HasInterval, c.Lo, c.Hi)
+	}
+	return out
+}
+
+func categoryOf(c reports.Category, models []reports.Model) categoryScores {
+	out := categoryScores{Name: c.Name, N: c.N, EM: make([]categoryEM, 0, len(models))}
+	for i, m := range models {
+		if i < len(c.EM) {
+			out.EM = append(out.EM, categoryEM{m.Model.Name, finite(c.EM[i])})
+		}
+	}
+	return out
+}
+
+func interval(has bool, lo, hi float64) *ci {
+	if !has || finite(&lo) == nil || finite(&hi) == nil {
+		return nil
+	}
+	return &ci{lo, hi}
+}
+
+// finite turns what is no number into none: JSON knows neither NaN nor Inf.
+func finite(x *float64) *float64 {
+	if x == nil || math.IsNaN(*x) || math.IsInf(*x, 0) {
+		return nil
+	}
+	return x
+}
+
+func stated(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// list makes an empty list of none, so that a script can always range over it.
+func list[T any](xs []T) []T {
+	if xs == nil {
+		return []T{}
+	}
+	return xs
+}
+
+func failKinds(kinds map[eval.FailureKind]int) map[eval.FailureKind]int {
+	if kinds == nil {
+		return map[eval.FailureKind]int{}
+	}
+	return kinds
+}
+
+// escapeHidden rewrites the invisible characters in JSON as \u escapes. They
+// can stand in its strings only.
+func escapeHidden(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r >= 0x7f && reports.Hidden(r) {
+			out = appendEscape(out, r)
+		} else {
+			out = append(out, b[:size]...)
+		}
+		b = b[size:]
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package text
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/reports"
+)
+
+// nameWidth keeps both tables within 80 columns.
+const nameWidth = 24
+
+// WriteTable writes what a run came to for the terminal: quality, then time
+// and energy, each within 80 columns, and below them the verdicts and
+// warnings. An energy stands with how it was obtained, and with its bounds
+// where it was not measured whole.
+func WriteTable(w io.Writer, r reports.Report, color bool) error {
+	var b strings.Builder
+	paint := painter(color)
+	quality := grid{}
+	quality.add("Model", "EM [95 %]", "Cosine", "ROUGE-L", "Failed")
+	cost := grid{left: map[int]bool{5: true}}
+	cost.add("Model", "Seconds", "Tokens/s", "Wh", "kgCO2e", "Energy")
+	for _, m := range r.Models {
+		name := fit(m.Model.Name, nameWidth)
+		quality.add(name, meanInterval(m.Metric(metrics.EM)), m.Metric(metrics.Cosine).MeanText(),
+			m.Metric(metrics.RougeLF1).MeanText(), failed(m))
+		cost.add(name, reports.Seconds(m.DurationS), reports.PerSecond(m.TokensPerS), reports.Wh(m.Energy.Wh),
+			reports.KgCO2e(m.EmissionsKg), energyMark(m.Energy))
+	}
+	quality.write(&b, paint)
+	b.WriteString("\n")
+	cost.write(&b, paint)
+	if r.Status != reports.Complete {
+		b.WriteString("\n" + paint.yellow("The run is "+string(r.Status)+": not every query has an outcome.") + "\n")
+	}
+	lines(&b, "", r.Verdicts)
+	lines(&b, paint.yellow("! "), warnings(r))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func lines(b *strings.Builder, mark string, texts []string) {
+	if len(texts) > 0 {
+		b.WriteString("\n")
+	}
+	for _, t := range texts {
+		b.WriteString(mark + reports.Line(t) + "\n")
+	}
+}
+
+// warnings are the run's, and why a model was stopped.
+func warnings(r reports.Report) []string {
+	out := r.Warnings[:len(r.Warnings):len(r.Warnings)]
+	for _, m := range r.Models {
+		if m.GaveUp != "" {
+			out = append(out, m.Model.Name+" was given up: "+m.GaveUp)
+		}
+	}
+	return append(out, r.Audit...)
+}
+
+func meanInterval(m reports.Metric) string {
+	if m.Value() == nil {
+		return reports.None
+	}
+	return m.MeanText() + " " + m.IntervalText()
+}
+
+func failed(m reports.Model) string {
+	if m.Missing == 0 {
+		return fmt.Sprint(m.Failures)
+	}
+	return fmt.Sprintf("%d, %d missing", m.Failures, m.Missing)
+}
+
+// energyMark says how an energy was obtained.
+func energyMark(e reports.Energy) string {
+	mark := string(e.Quality)
+	if e.Method != "" && e.Quality != emissions.Unavailable {
+		mark += " (" + reports.Line(e.Method) + ")"
+	}
+	if e.Wh != nil && e.Quality != emissions.Measured && e.LowWh != nil && e.HighWh != nil {
+		mark += " " + reports.Wh(e.LowWh) + " to " + reports.Wh(e.HighWh)
+	}
+	return mark
+}

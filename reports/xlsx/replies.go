@@ -1,0 +1,289 @@
+package xlsx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/reports"
+)
+
+// Names of the sheets that go on in further ones.
+const (
+	repliesName = "Replies"
+	reviewName  = "Review"
+)
+
+// series is a table that goes on in further sheets where one is full.
+type series struct {
+	book  *workbook
+	name  string
+	cols  []column
+	top   func(*sheet) error // writes what stands above the head; may be nil
+	above int                // rows that top writes
+	keep  int                // columns that stay in view
+	parts []*sheet
+	done  func(*sheet, int) error // adds to a finished part whose head is at the row; may be nil
+}
+
+// next returns the sheet that the next row belongs to.
+func (t *series) next() (*sheet, error) {
+	if n := len(t.parts); n > 0 && t.parts[n-1].row < t.book.maxRows {
+		return t.parts[n-1], nil
+	}
+	name := t.name
+	if n := len(t.parts) + 1; n > 1 {
+		name = fmt.Sprintf("%s %d", t.name, n)
+	}
+	var widths []float64
+	for _, c := range t.cols {
+		widths = append(widths, c.width)
+	}
+	s, err := t.book.open(name, widths)
+	if err != nil {
+		return nil, err
+	}
+	t.parts = append(t.parts, s)
+	if err := s.freeze(t.above+1, t.keep); err != nil {
+		return nil, err
+	}
+	if t.top != nil {
+		if err := t.top(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.putHead(t.cols)
+}
+
+// close finishes all parts.
+func (t *series) close() error {
+	if len(t.parts) == 0 {
+		if _, err := t.next(); err != nil {
+			return err
+		}
+	}
+	for _, s := range t.parts {
+		row := t.above + 1
+		s.offerFilter(t.cols, row)
+		if err := s.colour(t.cols, row+1); err != nil {
+			return err
+		}
+		if t.done != nil {
+			if err := t.done(s, row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replies writes a row per outcome to Replies and one per answer to Review, in
+// one pass.
+func (b *workbook) replies(ctx context.Context, r reports.Report) error {
+	all := &series{book: b, name: repliesName, cols: replyColumns(), keep: 2}
+	review := b.reviewSheets(r)
+	if r.Replies != nil {
+		for sr, err := range r.Replies(ctx) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err
+			}
+			if err := all.reply(sr); err != nil {
+				return err
+			}
+			if err := review.review(sr); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(all.close(), review.close())
+}
+
+func replyColumns() []column {
+	cols := []column{
+		{head: "Model", kind: text, width: 20}, {head: "Query", kind: text, width: 24},
+		{head: "Category", kind: text, width: 14}, {head: "Prompt", kind: text, width: 45},
+		{head: "Keyword", kind: text, width: 18}, {head: "Reply", kind: text, width: 60},
+		{head: "Failure", kind: text, width: 12}, {head: "Failure's message", kind: text, width: 30},
+	}
+	for _, m := range metrics.All() {
+		cols = append(cols, column{head: m.Title, kind: score, rule: ruleOf(m.Name), width: 12})
+	}
+	return append(cols,
+		column{head: "Flags", kind: text, width: 16}, column{head: "Done because", kind: text, width: 11},
+		column{head: "Prompt tokens", kind: count, width: 12}, column{head: "Completion tokens", kind: count, width: 14},
+		column{head: "Latency (ms)", kind: general, width: 12}, column{head: "Energy (J)", kind: general, width: 11},
+		column{head: "Attempts", kind: count, width: 12}, column{head: "Asked (UTC)", kind: instant, width: 20})
+}
+
+func (t *series) reply(sr eval.ScoredReply) error {
+	s, err := t.next()
+	if err != nil {
+		return err
+	}
+	r, q := sr.Reply, sr.Query
+	s.begin(len(t.cols))
+	i := 0
+	add := func(v any) {
+		if v != nil {
+			s.set(i, t.cols[i].kind, v)
+		}
+		i++
+	}
+	add(r.Job.Model)
+	add(r.Job.Query)
+	add(optional(q.Category))
+	add(q.Prompt)
+	add(q.Keyword)
+	if f := r.Failure; f == nil {
+		add(r.Text)
+		i += 2
+	} else {
+		add(optional(r.Text))
+		add(string(f.Kind))
+		add(f.Message)
+	}
+	for _, m := range metrics.All() {
+		add(scoreOf(sr.Scores, m.Name))
+	}
+	add(optional(strings.Join(sr.Flags, " ")))
+	add(optional(r.DoneReason))
+	if r.Failure == nil {
+		add(r.Usage.PromptTokens)
+		add(r.Usage.CompletionTokens)
+	} else {
+		i += 2
+	}
+	add(latencyOf(r.Timing))
+	add(joules(r))
+	add(r.Timing.Attempts)
+	if !r.Timing.Start.IsZero() {
+		add(r.Timing.Start)
+	}
+	return s.end()
+}
+
+// scoreOf is one metric's value; nil where it is Unscored.
+func scoreOf(scores []metrics.Score, metric string) any {
+	i := slices.IndexFunc(scores, func(s metrics.Score) bool { return s.Metric == metric })
+	if i < 0 || scores[i].Status != metrics.Scored {
+		return nil
+	}
+	return finite(scores[i].Value)
+}
+
+func latencyOf(t eval.Timing) any {
+	if t.Start.IsZero() || t.End.IsZero() {
+		return nil
+	}
+	return t.Latency().Seconds() * 1000
+}
+
+func joules(r eval.Reply) any {
+	if r.Energy == nil {
+		return nil
+	}
+	return r.Energy.Joules()
+}
+
+// Labels above the Review sheet's head, and heads of its columns. An import
+// finds the cells by them.
+const (
+	labelRun      = "Run"
+	labelPlan     = "Plan hash"
+	labelReviewer = "Reviewer"
+
+	headModel    = "Model"
+	headQuery    = "Query"
+	headReviewer = "Reviewer"
+	headVerdict  = "Verdict"
+	headComment  = "Comment"
+)
+
+// Verdicts are the words that a reviewer can choose from.
+var Verdicts = []string{"right", "wrong", "unsure"}
+
+const howTo = "Write your name here, or in a row's own Reviewer cell. Choose a verdict for each reply you judge; then run: disteval review import report.xlsx"
+
+func (b *workbook) reviewSheets(r reports.Report) *series {
+	return &series{book: b, name: reviewName, above: 3, keep: 2,
+		cols: []column{
+			{head: headModel, kind: text, width: 20}, {head: headQuery, kind: text, width: 24},
+			{head: "Prompt", kind: wrapped, width: 45}, {head: "Keyword", kind: wrapped, width: 18},
+			{head: "Reply", kind: wrapped, width: 60}, {head: "EM", kind: score, rule: share, width: 8},
+			{head: "Flags", kind: text, width: 16},
+			{head: headReviewer, kind: entry, width: 14}, {head: headVerdict, kind: entry, width: 12},
+			{head: headComment, kind: entry, width: 40},
+		},
+		top: func(s *sheet) error {
+			row := []column{{kind: line}, {kind: line}, {kind: line}}
+			if err := s.put(row, labelRun, r.RunID); err != nil {
+				return err
+			}
+			if err := s.put(row, labelPlan, r.PlanHash); err != nil {
+				return err
+			}
+			row[1].kind = entry
+			return s.put(row, labelReviewer, nil, howTo)
+		},
+		done: dropDown,
+	}
+}
+
+// review writes an answer; a failure has nothing to judge.
+func (t *series) review(sr eval.ScoredReply) error {
+	if sr.Reply.Failure != nil {
+		return nil
+	}
+	s, err := t.next()
+	if err != nil {
+		return err
+	}
+	s.fill(t.cols, []any{sr.Reply.Job.Model, sr.Reply.Job.Query, sr.Query.Prompt, sr.Query.Keyword,
+		sr.Reply.Text, scoreOf(sr.Scores, metrics.EM), optional(strings.Join(sr.Flags, " ")),
+		nil, nil, nil})
+	return s.end(excelize.RowOpts{Height: t.height(s)})
+}
+
+// height is what the row's wrapped texts need, in points. Not every program
+// fits the rows of a file that it opens.
+func (t *series) height(s *sheet) float64 {
+	const lineHeight = 15
+	lines := 1
+	for i, c := range t.cols {
+		if v, ok := s.cells[i].Value.(string); ok && c.kind == wrapped {
+			lines = max(lines, linesOf(v, int(c.width)))
+		}
+	}
+	return min(float64(lines*lineHeight), excelize.MaxRowHeight)
+}
+
+// linesOf is about how many lines of the given width a text takes.
+func linesOf(s string, width int) int {
+	n := 0
+	for l := range strings.SplitSeq(s, "\n") {
+		n += 1 + utf8.RuneCountInString(l)/width
+	}
+	return n
+}
+
+// dropDown offers the verdicts in every row under the head.
+func dropDown(s *sheet, head int) error {
+	const col = 9 // Verdict
+	v := excelize.NewDataValidation(true)
+	v.SetSqref(cell(col, head+1) + ":" + cell(col, max(s.row, head+1)))
+	v.SetError(excelize.DataValidationErrorStyleStop, "No such verdict", "Choose "+strings.Join(Verdicts, ", ")+".")
+	if err := v.SetDropList(Verdicts); err != nil {
+		return err
+	}
+	return s.book.file.AddDataValidation(s.name, v)
+}

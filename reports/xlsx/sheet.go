@@ -1,0 +1,295 @@
+package xlsx
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// column is one column of a table.
+type column struct {
+	head  string
+	kind  kind
+	rule  rule
+	width float64 // characters; 0: by its content
+}
+
+// block is a part of a sheet: a table or some lines under a title.
+type block struct {
+	title string // empty for a sheet's first table, whose head is frozen
+	cols  []column
+	rows  [][]any
+	lines []string
+}
+
+// sheet is a sheet that is being written, row by row.
+type sheet struct {
+	book   *workbook
+	name   string
+	out    *excelize.StreamWriter
+	widths []float64 // of the columns
+	row    int       // the last one written
+	filter string    // the area that is offered filters
+	cells  []excelize.Cell
+	refs   []any
+}
+
+// open begins a sheet after those that there are.
+func (b *workbook) open(name string, widths []float64) (*sheet, error) {
+	var err error
+	if len(b.sheets) == 0 {
+		err = b.file.SetSheetName("Sheet1", name)
+	} else {
+		_, err = b.file.NewSheet(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &sheet{book: b, name: name, widths: widths}
+	if s.out, err = b.file.NewStreamWriter(name); err != nil {
+		return nil, err
+	}
+	for i, w := range widths {
+		if err := s.out.SetColWidth(i+1, i+1, w); err != nil {
+			return nil, err
+		}
+	}
+	b.sheets = append(b.sheets, s)
+	return s, nil
+}
+
+// freeze keeps the rows and columns before the cell in view.
+func (s *sheet) freeze(rows, cols int) error {
+	pane := "bottomLeft"
+	if cols > 0 {
+		pane = "bottomRight"
+	}
+	return s.out.SetPanes(&excelize.Panes{Freeze: true, XSplit: cols, YSplit: rows,
+		TopLeftCell: cell(cols+1, rows+1), ActivePane: pane})
+}
+
+// put writes the next row. A nil value is an empty cell.
+func (s *sheet) put(cols []column, values ...any) error {
+	s.fill(cols, values)
+	return s.end()
+}
+
+// fill sets the next row's cells.
+func (s *sheet) fill(cols []column, values []any) {
+	s.begin(len(values))
+	for i, v := range values {
+		if v != nil || cols[i].kind == entry {
+			s.set(i, cols[i].kind, v)
+		}
+	}
+}
+
+// begin makes room for the next row, all cells of which are empty.
+func (s *sheet) begin(n int) {
+	for len(s.cells) < n {
+		s.cells = append(s.cells, excelize.Cell{})
+	}
+	s.refs = s.refs[:0]
+	for range n {
+		s.refs = append(s.refs, nil)
+	}
+}
+
+func (s *sheet) set(i int, k kind, v any) {
+	switch t := v.(type) {
+	case string:
+		v = CellText(t)
+		if k != head && k != title && k != line && k != wrapped && k != entry {
+			k = text
+		}
+	case time.Time:
+		k, v = instant, t.UTC()
+	case int:
+		k = count
+	case float64:
+		if k == general && t != 0 && math.Abs(t) < 0.001 {
+			k = tiny
+		}
+	}
+	s.cells[i] = excelize.Cell{StyleID: s.book.styles[k], Value: v}
+	s.refs[i] = &s.cells[i]
+}
+
+func (s *sheet) end(opts ...excelize.RowOpts) error {
+	s.row++
+	return s.out.SetRow(cell(1, s.row), s.refs, opts...)
+}
+
+// putHead writes a table's head.
+func (s *sheet) putHead(cols []column) error {
+	s.begin(len(cols))
+	for i, c := range cols {
+		s.set(i, head, c.head)
+	}
+	return s.end(excelize.RowOpts{Height: 48})
+}
+
+// colour applies the columns' rules to the rows from first to the last one.
+func (s *sheet) colour(cols []column, first int) error {
+	if s.row < first {
+		return nil
+	}
+	for i, c := range cols {
+		if opts := s.book.conditional(c.rule); opts != nil {
+			area := cell(i+1, first) + ":" + cell(i+1, s.row)
+			if err := s.book.file.SetConditionalFormat(s.name, area, opts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// offerFilter offers filters in the head at row, over the rows up to the last.
+func (s *sheet) offerFilter(cols []column, row int) {
+	s.filter = cell(1, row) + ":" + cell(len(cols), s.row)
+}
+
+// write writes a whole sheet of blocks. chart, where given, adds charts to it
+// under its last row.
+func (b *workbook) write(name string, blocks []block, chart func(*sheet) error) error {
+	s, err := b.open(name, widths(blocks))
+	if err != nil {
+		return err
+	}
+	if err := s.freeze(1, 1); err != nil {
+		return err
+	}
+	for i, bl := range blocks {
+		if err := s.block(bl); err != nil {
+			return err
+		}
+		if i == 0 {
+			s.offerFilter(bl.cols, 1)
+		}
+	}
+	if chart == nil {
+		return nil
+	}
+	return chart(s)
+}
+
+func (s *sheet) block(bl block) error {
+	if bl.title != "" {
+		s.row++ // an empty row before it
+		if err := s.put([]column{{kind: title}}, bl.title); err != nil {
+			return err
+		}
+	}
+	if bl.cols != nil {
+		if err := s.putHead(bl.cols); err != nil {
+			return err
+		}
+	}
+	first := s.row + 1
+	for _, r := range bl.rows {
+		if err := s.put(bl.cols, r...); err != nil {
+			return err
+		}
+	}
+	if err := s.colour(bl.cols, first); err != nil {
+		return err
+	}
+	for _, l := range bl.lines {
+		if err := s.put([]column{{kind: line}}, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bounds of a fitted column's width, in characters.
+const (
+	narrowest = 9
+	widest    = 60
+)
+
+// widths fits the columns to what the blocks' tables hold.
+func widths(blocks []block) []float64 {
+	var out []float64
+	for _, bl := range blocks {
+		for i, c := range bl.cols {
+			if i == len(out) {
+				out = append(out, narrowest)
+			}
+			w := float64(longestWord(c.head) + 4) // the filter's arrow
+			if c.kind == instant {
+				w = max(w, 20)
+			}
+			for _, r := range bl.rows {
+				if i < len(r) {
+					w = max(w, float64(shown(r[i])+2))
+				}
+			}
+			out[i] = max(out[i], min(w, widest))
+		}
+	}
+	return out
+}
+
+func longestWord(s string) int {
+	n := 0
+	for w := range strings.FieldsSeq(s) {
+		n = max(n, utf8.RuneCountInString(w))
+	}
+	return n
+}
+
+// shown is about how many characters a value takes.
+func shown(v any) int {
+	switch v := v.(type) {
+	case string:
+		return utf8.RuneCountInString(v)
+	case time.Time:
+		return len("2006-01-02 15:04:05")
+	case float64:
+		if a := math.Abs(v); a >= 1000 {
+			return len("0,000.000") + int(math.Log10(a)) - 3
+		}
+	case int:
+		return len(fmt.Sprint(v)) + 2
+	}
+	return 8
+}
+
+// value is what a cell holds of a number that may not exist.
+func value(p *float64) any {
+	if p == nil {
+		return nil
+	}
+	return finite(*p)
+}
+
+// finite keeps what is no number out of a cell.
+func finite(v float64) any {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return v
+}
+
+// given is v where it exists.
+func given(exists bool, v float64) any {
+	if !exists {
+		return nil
+	}
+	return finite(v)
+}
+
+// cell names a cell; both count from 1.
+func cell(col, row int) string {
+	name, err := excelize.CoordinatesToCellName(col, row)
+	if err != nil {
+		panic(err) // a sheet of more columns or rows than there can be
+	}
+	return name
+}

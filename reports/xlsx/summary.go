@@ -1,0 +1,200 @@
+package xlsx
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/stat"
+	"github.com/disteval/disteval/reports"
+)
+
+// headline are the metrics that stand first and have a chart.
+var headline = []string{metrics.EM, metrics.Cosine, metrics.RougeLF1}
+
+// field is one column of a table with a row per item.
+type field[T any] struct {
+	column
+	of func(T) any
+}
+
+// table makes a block of items, one row each.
+func table[T any](title string, fields []field[T], items []T) block {
+	b := block{title: title}
+	for _, f := range fields {
+		b.cols = append(b.cols, f.column)
+	}
+	for _, it := range items {
+		row := make([]any, len(fields))
+		for i, f := range fields {
+			row[i] = f.of(it)
+		}
+		b.rows = append(b.rows, row)
+	}
+	return b
+}
+
+// col makes a field.
+func col[T any](head string, k kind, of func(T) any) field[T] {
+	return field[T]{column{head: head, kind: k}, of}
+}
+
+// ruled is f, coloured by r.
+func (f field[T]) ruled(r rule) field[T] {
+	f.rule = r
+	return f
+}
+
+// summary writes a row per model, the verdicts, warnings and agreement.
+func (b *workbook) summary(r reports.Report) error {
+	fields := summaryFields(r)
+	blocks := []block{table("", fields, r.Models)}
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{
+		{"Verdict", r.Verdicts},
+		{"Warnings", r.Warnings},
+		{"Plausibility audit", r.Audit},
+	} {
+		if len(part.lines) > 0 {
+			blocks = append(blocks, block{title: part.title, lines: part.lines})
+		}
+	}
+	if r.Reviews != nil {
+		blocks = append(blocks, agreement(*r.Reviews)...)
+	}
+	return b.write("Summary", blocks, func(s *sheet) error {
+		if len(r.Models) == 0 {
+			return nil
+		}
+		return s.summaryCharts(r, blocks[0])
+	})
+}
+
+func summaryFields(r reports.Report) []field[reports.Model] {
+	type M = reports.Model
+	fields := []field[M]{
+		col("Model", text, func(m M) any { return m.Model.Name }),
+		col("Role", text, func(m M) any { return string(m.Model.Role) }),
+		col("Replies", count, func(m M) any { return m.Replies }),
+		col("Failures", count, func(m M) any { return m.Failures }).ruled(positive),
+		col("Missing", count, func(m M) any { return m.Missing }).ruled(positive),
+	}
+	order := metricNames(r)
+	for _, name := range order[:min(len(order), len(headline))] {
+		fields = append(fields, metricFields(name)...)
+	}
+	fields = append(fields,
+		col("Duration (s)", general, func(m M) any { return value(m.DurationS) }),
+		col("Completion tokens per second", general, func(m M) any { return value(m.TokensPerS) }),
+		col("Latency p50 (ms)", general, func(m M) any { return value(m.LatencyMS.P50) }),
+		col("Latency p95 (ms)", general, func(m M) any { return value(m.LatencyMS.P95) }),
+		col("Latency p99 (ms)", general, func(m M) any { return value(m.LatencyMS.P99) }),
+		col("Energy quality", text, func(m M) any { return string(m.Energy.Quality) }),
+		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
+		col("kg CO2e", general, func(m M) any { return value(m.EmissionsKg) }),
+		col("g CO2e per 1,000 queries", general, func(m M) any { return value(m.GPer1000) }),
+	)
+	for _, name := range order[min(len(order), len(headline)):] {
+		fields = append(fields, metricFields(name)...)
+	}
+	return append(fields,
+		col("Cosine floor", score, func(m M) any { return value(m.Floor) }),
+		col("Replies flagged negated", count, func(m M) any { return m.Negated }),
+		col("Replies on which EM and EM substring differ", count, func(m M) any { return m.Disagree }),
+		col("Load (s)", general, func(m M) any { return value(m.LoadS) }),
+		col("Warm-up (s)", general, func(m M) any { return value(m.WarmupS) }),
+		col("Unload (s)", general, func(m M) any { return value(m.UnloadS) }),
+		col("Prompt tokens", count, func(m M) any { return m.Tokens.PromptTokens }),
+		col("Completion tokens", count, func(m M) any { return m.Tokens.CompletionTokens }),
+		col("Stopped because", text, func(m M) any { return optional(m.GaveUp) }),
+	)
+}
+
+// metricNames lists the report's metrics, the headline first.
+func metricNames(r reports.Report) []string {
+	if len(r.Models) == 0 {
+		return nil
+	}
+	var names []string
+	for _, m := range r.Models[0].Metrics {
+		names = append(names, m.Name)
+	}
+	rank := func(name string) int {
+		if i := slices.Index(headline, name); i >= 0 {
+			return i
+		}
+		return len(headline)
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return names
+}
+
+// metricFields are a metric's mean, the ends of its interval, and n.
+func metricFields(name string) []field[reports.Model] {
+	type M = reports.Model
+	from := func(of func(stat.Summary) any) func(M) any {
+		return func(m M) any {
+			i := slices.IndexFunc(m.Metrics, func(x reports.Metric) bool { return x.Name == name })
+			if i < 0 {
+				return nil
+			}
+			return of(m.Metrics[i].Summary)
+		}
+	}
+	t := titleOf(name)
+	return []field[M]{
+		col(t, score, from(func(s stat.Summary) any { return given(s.N > 0, s.Mean) })).ruled(ruleOf(name)),
+		col(t+" 95 % low", score, from(func(s stat.Summary) any { return given(s.HasInterval, s.Lo) })),
+		col(t+" 95 % high", score, from(func(s stat.Summary) any { return given(s.HasInterval, s.Hi) })),
+		col(t+" n", count, from(func(s stat.Summary) any { return s.N })),
+	}
+}
+
+func titleOf(metric string) string {
+	for _, m := range metrics.All() {
+		if m.Name == metric {
+			return m.Title
+		}
+	}
+	return metric
+}
+
+func ruleOf(metric string) rule {
+	switch metric {
+	case metrics.Cosine, metrics.CosineBest, metrics.CosineLift:
+		return cosine
+	}
+	return share
+}
+
+// agreement shows how people agree with em and with each other.
+func agreement(r reports.ReviewSummary) []block {
+	type A = reports.ReviewAgreement
+	fields := []field[A]{
+		col("Rater", text, func(a A) any { return a.A }),
+		col("Other rater", text, func(a A) any { return a.B }),
+		col("Replies that both rated", count, func(a A) any { return a.N }),
+		col("Rated alike (share)", score, func(a A) any { return given(a.N > 0, a.Observed) }),
+		col("Cohen's kappa", score, func(a A) any { return given(a.HasKappa, a.Kappa) }),
+		col("Kappa 95 % low", score, func(a A) any { return given(a.HasInterval, a.Lo) }),
+		col("Kappa 95 % high", score, func(a A) any { return given(a.HasInterval, a.Hi) }),
+	}
+	var out []block
+	if len(r.WithEM) > 0 {
+		out = append(out, table("Agreement of reviewers with EM", fields, r.WithEM))
+	}
+	if len(r.Between) > 0 {
+		out = append(out, table("Agreement between reviewers", fields, r.Between))
+	}
+	return out
+}
+
+// optional is s, or nothing where it is empty.
+func optional(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
