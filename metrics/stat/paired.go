@@ -21,7 +21,7 @@ type Comparison struct {
 }
 
 // ComparePaired compares a with b, whose i-th values belong to the same query.
-// Binary values get the exact McNemar test and Newcombe's interval, others the
+// Binary values, all 0 or 1, get the exact McNemar test and Newcombe's interval, others the
 // paired bootstrap. It panics when the lengths differ: such values are not
 // paired.
 func ComparePaired(a, b []float64, binary bool, seed uint64) Comparison {

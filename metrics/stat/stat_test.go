@@ -311,11 +311,15 @@ func FuzzIntervals(f *testing.F) {
 			t.Errorf("McNemarExact(%d, %d) = %v", k, n, p)
 		}
 		random := rand.New(rand.NewPCG(seed, 0))
-		a, b := make([]float64, n), make([]float64, n)
-		for i := range a {
-			a[i], b[i] = float64(random.IntN(4)), float64(random.IntN(4))
+		values := func(below int) []float64 {
+			xs := make([]float64, n)
+			for i := range xs {
+				xs[i] = float64(random.IntN(below))
+			}
+			return xs
 		}
-		for _, c := range []Comparison{ComparePaired(a, b, false, seed), ComparePaired(a, b, true, seed)} {
+		a := values(4)
+		for _, c := range []Comparison{ComparePaired(a, values(4), false, seed), ComparePaired(values(2), values(2), true, seed)} {
 			if !(c.P > 0 && c.P <= 1) || c.HasInterval && !(c.Lo <= c.Hi) {
 				t.Errorf("%+v", c)
 			}

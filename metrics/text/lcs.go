@@ -45,7 +45,7 @@ func (t *table) find(text *tokens, i int) *slot {
 	key, mask := text.keys[i], len(t.slots)-1
 	for at := int(hash(key) >> t.shift); ; at++ {
 		s := &t.slots[at&mask]
-		if s.number == 0 || s.key == key && t.from.equal(int(s.index), text, i) {
+		if s.number == 0 || s.key == key && (key < longToken || t.from.equal(int(s.index), text, i)) {
 			return s
 		}
 	}
@@ -133,7 +133,7 @@ func (s *Scorer) Align(reference, text string) (shared []Shared, ok bool) {
 	if (n+1)*(m+1) > alignCells {
 		return nil, false
 	}
-	same := func(i, j int) bool { return r.keys[i] == t.keys[j] && r.equal(i, t, j) }
+	same := func(i, j int) bool { return r.equal(i, t, j) }
 	longest := make([]int32, (n+1)*(m+1)) // of the tokens from i and from j on
 	at := func(i, j int) *int32 { return &longest[i*(m+1)+j] }
 	for i := n - 1; i >= 0; i-- {

@@ -57,14 +57,17 @@ func (s *Scorer) commonLength() int {
 
 // tokens is a text cut as rouge_score cuts it: Python's lower(), then every
 // run outside a-z0-9 separates. The tokens lie end to end in bytes. A key is
-// the token itself up to eight bytes and mixes longer ones. The slices are
-// apart because scalars are appended fastest.
+// the token itself up to eight bytes; of a longer one it is a mix of all bytes,
+// and longToken. The slices are apart because scalars are appended fastest.
 type tokens struct {
 	bytes []byte
 	keys  []uint64
 	ends  []int32 // in bytes; a token begins where the one before ends
 	froms []int32 // where the token begins in the text
 }
+
+// longToken is a bit that no letter or digit sets.
+const longToken = 1 << 63
 
 func (t *tokens) count() int { return len(t.keys) }
 
@@ -76,11 +79,10 @@ func (t *tokens) at(i int) []byte {
 	return t.bytes[start:t.ends[i]]
 }
 
-// equal says whether the i-th token, whose key equals the j-th of other, is the
-// same token.
+// equal says whether the i-th token is the j-th of other.
 func (t *tokens) equal(i int, other *tokens, j int) bool {
-	a, b := t.at(i), other.at(j)
-	return len(a) == len(b) && (len(a) <= 8 || bytes.Equal(a, b))
+	key := t.keys[i]
+	return key == other.keys[j] && (key < longToken || bytes.Equal(t.at(i), other.at(j)))
 }
 
 // offsets returns the bytes of text, which t was made of, that the i-th token
@@ -142,6 +144,9 @@ func (t *tokens) reset(text string) {
 	for i := 0; i < len(text); {
 		start, from, key := end, i, uint64(0)
 		i, end, key = t.letters(text, i, end)
+		if end > start+8 {
+			key |= longToken
+		}
 		if end > start {
 			t.keys = append(t.keys, key)
 			t.ends = append(t.ends, int32(end))

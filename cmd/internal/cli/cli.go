@@ -125,6 +125,13 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return exactArgs("FILE")(cmd, args)
+	}
+	return nil
+}
+
 // terminal reports whether w is one.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

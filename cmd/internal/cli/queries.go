@@ -2,8 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,52 +26,74 @@ func newQueriesCmd(a *app) *cobra.Command {
 	}
 	for _, c := range []struct {
 		name, short string
-		do          func(queries.Set) error
+		do          func(file string) error
 	}{
-		{"list", "Show a set as a table", func(s queries.Set) error { return writeQueryTable(a.out, s) }},
+		{"list", "Show a set as a table", func(file string) error {
+			return withSet(file, func(s queries.Set) error { return writeQueryTable(a.out, s) })
+		}},
 		{"check", "Look for faults that would mislead a run", a.checkQueries},
-		{"export", "Write a set as JSON lines", func(s queries.Set) error { return queries.WriteJSONL(a.out, s) }},
+		{"export", "Write a set as JSON lines", func(file string) error {
+			return withSet(file, func(s queries.Set) error { return queries.WriteJSONL(a.out, s) })
+		}},
 	} {
 		cmd.AddCommand(&cobra.Command{
 			Use:   c.name + " [FILE]",
 			Short: c.short + " (FILE is .yaml, .jsonl or .csv; without it the set inside the program)",
-			Args:  cobra.MaximumNArgs(1),
+			Args:  atMostOne,
 			RunE: func(_ *cobra.Command, args []string) error {
-				set, err := loadSet(args)
-				if err != nil {
-					return err
+				file := "builtin"
+				if len(args) == 1 {
+					file = args[0]
 				}
-				return c.do(set)
+				return c.do(file)
 			},
 		})
 	}
 	return cmd
 }
 
-func loadSet(args []string) (queries.Set, error) {
-	if len(args) == 0 || args[0] == "builtin" {
-		return queries.Builtin(), nil
+func withSet(file string, do func(queries.Set) error) error {
+	if file == "builtin" {
+		return do(queries.Builtin())
 	}
-	set, err := queries.Load(args[0])
-	if os.IsNotExist(err) {
-		err = usageError{err, "name a query file that exists, or none for the set inside the program"}
+	set, err := queries.Load(file)
+	if err != nil {
+		return noFile(err)
 	}
-	return set, err
+	return do(set)
 }
 
-func (a *app) checkQueries(s queries.Set) error {
-	findings := linter().Check(s)
+// noFile makes a file that is not there a matter of usage.
+func noFile(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError{err, "name a query file that exists, or none for the set inside the program"}
+	}
+	return err
+}
+
+// checkQueries prints every finding; errors among them end with exit code 2.
+func (a *app) checkQueries(file string) error {
+	set, findings := queries.Builtin(), []queries.Finding(nil)
+	if file == "builtin" {
+		findings = linter().Check(set)
+	} else {
+		var err error
+		if set, findings, err = linter().CheckFile(file); err != nil {
+			return noFile(err)
+		}
+	}
 	if err := writeFindings(a.out, findings); err != nil {
 		return err
 	}
-	errors := 0
+	faults := 0
 	for _, f := range findings {
-		if f.Severity == "error" {
-			errors++
+		if f.Severity == queries.SeverityError {
+			faults++
 		}
 	}
-	fmt.Fprintf(a.out, "%s%s: %d queries, sha256 %s\n", inert(s.Name), inert(versionOf(s.Version)), len(s.Queries), s.SHA256())
-	if errors > 0 {
+	fmt.Fprintf(a.out, "%s%s: %d queries, sha256 %s: %d errors, %d warnings\n", inert(set.Name), inert(versionOf(set.Version)),
+		len(set.Queries), set.SHA256(), faults, len(findings)-faults)
+	if faults > 0 {
 		return exitError(exitUsage)
 	}
 	return nil

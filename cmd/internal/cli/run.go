@@ -216,7 +216,7 @@ func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) erro
 		return err
 	}
 	if o.Expected != "" {
-		return a.gateRun(ctx, r.Dir, gateFlags{expected: o.Expected})
+		return a.gate(ctx, r.Dir, "", gateOptions{Expected: o.Expected})
 	}
 	for _, m := range r.Models {
 		if m.GaveUp != "" {

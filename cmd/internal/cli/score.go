@@ -25,7 +25,7 @@ With --pairs: reads JSON lines with reference and reply, and optionally keyword
 scores; null is Unscored. - is standard input.`,
 		Example: `  disteval score runs/20260102-150405-1a2b3c --embedding nomic-embed-text
   echo '{"reference": "Paris", "reply": "It is Paris."}' | disteval score --pairs -`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s := eval.Scoring{IncludePrompt: includePrompt, Embedding: embedding}
 			switch {

@@ -20,6 +20,7 @@ import (
 	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/html"
+	"github.com/disteval/disteval/reports/junit"
 	"github.com/disteval/disteval/reports/text"
 	"github.com/disteval/disteval/reports/xlsx"
 )
@@ -157,12 +158,12 @@ type format struct {
 var allFormats = []format{
 	{"json", "summary.json", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteSummaryJSON(w, r) }},
 	{"jsonl", "replies.jsonl", text.WriteRepliesJSONL},
-	{"md", "summary.md", func(_ context.Context, w io.Writer, r reports.Report) error { return tmpMarkdown(w) }},
+	{"md", "summary.md", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteMarkdown(w, r, nil) }},
 	{"html", "report.html", func(_ context.Context, w io.Writer, r reports.Report) error { return html.Write(w, r) }},
 	{"xlsx", "report.xlsx", xlsx.Write},
 	{"emissions", "emissions.csv", writeEmissionsCSV},
 	{"csv", "replies.csv", text.WriteCSV},
-	{"junit", "junit.xml", writeJUnit},
+	{"junit", "junit.xml", func(ctx context.Context, w io.Writer, r reports.Report) error { return junit.Write(ctx, w, r, nil) }},
 }
 
 // defaultFormats are the files of every run's folder.

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/junit"
+	"github.com/disteval/disteval/reports/text"
+)
+
+func newGateCmd(a *app) *cobra.Command {
+	var o gateOptions
+	var baseline string
+	cmd := &cobra.Command{
+		Use:   "gate RUN --expected FILE",
+		Short: "Judge a run against fixed expected scores",
+		Long: `Checks a stored run against the expected file and says of each check: pass,
+regression, improved or inconclusive. What is missing, failed or of another kind
+is inconclusive and never passes.
+
+Exit codes: 0 passed; 3 regression; 4 it could not tell, which outranks 3.`,
+		Example: `  disteval gate runs/20260102-150405-1a2b3c --expected expected.yaml
+  disteval gate runs/new --expected expected.yaml --paired runs/old
+  disteval gate runs/20260102-150405-1a2b3c --expected expected.yaml --bless`,
+		Args: exactArgs("RUN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Expected == "" {
+				return usageError{errors.New("gate: --expected is missing"), "disteval gate RUN --expected expected.yaml"}
+			}
+			return a.gate(cmd.Context(), args[0], baseline, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Expected, "expected", "", "the expected file")
+	f.StringVar(&baseline, "paired", "", "compare query by query with this earlier run, too")
+	f.BoolVar(&o.AnyHost, "any-host", false, "judge times and energies of another machine, too")
+	f.BoolVar(&o.Bless, "bless", false, "write the expected file from this run instead")
+	f.BoolVar(&o.BlessDigests, "bless-digests", false, "with --bless: bind to the models' digests")
+	f.BoolVar(&o.BlessTime, "bless-time", false, "with --bless: expect durations and tokens per second")
+	f.BoolVar(&o.BlessEnergy, "bless-energy", false, "with --bless: expect energy")
+	f.BoolVar(&o.BlessRight, "bless-right", false, "with --bless: expect what is right now to stay right")
+	return cmd
+}
+
+// gate judges a stored run and ends with the verdict's exit code.
+func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) error {
+	store, err := a.openStored(ctx, run)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	r, err := a.report(ctx, store, nil, nil, run)
+	if err != nil {
+		return err
+	}
+	if baseline != "" {
+		base, err := a.openStored(ctx, baseline)
+		if err != nil {
+			return err
+		}
+		defer base.Close()
+		b, err := a.report(ctx, base, nil, nil, baseline)
+		if err != nil {
+			return err
+		}
+		o.Paired = &b
+	}
+	o.Color = a.color(a.out)
+	code, verdict, err := gateReport(ctx, a.out, a.err, r, o.onGitHub(os.Getenv))
+	if err != nil {
+		return err
+	}
+	if verdict != nil {
+		a.writeVerdict(ctx, run, r, verdict)
+	}
+	if code != exitDone {
+		return exitError(code)
+	}
+	return nil
+}
+
+// writeVerdict puts the verdict into the run's summary.md and junit.xml. The
+// verdict stands without them, so that a folder that cannot be written is
+// told and nothing more.
+func (a *app) writeVerdict(ctx context.Context, run string, r reports.Report, v *reports.Verdict) {
+	err := errors.Join(
+		writeAtomic(filepath.Join(run, "summary.md"), func(w io.Writer) error { return text.WriteMarkdown(w, r, v) }),
+		writeAtomic(filepath.Join(run, "junit.xml"), func(w io.Writer) error { return junit.Write(ctx, w, r, v) }))
+	if err != nil {
+		fmt.Fprintf(a.err, "disteval: write the verdict beside the run: %s\n", inert(err.Error()))
+	}
+}
