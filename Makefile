@@ -4,14 +4,14 @@ GO ?= go
 TESTFLAGS ?=
 FUZZTIME ?= 60s
 FUZZTIME_LONG ?= 600s
-export CGO_ENABLED ?= 0
+
 
 .PHONY: build run test check bench fuzz generate golden assets train
 
 build: bin/disteval
 
 bin/disteval: FORCE
-	$(GO) build -trimpath -ldflags "-s -w" -o $@ ./cmd/disteval
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $@ ./cmd/disteval
 FORCE:
 
 run: build

@@ -19,17 +19,6 @@ const (
 	fewValues = 10
 )
 
-// BCa returns the bias-corrected and accelerated bootstrap interval of the
-// mean (Efron, JASA 82, 1987): 2,000 seeded resamples below 1,000 values, from
-// there its analytic limit. Fewer than two values have no interval.
-func BCa(xs []float64, confidence float64, seed uint64) (lo, hi float64, ok bool) {
-	if len(xs) < 2 || !(confidence >= 0 && confidence < 1) {
-		return 0, 0, false
-	}
-	b := bootstrap(xs, confidence, seed)
-	return b.lo, b.hi, true
-}
-
 // resampling is what the bootstrap of one mean yields.
 type resampling struct {
 	mean, lo, hi float64
@@ -62,6 +51,9 @@ func momentsOf(xs []float64) moments {
 	return m
 }
 
+// bootstrap makes the bias-corrected and accelerated bootstrap interval of the
+// mean (Efron, JASA 82, 1987): by seeded resamples below limitFrom values, from
+// there by its analytic limit.
 func bootstrap(xs []float64, confidence float64, seed uint64) resampling {
 	m := momentsOf(xs)
 	n := len(xs)

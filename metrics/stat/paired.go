@@ -22,8 +22,11 @@ type Comparison struct {
 
 // ComparePaired compares a with b, whose i-th values belong to the same query.
 // Binary values, all 0 or 1, get the exact McNemar test and Newcombe's interval, others the
-// paired bootstrap. It panics when the lengths differ: such values are not
-// paired.
+// paired bootstrap: the BCa interval of the mean difference, and as p the share
+// of resamples, the sample itself counted among them, whose centred mean is as
+// far out as the difference (Efron and Tibshirani, An Introduction to the
+// Bootstrap, 1993, 16.4), but never below 2^(1-n). It panics when the lengths
+// differ: such values are not paired.
 func ComparePaired(a, b []float64, binary bool, seed uint64) Comparison {
 	if len(a) != len(b) {
 		panic(fmt.Sprintf("stat: compare %d values with %d: not paired", len(a), len(b)))
@@ -80,16 +83,6 @@ func (c *Comparison) compareBootstrap(differences []float64, seed uint64) {
 	}
 	c.Lo, c.Hi, c.HasInterval, c.Method = r.lo, r.hi, true, r.method
 	c.Warnings = r.warnings
-}
-
-// PairedBootstrap returns the mean difference of paired values, its BCa
-// interval and the two-sided p-value of no difference: the share of resamples,
-// the sample itself counted among them, whose centred mean is as far out as
-// the difference (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-// 16.4), but never below 2^(1-n). ok is false with fewer than two pairs.
-func PairedBootstrap(a, b []float64, seed uint64) (difference, lo, hi, p float64, ok bool) {
-	c := ComparePaired(a, b, false, seed)
-	return c.Difference, c.Lo, c.Hi, c.P, c.HasInterval
 }
 
 // McNemarExact returns the two-sided exact p-value of b against c discordant

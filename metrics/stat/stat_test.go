@@ -164,7 +164,7 @@ func TestCoverage(t *testing.T) {
 		for i := range xs {
 			xs[i] = random.ExpFloat64()
 		}
-		if lo, hi, ok := BCa(xs, 0.95, 1); ok && lo <= 1 && 1 <= hi {
+		if s := MeanBootstrap(xs, 1); s.Lo <= 1 && 1 <= s.Hi {
 			held++
 		}
 	}

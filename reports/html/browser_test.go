@@ -28,6 +28,9 @@ func TestPageInChromium(t *testing.T) {
 			b.screenshot(fmt.Sprintf("report-%d-%s", width, theme), width, 6400)
 		}
 	}
+	// A tooltip of every chart, which must not need inline styles.
+	b.do(`for (const p of document.querySelectorAll(".plot")) echarts.getInstanceByDom(p).dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 0 }); await new Promise((r) => setTimeout(r, 300))`)
+	b.do(`dispatchEvent(new Event("beforeprint")); dispatchEvent(new Event("afterprint"))`)
 	if drawn := evaluate[int](b, `document.querySelectorAll(".plot canvas").length`); drawn < 12 {
 		t.Errorf("%d charts drawn", drawn)
 	}

@@ -34,8 +34,11 @@ func writeCharts(out *bufio.Writer, all []figure) error {
 	return nil
 }
 
+// colors is how many colours models have; after that they repeat.
+const colors = 8
+
 // color is the i-th model's; app.js resolves it by the page's style.
-func color(i int) string { return "var(--c" + strconv.Itoa(i%8) + ")" }
+func color(i int) string { return "var(--c" + strconv.Itoa(i%colors) + ")" }
 
 // painted gives a series a model's colour.
 func painted(i int) charts.SeriesOpts {

@@ -30,10 +30,10 @@ var templates = sync.OnceValue(func() *template.Template {
 })
 
 // functions are what the templates call: escapes of what could mislead a
-// reader, which html/template leaves alone.
+// reader, which html/template leaves alone, and a model's colour.
 var functions = template.FuncMap{
+	"swatch":  func(i int) int { return i % colors },
 	"visible": reports.Visible,
-	"text":    reports.VisibleText,
 }
 
 // Write writes the page of one run.

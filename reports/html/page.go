@@ -104,26 +104,8 @@ func (p page) Failed() bool {
 	})
 }
 
-// Replied is the number of outcomes received, failures included.
-func (p page) Replied() int {
-	n := 0
-	for _, m := range p.Models {
-		n += m.Replies + m.Failures
-	}
-	return n
-}
-
 // Prompted tells whether prompt and reply were scored together.
 func (p page) Prompted() bool { return p.Scoring != nil && p.Scoring.Scoring.IncludePrompt }
-
-// CategoryNames are the choices of the filter.
-func (p page) CategoryNames() []string {
-	var names []string
-	for _, c := range p.Categories {
-		names = append(names, c.Name)
-	}
-	return names
-}
 
 func (p page) When() string { return stamp(p.Created) }
 

@@ -85,8 +85,13 @@ file; 3 the gate found a regression, or the audit an implausible row; 4 the gate
 could not tell; 130 interrupted, with everything received so far stored.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q", args[0]), "disteval --help lists the commands"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{err, "see " + cmd.CommandPath() + " --help"}
@@ -109,9 +114,7 @@ could not tell; 130 interrupted, with everything received so far stored.`,
 	return root
 }
 
-// noArgs and exactArgs make a wrong number of arguments a usage error.
-func noArgs(cmd *cobra.Command, args []string) error { return exactArgs()(cmd, args) }
-
+// exactArgs makes a wrong number of arguments a usage error.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		hint := "see " + cmd.CommandPath() + " --help"

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -74,18 +73,14 @@ func codeOf(err error) int {
 		line    inputError
 	)
 	switch {
-	case errors.Is(err, eval.ErrInterrupted), errors.Is(err, contextCanceled):
+	case errors.Is(err, eval.ErrInterrupted):
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &model), errors.As(err, &query), errors.As(err, &queries),
 		errors.As(err, &context), errors.As(err, &table), errors.As(err, &line), errors.Is(err, runstore.ErrNotRun):
 		return exitUsage
-	case strings.HasPrefix(err.Error(), "unknown command"):
-		return exitUsage
 	}
 	return exitFailed
 }
-
-var contextCanceled = context.Canceled
 
 // hintOf is the next step after an error; empty where the error says it all.
 func hintOf(err error) string {

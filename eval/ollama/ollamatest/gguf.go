@@ -173,9 +173,9 @@ type gaussian struct {
 }
 
 func (g gaussian) WriteTo(w io.Writer) (int64, error) {
-	h := fnv.New64a()
-	io.WriteString(h, g.name)
-	random := rand.New(rand.NewPCG(g.seed, h.Sum64()))
+	stream := fnv.New64a()
+	_, _ = io.WriteString(stream, g.name) // a hash never fails to take bytes
+	random := rand.New(rand.NewPCG(g.seed, stream.Sum64()))
 	row := make([]byte, 2*g.columns)
 	buffered := bufio.NewWriterSize(w, 1<<20)
 	for i := range g.rows {

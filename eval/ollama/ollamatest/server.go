@@ -70,7 +70,7 @@ func Start(t testing.TB) *Server {
 		t.Fatalf("start %s: %v", binary, err)
 	}
 	go func() {
-		s.proc.Wait()
+		_ = s.proc.Wait() // killed in the end, so always an error
 		close(s.done)
 	}()
 	t.Cleanup(func() {

@@ -1,0 +1,155 @@
+package main_test
+
+import (
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/disteval/disteval/eval/evaltest"
+)
+
+const twoModels = `version: 1
+models:
+  - {name: Teacher, provider: ollama, model: teacher, role: reference}
+  - {name: Student, provider: ollama, model: student}
+`
+
+// TestKilledAtRandomMoments is the promise that a kill loses nothing: twenty
+// kills and resumptions end with what an uninterrupted run has.
+func TestKilledAtRandomMoments(t *testing.T) {
+	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
+	f.Delay = 4 * time.Millisecond
+	env := []string{"OLLAMA_HOST=" + f.URL}
+
+	whole := t.TempDir()
+	writeFile(t, filepath.Join(whole, "models.yaml"), twoModels)
+	if out, err := program(t, whole, env, "run", "--models", "models.yaml").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := outcomes(t, onlyRun(t, whole))
+	if len(want) != 400 {
+		t.Fatalf("an uninterrupted run has %d outcomes, want 400", len(want))
+	}
+
+	killed := t.TempDir()
+	writeFile(t, filepath.Join(killed, "models.yaml"), twoModels)
+	random := rand.New(rand.NewPCG(1, 2))
+	got := outcomes(t, killAndResume(t, killed, env, "models.yaml", 20, func() time.Duration {
+		return time.Duration(random.IntN(350)) * time.Millisecond
+	}))
+	if !maps.Equal(got, want) {
+		t.Errorf("after 20 kills there are %d outcomes, %d of them those of the uninterrupted run", len(got), same(got, want))
+	}
+}
+
+func same(a, b map[string]string) (n int) {
+	for k, v := range a {
+		if b[k] == v {
+			n++
+		}
+	}
+	return n
+}
+
+// TestInterrupted sends one SIGINT: the run stores what is in flight, writes
+// the report of what there is and exits with 130.
+func TestInterrupted(t *testing.T) {
+	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
+	f.Delay = 20 * time.Millisecond
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
+	cmd := program(t, dir, []string{"OLLAMA_HOST=" + f.URL}, "run", "--models", "models.yaml")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for f.Asked() < 10 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	run := onlyRun(t, dir)
+	if got := len(outcomes(t, run)); got < 9 || got > f.Asked() {
+		t.Errorf("%d outcomes stored of %d questions", got, f.Asked())
+	}
+	var summary struct {
+		Status string `json:"status"`
+	}
+	data, err := os.ReadFile(filepath.Join(run, "summary.json"))
+	if err != nil || json.Unmarshal(data, &summary) != nil || summary.Status != "partial" {
+		t.Errorf("summary: %v, status %q; want partial", err, summary.Status)
+	}
+}
+
+// TestSecondInterruptLeavesAtOnce: a server hangs, so that draining would take
+// long.
+func TestSecondInterruptLeavesAtOnce(t *testing.T) {
+	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
+	f.Fault = func(_ string, n int) evaltest.Fault { return evaltest.Hang }
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
+	cmd := program(t, dir, []string{"OLLAMA_HOST=" + f.URL}, "run", "--models", "models.yaml")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for f.Asked() < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	start := time.Now()
+	for range 2 {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		time.Sleep(100 * time.Millisecond)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || time.Since(start) > 5*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(start))
+	}
+}
+
+// TestServerDiesInTheMiddle: the model is given up, what came is kept, and a
+// resumption with the server back completes the run.
+func TestServerDiesInTheMiddle(t *testing.T) {
+	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
+	dead := false
+	f.Fault = func(string, int) evaltest.Fault {
+		if dead = dead || f.Asked() > 60; dead {
+			return evaltest.Status400
+		}
+		return evaltest.NoFault
+	}
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
+	env := []string{"OLLAMA_HOST=" + f.URL}
+	out, err := program(t, dir, env, "run", "--models", "models.yaml").CombinedOutput()
+	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 1 {
+		t.Fatalf("%v, want exit code 1\n%s", err, out)
+	}
+	run := onlyRun(t, dir)
+	f.Fault = func(string, int) evaltest.Fault { return evaltest.NoFault }
+	if out, err := program(t, dir, env, "run", "--resume", run).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for key, v := range outcomes(t, run) {
+		if v[len(v)-1] != '}' || outcomeFailed(v) {
+			t.Errorf("%s is still a failure: %s", key, v)
+		}
+	}
+	if got := len(outcomes(t, run)); got != 400 {
+		t.Errorf("%d outcomes, want 400", got)
+	}
+}
+
+func outcomeFailed(v string) bool {
+	var kind struct{ Kind string }
+	return json.Unmarshal([]byte(v), &kind) == nil && kind.Kind != ""
+}

@@ -1,0 +1,291 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/gate"
+)
+
+// expectations writes a file around what is expected of student.
+func expectations(student string) string {
+	return fmt.Sprintf("version: 1\nqueries: {sha256: %q}\nhost: %q\nmodels: {student: %s}\n", hash, sampleHost.Fingerprint(), student)
+}
+
+const em072 = "{metrics: {em: {expected: 0.72, tolerance: 0.02}}}"
+
+func TestCheck(t *testing.T) {
+	type edit = func(*reports.Report)
+	tests := []struct {
+		name    string
+		file    string // of student
+		right   int
+		replies func([]eval.ScoredReply)
+		report  edit
+		any     bool
+		want    int
+		reason  string // stands in the check that did not pass
+	}{
+		{name: "as expected", file: em072, right: 144, want: 0},
+		{name: "noise within the tolerance", file: em072, right: 142, want: 0},
+		{name: "exactly at the tolerance", file: em072, right: 140, want: 0},
+		{name: "one beyond the tolerance", file: em072, right: 139, want: 3, reason: "95 % interval"},
+		{name: "better beyond the tolerance", file: em072, right: 180, want: 0, reason: "better"},
+		{name: "relative, exactly", file: "{metrics: {em: {expected: 0.8, tolerance: 5%}}}", right: 152, want: 0},
+		{name: "relative, beyond", file: "{metrics: {em: {expected: 0.8, tolerance: 5%}}}", right: 151, want: 3},
+		{name: "zero tolerance", file: "{metrics: {em: {expected: 0.72, tolerance: 0}}}", right: 144, want: 0},
+		{name: "zero tolerance, one wrong", file: "{metrics: {em: {expected: 0.72, tolerance: 0}}}", right: 143, want: 3},
+		{name: "min, exactly", file: "{metrics: {em: {min: 0.7}}}", right: 140, want: 0},
+		{name: "below min", file: "{metrics: {em: {min: 0.7}}}", right: 139, want: 3},
+		{name: "above max is better", file: "{metrics: {em: {min: 0.1, max: 0.7}}}", right: 150, want: 0},
+
+		{name: "partial run", file: em072, right: 144, report: func(r *reports.Report) { r.Status = reports.Partial }, want: 4, reason: "--resume"},
+		{name: "a reply removed", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.Job.Query = "" }, want: 4, reason: "--resume"},
+		{name: "a reply removed, status and count silent", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.Job.Query = "" },
+			report: func(r *reports.Report) { r.Status, r.Models[0].Missing = reports.Complete, 0 }, want: 4},
+		{name: "a failure", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 4, reason: "1 timeout"},
+		{name: "a failure put up with", file: "{failures: {max: 1}, metrics: {em: {min: 0.7}}}", right: 144, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 0},
+		{name: "two failures, one put up with", file: "{failures: {max: 1}, metrics: {em: {min: 0.1}}}", right: 144,
+			replies: func(rs []eval.ScoredReply) { fail(&rs[199]); fail(&rs[198]) }, want: 4},
+		{name: "all failed, all put up with", file: "{failures: {max: 200}, metrics: {em: {min: 0}}}", replies: func(rs []eval.ScoredReply) {
+			for i := range rs {
+				fail(&rs[i])
+			}
+		}, want: 4},
+		{name: "a failure outranks a regression", file: em072, right: 10, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 4},
+		{name: "given up", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].GaveUp = "5 in a row" }, want: 4, reason: "5 in a row"},
+		{name: "other queries", file: em072, right: 144, report: func(r *reports.Report) { r.Queries.SHA256 = strings.Repeat("0", 64) }, want: 4, reason: "other queries"},
+		{name: "no hash", file: em072, right: 144, report: func(r *reports.Report) { r.Queries.SHA256 = "" }, want: 4},
+		{name: "missing model", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Model.Name = "Student" }, want: 4, reason: "no model"},
+		{name: "no model at all", file: em072, right: 144, report: func(r *reports.Report) { r.Models = nil }, want: 4},
+		{name: "other digest", file: "{digest: 'sha256:bb', metrics: {em: {min: 0}}}", right: 144, want: 4, reason: "another model"},
+		{name: "same digest", file: "{digest: 'sha256:aa', metrics: {em: {min: 0}}}", right: 144, want: 0},
+		{name: "metric never scored", file: "{metrics: {rouge_l_f1: {min: 0}}}", right: 144, want: 4, reason: "nothing was scored"},
+		{name: "metric absent", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Metrics = nil }, want: 4},
+		{name: "one em unscored", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4, reason: "199 of 200"},
+		{name: "one cosine unscored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 0},
+		{name: "cosine of a few", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) {
+			for i := range rs[:21] {
+				unscore(&rs[i])
+			}
+		}, want: 4, reason: "180 are needed"},
+		{name: "cosine of fewer than stated", file: "{metrics: {cosine: {min: 0, n: 200}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4},
+
+		{name: "duration", file: "{duration_s: {expected: 80, tolerance: 10%}}", right: 1, want: 0},
+		{name: "slower", file: "{duration_s: {max: 79}}", right: 1, want: 3},
+		{name: "faster", file: "{duration_s: {expected: 100, tolerance: 1}}", right: 1, want: 0, reason: "better"},
+		{name: "fewer tokens", file: "{tokens_per_s: {min: 26}}", right: 1, want: 3},
+		{name: "no duration", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Models[0].DurationS = nil }, want: 4},
+		{name: "other host", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 4, reason: "another machine"},
+		{name: "other host, any will do", file: "{duration_s: {max: 100}}", right: 1, any: true, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 0},
+		{name: "other host matters not to quality", file: em072, right: 144, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 0},
+		{name: "energy", file: "{wh_per_1000_queries: {expected: 12, tolerance: 5%, quality: measured, method: rapl}}", right: 1, want: 0},
+		{name: "more energy", file: "{wh_per_1000_queries: {expected: 11, tolerance: 5%}}", right: 1, want: 3},
+		{name: "energy of another quality", file: "{wh_per_1000_queries: {max: 20}}", right: 1,
+			report: func(r *reports.Report) { r.Models[0].Energy.Quality = emissions.Estimated }, want: 4, reason: "estimated"},
+		{name: "energy of another method", file: "{wh_per_1000_queries: {max: 20, method: nvml}}", right: 1, want: 4, reason: "rapl"},
+		{name: "no energy", file: "{wh_per_1000_queries: {max: 20}}", right: 1, report: func(r *reports.Report) {
+			r.Models[0].Energy = reports.Energy{Quality: emissions.Unavailable, Reason: "no counter"}
+		}, want: 4, reason: "no counter"},
+		{name: "energy of another host", file: "{wh_per_1000_queries: {max: 20}}", right: 1, report: func(r *reports.Report) { r.Host.CPUModel = "x" }, want: 4},
+
+		{name: "named queries right", file: "{queries_right: [q000, q001]}", right: 2, want: 0},
+		{name: "named query wrong", file: "{queries_right: [q000, q001]}", right: 1, want: 3, reason: "no idea"},
+		{name: "named query failed", file: "{failures: {max: 1}, queries_right: [q000]}", right: 1, replies: func(rs []eval.ScoredReply) { fail(&rs[0]) }, want: 4, reason: "no answer in 60s"},
+		{name: "named query unscored", file: "{queries_right: [q000]}", right: 1, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4},
+		{name: "named query unknown", file: "{queries_right: [q999]}", right: 1, want: 4, reason: "no outcome"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			e, err := gate.Parse([]byte(expectations(test.file)), "expected.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := run(test.right, test.replies)
+			if test.report != nil {
+				test.report(&r)
+			}
+			v, err := gate.Check(context.Background(), r, e, gate.Options{AnyHost: test.any})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.ExitCode() != test.want {
+				t.Errorf("exit code %d, want %d: %+v", v.ExitCode(), test.want, v.Checks)
+			}
+			if test.reason != "" && !strings.Contains(reasons(v), test.reason) {
+				t.Errorf("no reason says %q: %s", test.reason, reasons(v))
+			}
+		})
+	}
+}
+
+func reasons(v reports.Verdict) string {
+	var b strings.Builder
+	for _, c := range v.Checks {
+		if c.Outcome != reports.Pass {
+			fmt.Fprintf(&b, "%s %s %s: %s\n", c.Outcome, c.Measure, c.Query, c.Reason)
+		}
+	}
+	return b.String()
+}
+
+func TestCheckBindsScoringAndHost(t *testing.T) {
+	r := run(144, nil)
+	for _, test := range []struct {
+		head string
+		want int
+	}{
+		{"scoring: {include_prompt: false, embedding: builtin}", 0},
+		{"scoring: {include_prompt: true, embedding: builtin}", 4},
+		{"scoring: {include_prompt: false, embedding: nomic-embed-text}", 4},
+	} {
+		e := parsed(t, test.head+"\n"+expectations(em072))
+		if v := checked(t, r, e, gate.Options{}); v.ExitCode() != test.want {
+			t.Errorf("%s: exit code %d, want %d", test.head, v.ExitCode(), test.want)
+		}
+	}
+	noHost := fmt.Sprintf("version: 1\nqueries: {n: 200, sha256: %q}\nmodels: {student: {duration_s: {max: 100}}}", hash)
+	if v := checked(t, r, parsed(t, noHost), gate.Options{}); v.ExitCode() != 4 {
+		t.Errorf("a duration without a host came to %d, want 4", v.ExitCode())
+	}
+	if v := checked(t, r, parsed(t, noHost), gate.Options{AnyHost: true}); v.ExitCode() != 0 {
+		t.Errorf("a duration of any host came to %d, want 0", v.ExitCode())
+	}
+	if v := checked(t, r, parsed(t, strings.Replace(noHost, "n: 200", "n: 199", 1)), gate.Options{AnyHost: true}); v.ExitCode() != 4 {
+		t.Errorf("another number of queries came to %d, want 4", v.ExitCode())
+	}
+}
+
+func TestPaired(t *testing.T) {
+	lenient := expectations("{metrics: {em: {expected: 0.72, tolerance: 0.1}}}")
+	lose := func(n int) func([]eval.ScoredReply) {
+		return func(rs []eval.ScoredReply) {
+			for i := range rs[:n] {
+				turn(&rs[i], false)
+			}
+		}
+	}
+	tests := []struct {
+		name         string
+		file         string
+		now          reports.Report
+		base         func(*reports.Report)
+		want         int
+		wrong, right int
+		reason       string
+	}{
+		{name: "the same", file: lenient, now: run(144, nil)},
+		{name: "noise", file: lenient, now: run(144, lose(4)), wrong: 4},
+		{name: "as many gained as lost", file: lenient, now: run(154, lose(10)), wrong: 10, right: 10},
+		{name: "a real loss within the tolerance", file: lenient, now: run(144, lose(6)), want: 3, wrong: 6, reason: "no noise"},
+		{name: "a real gain", file: lenient, now: run(150, nil), right: 6, reason: "gain"},
+		{name: "noise beyond the tolerance", file: expectations(em072), now: run(144, lose(5)), want: 3, wrong: 5, reason: "cannot tell it from noise"},
+		{name: "a real loss beyond the tolerance", file: expectations(em072), now: run(144, lose(9)), want: 3, wrong: 9, reason: "it is real"},
+		{name: "baseline of other queries", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Queries.SHA256 = "x" }, want: 4, reason: "other queries"},
+		{name: "baseline of other scoring", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Scoring = nil }, want: 4},
+		{name: "baseline without the model", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Replies = listed(nil) }, want: 4, reason: "only 0 of 200"},
+		{name: "baseline with a failure", file: lenient, now: run(144, nil), base: func(r *reports.Report) {
+			*r = run(144, func(rs []eval.ScoredReply) { fail(&rs[0]) })
+		}, want: 4, reason: "only 199 of 200"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			base := run(144, nil)
+			base.RunID = "run-0"
+			if test.base != nil {
+				test.base(&base)
+			}
+			v := checked(t, test.now, parsed(t, test.file), gate.Options{Baseline: &base})
+			if v.ExitCode() != test.want {
+				t.Errorf("exit code %d, want %d: %s", v.ExitCode(), test.want, reasons(v))
+			}
+			if !strings.Contains(reasons(v), test.reason) {
+				t.Errorf("no reason says %q: %s", test.reason, reasons(v))
+			}
+			if test.want == 4 {
+				return
+			}
+			p := v.Paired[0]
+			if len(p.NewlyWrong) != test.wrong || len(p.NewlyRight) != test.right {
+				t.Errorf("%d newly wrong, %d newly right, want %d and %d", len(p.NewlyWrong), len(p.NewlyRight), test.wrong, test.right)
+			}
+			if test.wrong > 0 && (p.NewlyWrong[0].Query != "q000" || p.NewlyWrong[0].Reply != " no idea") {
+				t.Errorf("newly wrong begins with %+v", p.NewlyWrong[0])
+			}
+			if p.Detectable == nil || p.N != queryCount {
+				t.Errorf("no power at n = %d", p.N)
+			}
+		})
+	}
+}
+
+func TestReadErrorIsNoVerdict(t *testing.T) {
+	r := run(144, nil)
+	broken := errors.New("disk gone")
+	r.Replies = func(context.Context) iter.Seq2[eval.ScoredReply, error] {
+		return func(yield func(eval.ScoredReply, error) bool) { yield(eval.ScoredReply{}, broken) }
+	}
+	_, err := gate.Check(context.Background(), r, parsed(t, expectations("{queries_right: [q000]}")), gate.Options{})
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+}
+
+func TestUnjudgedModelsAreNamed(t *testing.T) {
+	r := run(144, nil)
+	r.Models = append(r.Models, reports.Model{Model: eval.Model{Name: "other"}})
+	v := checked(t, r, parsed(t, expectations(em072)), gate.Options{})
+	if len(v.Unjudged) != 1 || v.Unjudged[0] != "other" {
+		t.Errorf("unjudged: %v", v.Unjudged)
+	}
+}
+
+func TestVerdictRanks(t *testing.T) {
+	check := func(outcomes ...reports.Outcome) (v reports.Verdict) {
+		for _, o := range outcomes {
+			v.Checks = append(v.Checks, reports.Check{Outcome: o})
+		}
+		return v
+	}
+	for _, test := range []struct {
+		v    reports.Verdict
+		want int
+	}{
+		{check(), 4},
+		{check(reports.Pass), 0},
+		{check(reports.Pass, reports.Improved), 0},
+		{check(reports.Pass, reports.Regression), 3},
+		{check(reports.Regression, reports.Inconclusive), 4},
+		{check(reports.Inconclusive, reports.Regression), 4},
+		{check("unknown"), 4},
+	} {
+		if got := test.v.ExitCode(); got != test.want {
+			t.Errorf("%+v: exit code %d, want %d", test.v.Checks, got, test.want)
+		}
+	}
+}
+
+func parsed(t *testing.T, file string) gate.Expected {
+	t.Helper()
+	e, err := gate.Parse([]byte(file), "expected.yaml")
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, file)
+	}
+	return e
+}
+
+func checked(t *testing.T, r reports.Report, e gate.Expected, o gate.Options) reports.Verdict {
+	t.Helper()
+	v, err := gate.Check(context.Background(), r, e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
