@@ -48,15 +48,16 @@ func Significant(x *float64, digits int) string {
 	if !exists(x) {
 		return None
 	}
-	size := math.Abs(*x)
+	rounded := strconv.FormatFloat(*x, 'e', digits-1, 64)
+	mantissa, exponent, _ := strings.Cut(rounded, "e")
+	power, _ := strconv.Atoi(exponent)
 	switch {
-	case size == 0:
+	case strings.Trim(mantissa, "-0.") == "":
 		return "0"
-	case size < 1e-3 || size >= 1e6:
-		return strconv.FormatFloat(*x, 'e', digits-1, 64)
+	case power < -3 || power >= 6:
+		return rounded
 	}
-	before := int(math.Floor(math.Log10(size))) + 1
-	return strconv.FormatFloat(*x, 'f', max(0, digits-before), 64)
+	return strconv.FormatFloat(*x, 'f', max(0, digits-1-power), 64)
 }
 
 // SI writes x with three significant digits and the prefix that keeps it

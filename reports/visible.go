@@ -24,10 +24,11 @@ var command = regexp.MustCompile(`##([A-Za-z]*)\[`)
 // neither ::command:: at its start nor ##[command] within it stays one.
 func Line(s string) string {
 	s = command.ReplaceAllString(Visible(s), `#\x23$1[`)
-	if lead := len(s) - len(strings.TrimLeft(s, " ")); strings.HasPrefix(s[lead:], "::") {
-		return s[:lead] + `\x3a` + s[lead+1:]
+	text := strings.TrimLeftFunc(s, unicode.IsSpace)
+	if !strings.HasPrefix(text, "::") {
+		return s
 	}
-	return s
+	return s[:len(s)-len(text)] + `\x3a` + text[1:]
 }
 
 // Clip shortens text to at most so many runes, the last one then an ellipsis.

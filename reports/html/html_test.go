@@ -52,12 +52,13 @@ func block[T any](t testing.TB, page, attribute string) T {
 }
 
 func TestGolden(t *testing.T) {
+	inAttribute := strings.NewReplacer("'", "&#39;", "+", "&#43;").Replace
 	for name, page := range map[string]string{
 		"testdata/report.html": render(t, sampleReport(4)),
 		"testdata/trend.html":  render(t, laterReport(), sampleReport(2), laterReport()),
 	} {
 		page = strings.NewReplacer(embeddedOwn().css, "/* app.css */", embeddedOwn().js, "/* app.js */",
-			embeddedOwn().cssHash, "'sha256-css'", embeddedOwn().jsHash, "'sha256-js'").Replace(page)
+			inAttribute(embeddedOwn().cssHash), "sha256-css", inAttribute(embeddedOwn().jsHash), "sha256-js").Replace(page)
 		if *update {
 			if err := os.WriteFile(name, []byte(page), 0o666); err != nil {
 				t.Fatal(err)

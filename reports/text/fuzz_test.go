@@ -61,7 +61,7 @@ func FuzzMarkdown(f *testing.F) {
 	f.Add(hostile)
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, out := range []string{code(s), prose(s)} {
-			inner := strings.NewReplacer("<code>", "", "</code>", "", "<!-- -->", "").Replace(out)
+			inner := strings.NewReplacer("<code>", "", "</code>", "", "<!-- -->", "", ": ", "").Replace(out)
 			if strings.ContainsAny(inner, "<>|`*_[]!~:@\\") || strings.ContainsFunc(inner, reports.Hidden) {
 				t.Errorf("%q became %q", s, out)
 			}

@@ -68,14 +68,13 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 
 func writeGate(b *strings.Builder, v reports.Verdict) {
 	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", v.Status(), prose(gateSentence(v)))
-	b.WriteString("\n| Model | Check | Expected | Got | Outcome | Why |\n|---|---|---|---|---|---|\n")
+	if v.Count(reports.Pass) < len(v.Checks) {
+		b.WriteString("\n| Model | Check | Expected | Got | Outcome | Why |\n|---|---|---|---|---|---|\n")
+	}
 	for _, c := range v.Checks {
 		if c.Outcome != reports.Pass {
 			cells(b, code(c.Model), code(checkName(c)), prose(c.Expected), prose(c.Got), "**"+string(c.Outcome)+"**", prose(c.Reason))
 		}
-	}
-	if passed := v.Count(reports.Pass); passed > 0 {
-		cells(b, "", fmt.Sprintf("%d more", passed), "", "", "pass", "")
 	}
 	for _, p := range v.Paired {
 		fmt.Fprintf(b, "\n%s: %s\n", code(p.Model), prose(pairedSentence(p)))
@@ -132,12 +131,13 @@ func prose(s string) string {
 }
 
 // escapeMarkdown turns every character that can mean something to Markdown
-// or HTML into an entity; "www." would become a link by itself.
+// or HTML into an entity; "www." would become a link by itself, and a colon
+// can make one unless a blank follows.
 func escapeMarkdown(s string) string { return markdownEscapes.Replace(s) }
 
 var markdownEscapes = func() *strings.Replacer {
-	pairs := []string{"www.", "www&#46;", "WWW.", "WWW&#46;"}
-	for _, r := range "&<>|`*_[]!~:@#\\$\"'{}" {
+	pairs := []string{"www.", "www&#46;", "WWW.", "WWW&#46;", ": ", ": "}
+	for _, r := range "&<>|`*_[]!~:@#\\$" {
 		pairs = append(pairs, string(r), fmt.Sprintf("&#%d;", r))
 	}
 	return strings.NewReplacer(pairs...)

@@ -39,7 +39,7 @@ func golden(t *testing.T, file, got string) {
 }
 
 // hostile is text that tries everything at once.
-const hostile = "=HYPERLINK(\"x\")|`</script><script>alert(1)</script> **b** [l](http://x.example) @team #1 www.x.example\n::error::forged\r\n##[error]forged %0A\x1b[31mred\u202edesrever\u2066\x00\x85\xff]]>"
+const hostile = "=HYPERLINK(\"x\")|`</script><script>alert(1)</script> **b** [l](http://x.example) @team #1 www.x.example\n::error::forged\r\n##[error]forged %0A\x1b[31mred\u202edesrever\u2066\x00\u0085\xff]]>"
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 

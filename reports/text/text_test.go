@@ -121,7 +121,7 @@ func TestRepliesKeepTheText(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.ToValidUTF8(hostile, "\ufffd")
+	want := string([]rune(hostile)) // U+FFFD for each byte that is no UTF-8
 	if got.Text != want || got.Failure != nil || len(got.Scores) != len(metrics.All()) || got.Scores["cosine_lift"] != nil {
 		t.Errorf("read back %+v", got)
 	}

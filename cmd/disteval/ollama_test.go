@@ -1,0 +1,91 @@
+package main_test
+
+import (
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/disteval/disteval/eval/ollama/ollamatest"
+)
+
+// realModels asks for short replies, to keep the test short: what a reply of
+// 64 tokens would show, one of 8 does.
+const realModels = `version: 1
+generation: {num_predict: 8, num_ctx: 128}
+models:
+  - {name: DistilLlama, provider: ollama, model: distilllama, role: reference}
+  - {name: baby-llama-58m, provider: ollama, model: baby-llama-58m}
+`
+
+// TestMainJobOnARealOllama runs the whole main job against models of random
+// weights with the shapes of the published ones: uninterrupted, and killed
+// twenty times and resumed.
+func TestMainJobOnARealOllama(t *testing.T) {
+	server := ollamatest.Start(t)
+	server.CreateRandom(t, "baby-llama-58m", ollamatest.BabyLlama58M)
+	server.CreateRandom(t, "distilllama", ollamatest.DistilLlama)
+	env := []string{"OLLAMA_HOST=" + server.Host}
+
+	whole := t.TempDir()
+	writeFile(t, filepath.Join(whole, "models.yaml"), realModels)
+	start := time.Now()
+	out, err := program(t, whole, env, "run", "--models", "models.yaml").Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	took := time.Since(start)
+	t.Logf("%s", out)
+	run := onlyRun(t, whole)
+	checkSummary(t, run)
+	for _, file := range []string{"run.db", "summary.json", "replies.jsonl", "summary.md", "report.html", "report.xlsx", "emissions.csv"} {
+		if info, err := os.Stat(filepath.Join(run, file)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	want := outcomes(t, run)
+
+	killed := t.TempDir()
+	writeFile(t, filepath.Join(killed, "models.yaml"), realModels)
+	random := rand.New(rand.NewPCG(3, 4))
+	got := outcomes(t, killAndResume(t, killed, env, "models.yaml", 20, func() time.Duration {
+		return time.Duration(random.Int64N(int64(took / 8)))
+	}))
+	if !maps.Equal(got, want) {
+		t.Errorf("after 20 kills there are %d outcomes, %d of them those of the uninterrupted run", len(got), same(got, want))
+		for k, v := range want {
+			if got[k] != v {
+				t.Errorf("%s: %s, uninterrupted %s", k, got[k], v)
+			}
+		}
+	}
+}
+
+func checkSummary(t *testing.T, run string) {
+	t.Helper()
+	var s struct {
+		Schema, Status string
+		Models         []struct {
+			Name              string
+			Replies, Failures int
+			Tokens            struct{ Completion int }
+			Digest            string
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(run, "summary.json"))
+	if err != nil || json.Unmarshal(data, &s) != nil {
+		t.Fatalf("summary.json: %v\n%s", err, data)
+	}
+	if s.Schema != "disteval.summary/1" || s.Status != "complete" || len(s.Models) != 2 {
+		t.Errorf("summary: %+v", s)
+	}
+	for _, m := range s.Models {
+		if m.Replies != 200 || m.Failures != 0 || m.Tokens.Completion == 0 || strings.Trim(m.Digest, "0") == "" {
+			t.Errorf("model: %+v", m)
+		}
+	}
+}

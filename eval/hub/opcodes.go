@@ -1,0 +1,66 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// What follows an opcode of the pickles that torch.save writes: a positive
+// number is that many bytes, the others are below.
+const (
+	argLines  = -1 // two lines: module and class
+	argLong1  = -2 // one byte of length, then the number
+	argText   = -3 // four bytes of length, then UTF-8
+	argShort  = -4 // one byte of length, then text
+	maxPickle = 64 << 20
+)
+
+// opcodes are those of protocol 2 as torch.save uses it. The unpickler knows
+// more, some of which allocate whatever length a file claims.
+var opcodes = map[byte]int{
+	0x80: 1, '.': 0, '(': 0, 'c': argLines, 'R': 0, 'b': 0, 'Q': 0,
+	'}': 0, ']': 0, ')': 0, 't': 0, 0x85: 0, 0x86: 0, 0x87: 0,
+	's': 0, 'u': 0, 'a': 0, 'e': 0, 'q': 1, 'r': 4, 'h': 1, 'j': 4,
+	'N': 0, 0x88: 0, 0x89: 0, 'K': 1, 'M': 2, 'J': 4, 'G': 8, 0x8a: argLong1,
+	'X': argText, 'U': argShort,
+}
+
+// checkPickle walks over the opcodes without executing any, and refuses a
+// pickle that is none of torch.save's or claims more bytes than it has.
+func checkPickle(p []byte) error {
+	for at := 0; at < len(p); {
+		op := p[at]
+		arg, known := opcodes[op]
+		if !known {
+			return fmt.Errorf("pickle opcode 0x%02x at byte %d: no checkpoint of weights needs it", op, at)
+		}
+		if op == '.' {
+			return nil
+		}
+		at++
+		n := arg
+		rest := p[at:]
+		switch {
+		case arg == argLines:
+			first := bytes.IndexByte(rest, '\n')
+			second := bytes.IndexByte(rest[first+1:], '\n')
+			if first < 0 || second < 0 {
+				return errCutPickle
+			}
+			n = first + second + 2
+		case arg == argText && len(rest) >= 4:
+			n = 4 + int(binary.LittleEndian.Uint32(rest))
+		case (arg == argShort || arg == argLong1) && len(rest) >= 1:
+			n = 1 + int(rest[0])
+		}
+		if n < 0 || n > len(rest) {
+			return errCutPickle
+		}
+		at += n
+	}
+	return errCutPickle
+}
+
+var errCutPickle = errors.New("the pickle is cut off")

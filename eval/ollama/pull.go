@@ -1,0 +1,190 @@
+package ollama
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/ollama/ollama/api"
+)
+
+// rawTemplate hands the prompt to the model as it is.
+const rawTemplate = "{{ .Prompt }}"
+
+// PullProgress is told how far a step has come, in bytes; total is 0 where the
+// step has no size.
+type PullProgress func(step string, done, total int64)
+
+// Blob is a file that a model is created from.
+type Blob struct {
+	Name   string // relative, as Ollama's converter expects it
+	Path   string // on this machine
+	Size   int64  // bytes
+	SHA256 string // hexadecimal
+}
+
+// CreateError is the server's refusal to make a model of the files it was
+// given.
+type CreateError struct {
+	Model   string
+	Address string
+	Err     error // the server's words
+}
+
+func (e *CreateError) Error() string {
+	return fmt.Sprintf("create model %s at %s: Ollama cannot use these files: %v", e.Model, e.Address, e.Err)
+}
+
+func (e *CreateError) Unwrap() error { return e.Err }
+
+// Find returns the digest of a model that the server has; ok is false where it
+// has none of that name.
+func (c *Client) Find(ctx context.Context, name string) (digest string, ok bool, err error) {
+	if _, err := c.Version(ctx); err != nil {
+		return "", false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
+	list, err := c.api.List(ctx)
+	if err != nil {
+		return "", false, fmt.Errorf("list models at %s: %w", c.base, plain(err))
+	}
+	for _, m := range list.Models {
+		if fullName(m.Name) == fullName(name) {
+			return m.Digest, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// Pull makes the server fetch a model from its registry. The server itself
+// keeps what came of a pull that was interrupted.
+func (c *Client) Pull(ctx context.Context, name string, tell PullProgress) error {
+	finished, err := false, error(nil)
+	err = c.streaming().Pull(ctx, &api.PullRequest{Model: name}, func(p api.ProgressResponse) error {
+		finished = p.Status == "success"
+		tell(p.Status, p.Completed, p.Total)
+		return nil
+	})
+	if err = ended(ctx, err, finished); err != nil {
+		return fmt.Errorf("pull model %s at %s: %w", name, c.base, err)
+	}
+	return nil
+}
+
+// Copy gives a model of the server a second name.
+func (c *Client) Copy(ctx context.Context, from, to string) error {
+	if err := c.api.Copy(ctx, &api.CopyRequest{Source: from, Destination: to}); err != nil {
+		return fmt.Errorf("copy model %s to %s at %s: %w", from, to, c.base, plain(err))
+	}
+	return nil
+}
+
+// Create makes a model of files, with the prompt as its whole template and
+// numCtx as its context length. numCtx 0 takes the positions that the server
+// reads from the files. Files that the server has are not sent again; the
+// model appears whole or not at all.
+func (c *Client) Create(ctx context.Context, name string, files []Blob, numCtx int, tell PullProgress) error {
+	byName := make(map[string]string, len(files))
+	for _, f := range files {
+		if err := c.upload(ctx, f, tell); err != nil {
+			return err
+		}
+		byName[f.Name] = "sha256:" + f.SHA256
+	}
+	if err := c.create(ctx, name, &api.CreateRequest{Model: name, Files: byName, Template: rawTemplate, Parameters: contextOf(numCtx)}, tell); err != nil {
+		return err
+	}
+	if numCtx > 0 {
+		return nil
+	}
+	show, err := c.api.Show(ctx, &api.ShowRequest{Model: name})
+	if err != nil {
+		return fmt.Errorf("show model %s at %s: %w", name, c.base, plain(err))
+	}
+	if numCtx = contextLength(show.ModelInfo); numCtx == 0 {
+		return nil
+	}
+	return c.create(ctx, name, &api.CreateRequest{Model: name, From: name, Template: rawTemplate, Parameters: contextOf(numCtx)}, tell)
+}
+
+func contextOf(numCtx int) map[string]any {
+	if numCtx == 0 {
+		return nil
+	}
+	return map[string]any{"num_ctx": numCtx}
+}
+
+func (c *Client) create(ctx context.Context, name string, req *api.CreateRequest, tell PullProgress) error {
+	finished := false
+	err := c.streaming().Create(ctx, req, func(p api.ProgressResponse) error {
+		finished = p.Status == "success"
+		tell(p.Status, p.Completed, p.Total)
+		return nil
+	})
+	if err = ended(ctx, err, finished); err == nil || ctx.Err() != nil {
+		return err
+	}
+	return &CreateError{Model: name, Address: c.base.String(), Err: err}
+}
+
+// upload sends a file unless the server has it.
+func (c *Client) upload(ctx context.Context, b Blob, tell PullProgress) error {
+	digest := "sha256:" + b.SHA256
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.base.JoinPath("/api/blobs", digest).String(), nil)
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", b.Name, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("upload %s to %s: %w", b.Name, c.base, plain(err))
+	}
+	resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	f, err := os.Open(b.Path)
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", b.Name, err)
+	}
+	defer f.Close()
+	sent := int64(0)
+	body := readerFunc(func(p []byte) (int, error) {
+		n, err := f.Read(p)
+		sent += int64(n)
+		tell("upload "+b.Name, sent, b.Size)
+		return n, err
+	})
+	if err := c.streaming().CreateBlob(ctx, digest, body); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("upload %s to %s: %w", b.Name, c.base, plain(err))
+	}
+	return nil
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// streaming is the client for calls that take as long as the model is large:
+// their answers are read line by line, and need no bound on the whole.
+func (c *Client) streaming() *api.Client { return api.NewClient(c.base, c.http) }
+
+// ended judges a stream: without its word of success it was cut off.
+func ended(ctx context.Context, err error, finished bool) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return errors.New(strings.TrimSpace(plain(err).Error()))
+	case !finished:
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
