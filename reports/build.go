@@ -40,6 +40,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	for i, m := range p.Models {
 		model := t[i].model(m, rec)
 		r.derive(&model, rec)
+		model.Energy.OverTime = overTime(t[i].spent)
 		if model.Missing > 0 {
 			r.Status = Partial
 		}
@@ -65,7 +66,8 @@ type tally struct {
 	failKinds         map[eval.FailureKind]int
 	tokens            eval.Usage
 	latencyMS         []float64
-	values            [][]float64 // [metric][query]
+	values            [][]float64   // [metric][query]
+	spent             []spentEnergy // by the replies whose energy is known
 	negated, disagree int
 	correct           int // replies with em 1
 }
@@ -106,6 +108,9 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	t.tokens.PromptTokens += r.Reply.Usage.PromptTokens
 	t.tokens.CompletionTokens += r.Reply.Usage.CompletionTokens
 	t.latencyMS = append(t.latencyMS, float64(r.Reply.Timing.Latency())/1e6)
+	if e := r.Reply.Energy; e != nil {
+		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
+	}
 	for j, s := range r.Scores {
 		if s.Status != metrics.Scored {
 			continue
@@ -230,6 +235,9 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 		for j, def := range metrics.All() {
 			c := Comparison{Metric: def.Name, Title: def.Title, Model: m.Name, Reference: p.Models[ref].Name}
 			c.Comparison = pair(t[i], t[ref], j, def.Binary)
+			if def.Binary && c.N > 0 {
+				c.Same = concordant(t[i], t[ref], j)
+			}
 			out = append(out, c)
 		}
 	}
@@ -245,6 +253,20 @@ func pair(a, b *tally, metric int, binary bool) stat.Comparison {
 		}
 	}
 	return stat.ComparePaired(xs, ys, binary, seed)
+}
+
+// concordant counts the queries on which both are right, or both wrong.
+func concordant(a, b *tally, metric int) *Concordant {
+	var out Concordant
+	for q, x := range a.values[metric] {
+		switch y := b.values[metric][q]; {
+		case x == 1 && y == 1:
+			out.Right++
+		case x == 0 && y == 0:
+			out.Wrong++
+		}
+	}
+	return &out
 }
 
 func correct(cs []Comparison) {

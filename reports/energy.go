@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
@@ -118,4 +119,31 @@ func weightedShare(a, b emissions.Reading) *float64 {
 		return nil
 	}
 	return ratio(*a.ServerShare*float64(a.Energy)+*b.ServerShare*float64(b.Energy), &total)
+}
+
+// spentEnergy is one reply's energy and when it was spent.
+type spentEnergy struct {
+	start, end time.Time
+	energy     emissions.Energy
+}
+
+// overTime sums the replies' energy up in the order of their ends, in at most
+// 200 points.
+func overTime(spent []spentEnergy) []EnergyPoint {
+	if len(spent) == 0 {
+		return nil
+	}
+	slices.SortFunc(spent, func(a, b spentEnergy) int { return a.end.Compare(b.end) })
+	first := slices.MinFunc(spent, func(a, b spentEnergy) int { return a.start.Compare(b.start) }).start
+	const most = 200
+	every := (len(spent) + most - 1) / most
+	var sum emissions.Energy
+	var out []EnergyPoint
+	for i, s := range spent {
+		sum += s.energy
+		if (i+1)%every == 0 || i == len(spent)-1 {
+			out = append(out, EnergyPoint{Seconds: s.end.Sub(first).Seconds(), Wh: sum.WattHours()})
+		}
+	}
+	return out
 }

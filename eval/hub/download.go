@@ -50,20 +50,15 @@ func (c *Client) download(ctx context.Context, ref Ref, commit string, want remo
 func safeHost(u *url.URL) string { return strings.ReplaceAll(u.Host, ":", "_") }
 
 // complete makes part the whole file, or leaves as much as came.
-func (c *Client) complete(ctx context.Context, ref Ref, commit, part string, want *remote, tell Progress) (err error) {
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE, 0o644)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", part, err)
+func (c *Client) complete(ctx context.Context, ref Ref, commit, part string, want *remote, tell Progress) error {
+	have := int64(0)
+	if info, err := os.Stat(part); err == nil {
+		have = info.Size()
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	have, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", part, err)
-	}
-	if have > 0 && have == want.size {
+	switch {
+	case have > 0 && have == want.size:
 		return nil // all came, but the check was interrupted
-	}
-	if want.size >= 0 && have > want.size {
+	case want.size >= 0 && have > want.size:
 		have = 0
 	}
 	doing := fmt.Sprintf("download %s of %s", want.name, ref)
@@ -73,7 +68,7 @@ func (c *Client) complete(ctx context.Context, ref Ref, commit, part string, wan
 	if err != nil {
 		var status *statusError
 		if errors.As(err, &status) && status.code == http.StatusRequestedRangeNotSatisfiable {
-			return errors.Join(err, f.Truncate(0))
+			return errors.Join(err, os.Remove(part))
 		}
 		return err
 	}
@@ -81,14 +76,10 @@ func (c *Client) complete(ctx context.Context, ref Ref, commit, part string, wan
 	if err := want.adopt(resp); err != nil {
 		return &Error{doing, err, "the hub contradicts itself: try later"}
 	}
-	if resp.StatusCode != http.StatusPartialContent || !continues(resp, have) {
-		have = 0
-	}
-	if resp.StatusCode == http.StatusPartialContent && have == 0 {
-		return errors.Join(&Error{doing, errors.New("the hub sent another part than the one asked for"), again}, f.Truncate(0))
-	}
-	if err := rewind(f, have); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+	if resp.StatusCode == http.StatusOK {
+		have = 0 // the hub sends all of it
+	} else if !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)) {
+		return &Error{doing, errors.New("the hub sent another part than the one asked for"), again}
 	}
 	watch := time.AfterFunc(c.silence, func() { cancel(errSilent) })
 	defer watch.Stop()
@@ -97,31 +88,18 @@ func (c *Client) complete(ctx context.Context, ref Ref, commit, part string, wan
 		tell(want.name, done, total)
 	}}
 	// One byte more than due shows that the file is too long.
-	n, err := io.Copy(f, io.LimitReader(body, want.size-have+1))
-	return c.judge(ctx, doing, f, have+n, want.size, err)
+	n, err := appendTo(part, have, io.LimitReader(body, want.size-have+1))
+	return c.judge(ctx, doing, part, have+n, want.size, err)
 }
 
-// judge says what a download that ended means.
-func (c *Client) judge(ctx context.Context, doing string, f *os.File, have, size int64, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		return &Error{doing, fmt.Errorf("the disk is full after %d of %d bytes: %w", have, size, err),
-			fmt.Sprintf("make room in %s (%d bytes more), then %s", c.cache, size-have, again)}
-	case ctx.Err() != nil:
-		return interrupted(doing, ctx)
-	case have > size:
-		return errors.Join(&Error{doing, fmt.Errorf("the hub sends more than the %d bytes it states", size), "try later"}, f.Truncate(0))
-	case err != nil || have < size:
-		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("the connection ended")
-		}
-		return &Error{doing, fmt.Errorf("%d of %d bytes came: %w", have, size, err), again}
+// appendTo writes what r holds into the file at path, from offset on, and
+// returns how many bytes that were.
+func appendTo(path string, offset int64, r io.Reader) (n int64, err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return 0, err
 	}
-	return nil
-}
-
-// rewind makes f end at offset and writes go on from there.
-func rewind(f *os.File, offset int64) error {
+	defer func() { err = errors.Join(err, f.Close()) }()
 	end, err := f.Seek(0, io.SeekEnd)
 	if err == nil && end > offset {
 		err = f.Truncate(offset)
@@ -129,12 +107,29 @@ func rewind(f *os.File, offset int64) error {
 	if err == nil {
 		_, err = f.Seek(offset, io.SeekStart)
 	}
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return io.Copy(f, r)
 }
 
-// continues reports whether a part begins at offset.
-func continues(resp *http.Response, offset int64) bool {
-	return strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", offset))
+// judge says what a download that ended means.
+func (c *Client) judge(ctx context.Context, doing, part string, have, size int64, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return &Error{doing, fmt.Errorf("the disk is full after %d of %d bytes: %w", have, size, err),
+			fmt.Sprintf("make room in %s (%d bytes more), then %s", c.cache, size-have, again)}
+	case ctx.Err() != nil:
+		return interrupted(doing, ctx)
+	case have > size:
+		return errors.Join(&Error{doing, fmt.Errorf("the hub sends more than the %d bytes it states", size), "try later"}, os.Remove(part))
+	case err != nil || have < size:
+		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("the connection ended")
+		}
+		return &Error{doing, fmt.Errorf("%d of %d bytes came: %w", have, size, err), again}
+	}
+	return nil
 }
 
 // adopt adds what the headers of an answer, and of the redirects before it,

@@ -88,8 +88,9 @@ func (g *Generator) Unload(ctx context.Context) error {
 }
 
 func (g *Generator) request(prompt string, options map[string]any, keep time.Duration) api.GenerateRequest {
+	no := false // a prompt that does not fit is refused, a full context ends the reply: neither is cut in silence
 	return api.GenerateRequest{Model: g.model.Model, Prompt: prompt, Raw: g.model.Generation.Raw,
-		KeepAlive: &api.Duration{Duration: keep}, Options: options}
+		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no}
 }
 
 // stream sends one request and reads its answer to the end.

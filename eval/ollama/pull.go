@@ -64,8 +64,8 @@ func (c *Client) Find(ctx context.Context, name string) (digest string, ok bool,
 // Pull makes the server fetch a model from its registry. The server itself
 // keeps what came of a pull that was interrupted.
 func (c *Client) Pull(ctx context.Context, name string, tell PullProgress) error {
-	finished, err := false, error(nil)
-	err = c.streaming().Pull(ctx, &api.PullRequest{Model: name}, func(p api.ProgressResponse) error {
+	finished := false
+	err := c.streaming().Pull(ctx, &api.PullRequest{Model: name}, func(p api.ProgressResponse) error {
 		finished = p.Status == "success"
 		tell(p.Status, p.Completed, p.Total)
 		return nil
@@ -154,6 +154,9 @@ func (c *Client) upload(ctx context.Context, b Blob, tell PullProgress) error {
 	defer f.Close()
 	sent := int64(0)
 	body := readerFunc(func(p []byte) (int, error) {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
 		n, err := f.Read(p)
 		sent += int64(n)
 		tell("upload "+b.Name, sent, b.Size)

@@ -60,6 +60,9 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 	if err != nil {
 		return err
 	}
+	if baseline != "" && filepath.Clean(baseline) == filepath.Clean(run) {
+		return usageError{fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with"}
+	}
 	if baseline != "" {
 		base, err := a.openStored(ctx, baseline)
 		if err != nil {

@@ -151,7 +151,7 @@ func pullFault(m eval.Model, err error) error {
 		hint = "where Ollama cannot convert a tokenizer or architecture, convert the model to GGUF\n" +
 			"(llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
 	case hint == "":
-		hint = "run the same command again: what came is kept"
+		hint = "check the model's name and the server's connection, then run the same command again: what came is kept"
 	}
 	err = fmt.Errorf("pull %s: %w", m.Name, err)
 	var usage usageError

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -90,6 +91,18 @@ func TestPullIntoOllama(t *testing.T) {
 		t.Errorf("pull says:\n%s", out)
 	}
 	askEach(t, a, file)
+	for _, name := range []string{"tensors", "old", "folder", "gguf", "second"} {
+		resp, err := http.Post(server.URL+"/api/show", "application/json", strings.NewReader(`{"model":"`+name+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var show struct{ Template, Parameters string }
+		err = json.NewDecoder(resp.Body).Decode(&show)
+		resp.Body.Close()
+		if parameters := strings.Join(strings.Fields(show.Parameters), " "); err != nil || show.Template != "{{ .Prompt }}" || !strings.Contains(parameters, "num_ctx 128") {
+			t.Errorf("%s has template %q and parameters %q, %v", name, show.Template, parameters, err)
+		}
+	}
 
 	out.Reset()
 	before := len(h.Ranges())

@@ -70,23 +70,23 @@ func loadSettings(fs *pflag.FlagSet) (*settings, error) {
 	return s, nil
 }
 
-// readSettingsFile finds disteval.yaml and refuses keys that nothing reads.
-func readSettingsFile() (*viper.Viper, string, error) {
-	v := viper.New()
-	v.SetConfigName("disteval")
-	v.SetConfigType("yaml")
-	v.AddConfigPath(".")
+// readSettingsFile reads disteval.yaml of the working folder, else of the
+// user's configuration folder, and refuses keys that nothing reads. file is
+// empty where there is none.
+func readSettingsFile() (v *viper.Viper, file string, err error) {
+	v = viper.New()
+	places := []string{"disteval.yaml"}
 	if dir, err := os.UserConfigDir(); err == nil {
-		v.AddConfigPath(filepath.Join(dir, "disteval"))
+		places = append(places, filepath.Join(dir, "disteval", "disteval.yaml"))
 	}
-	err := v.ReadInConfig()
-	var none viper.ConfigFileNotFoundError
-	if errors.As(err, &none) {
+	i := slices.IndexFunc(places, exists)
+	if i < 0 {
 		return v, "", nil
 	}
-	file := v.ConfigFileUsed()
-	if err != nil {
-		return nil, "", usageError{fmt.Errorf("read settings from disteval.yaml: %w", err), "correct the file or move it away"}
+	file = places[i]
+	v.SetConfigFile(file)
+	if err := v.ReadInConfig(); err != nil {
+		return nil, "", usageError{fmt.Errorf("read settings from %s: %w", file, err), "correct the file or move it away"}
 	}
 	var known []string
 	for _, d := range settingDefs {
