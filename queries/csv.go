@@ -59,7 +59,7 @@ func csvFault(err error, line int, c *collector) error {
 		c.fail(line, "%v; is a closing quote missing?", errRecordTooLong)
 	case errors.As(err, &parse):
 		c.fail(parse.StartLine, "%v", parse.Err)
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		c.fail(1, "empty; the first line names the columns, such as id,prompt,keyword,aliases")
 	default:
 		return err

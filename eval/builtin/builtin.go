@@ -139,7 +139,7 @@ func (l *LLM) file() (f randomAccess, size int64, changed time.Time, err error) 
 	default:
 		return f, stat.Size(), stat.ModTime(), nil
 	}
-	opened.Close()
+	_ = opened.Close() // the error at hand says more
 	return nil, 0, time.Time{}, err
 }
 

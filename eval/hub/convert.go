@@ -14,6 +14,8 @@ import (
 	"syscall"
 )
 
+const elsewhere = "name a source with safetensors or GGUF instead"
+
 // converted returns the safetensors form of a checkpoint, from the cache where
 // it was made before: the name there is the checkpoint's hash.
 func (c *Client) converted(ctx context.Context, bin File, tell Progress) (File, error) {
@@ -48,17 +50,19 @@ func Convert(ctx context.Context, checkpoint, dest string, tell func(done, total
 	defer archive.Close()
 	tensors, err := readCheckpoint(&archive.Reader)
 	if err != nil {
-		return &Error{doing, err, "name a source with safetensors or GGUF instead"}
+		return &Error{doing, err, elsewhere}
 	}
 	slices.SortFunc(tensors, func(a, b namedTensor) int { return strings.Compare(a.name, b.name) })
 	err = writeWhole(dest, func(w io.Writer) error { return writeSafetensors(ctx, w, tensors, tell) })
-	if errors.Is(err, syscall.ENOSPC) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC):
 		return &Error{doing, err, "make room in " + filepath.Dir(dest) + ", then " + again}
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
+	return &Error{doing, err, elsewhere}
 }
 
 // writeWhole writes a file that is complete or not there.

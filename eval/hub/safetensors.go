@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -10,7 +11,10 @@ import (
 	"os"
 )
 
-const maxHeader = 100_000_000 // bytes, the format's own bound
+const (
+	maxHeader = 100_000_000 // bytes, the format's own bound
+	maxShared = 4           // most bytes written per byte of a checkpoint
+)
 
 // checkSafetensors refuses a file whose header does not describe it: half a
 // file in a folder, or one made to make its reader stumble.
@@ -31,7 +35,7 @@ func checkHeader(r io.Reader, size int64) error {
 	if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
 		return errors.New("it is shorter than 8 bytes")
 	}
-	if length > maxHeader || int64(length) > size-8 {
+	if length > maxHeader || size < 8 || int64(length) > size-8 {
 		return fmt.Errorf("its header claims %d bytes, the file has %d", length, size)
 	}
 	text := make([]byte, length)
@@ -72,14 +76,22 @@ type entry struct {
 func writeSafetensors(ctx context.Context, w io.Writer, tensors []namedTensor, tell func(done, total int64)) error {
 	header := make(map[string]any, len(tensors)+1)
 	header["__metadata__"] = map[string]string{"format": "pt"}
-	total := int64(0)
+	total, held := int64(0), int64(0)
+	seen := make(map[*zip.File]bool)
 	for _, t := range tensors {
+		if !seen[t.storage.file] {
+			seen[t.storage.file] = true
+			held += int64(t.storage.file.UncompressedSize64)
+		}
 		end := total + t.count()*t.storage.dtype.bytes
 		if _, twice := header[t.name]; twice {
 			return fmt.Errorf("tensor %q is there twice", t.name)
 		}
 		header[t.name] = entry{t.storage.dtype.name, t.shape, [2]int64{total, end}}
 		total = end
+	}
+	if total > maxShared*held {
+		return fmt.Errorf("it makes %d bytes of tensors from %d: no model shares its weights that often", total, held)
 	}
 	text, err := json.Marshal(header)
 	if err != nil {
@@ -110,6 +122,9 @@ func writeSafetensors(ctx context.Context, w io.Writer, tensors []namedTensor, t
 
 // writeTensor writes the elements of a tensor in row-major order.
 func writeTensor(w io.Writer, t tensor) error {
+	if t.count() == 0 {
+		return nil
+	}
 	r, err := t.storage.file.Open()
 	if err != nil {
 		return err

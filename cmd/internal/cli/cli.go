@@ -67,7 +67,7 @@ func run(drain context.Context, args []string, in io.Reader, out, errw io.Writer
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
-	return a.exit(root.ExecuteContext(context.Background()))
+	return a.exit(root.ExecuteContext(drain))
 }
 
 func newRootCmd(a *app) *cobra.Command {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -68,15 +69,15 @@ func codeOf(err error) int {
 		model   *spec.Error
 		query   *queries.Error
 		queries queries.Errors
-		context *ollama.ContextError
+		few     *ollama.ContextError
 		table   *audit.InputError
 		line    inputError
 	)
 	switch {
-	case errors.Is(err, eval.ErrInterrupted):
+	case errors.Is(err, eval.ErrInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &model), errors.As(err, &query), errors.As(err, &queries),
-		errors.As(err, &context), errors.As(err, &table), errors.As(err, &line), errors.Is(err, runstore.ErrNotRun):
+		errors.As(err, &few), errors.As(err, &table), errors.As(err, &line), errors.Is(err, runstore.ErrNotRun):
 		return exitUsage
 	}
 	return exitFailed
@@ -89,7 +90,7 @@ func hintOf(err error) string {
 		hint    hinted
 		server  *ollama.ServerError
 		missing *ollama.MissingModelsError
-		context *ollama.ContextError
+		few     *ollama.ContextError
 	)
 	switch {
 	case errors.As(err, &hint):
@@ -100,8 +101,8 @@ func hintOf(err error) string {
 		return pullHint(missing.Models)
 	case errors.As(err, &server):
 		return "start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin"
-	case errors.As(err, &context):
-		return fmt.Sprintf("set num_ctx to at most %d under generation: (of the file or of this model)", context.Has)
+	case errors.As(err, &few):
+		return fmt.Sprintf("set num_ctx to at most %d under generation: (of the file or of this model)", few.Has)
 	case errors.Is(err, runstore.ErrNotRun):
 		return "name a run's folder, the one that holds " + runstore.FileName + " (runs/<id>)"
 	}

@@ -17,10 +17,10 @@ func newModelsCmd(a *app) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "List or check the models of a models file",
-		Args:  exactArgs("list|check"),
+		Short: "List, check or fetch the models of a models file",
+		Args:  exactArgs("list|check|pull"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("models: %q is neither list nor check", args[0]), "see disteval models --help"}
+			return usageError{fmt.Errorf("models: %q is not list, check or pull", args[0]), "see disteval models --help"}
 		},
 	}
 	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")
@@ -30,6 +30,7 @@ func newModelsCmd(a *app) *cobra.Command {
 	}{
 		{"list", "Show what is known of each model", a.listModels},
 		{"check", "Fail when a model is missing or has too few positions", a.checkModels},
+		{"pull", "Fetch what is missing into Ollama", a.pullModels},
 	} {
 		cmd.AddCommand(&cobra.Command{Use: c.name, Short: c.short, Args: exactArgs(),
 			RunE: func(cmd *cobra.Command, _ []string) error { return c.do(cmd.Context(), file) }})

@@ -40,7 +40,10 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
   disteval run --models models.yaml --dry-run
   disteval run --resume runs/20260102-150405-1a2b3c`,
 		Args: exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// The first interrupt only drains; see app.drain.
+			return a.run(context.WithoutCancel(cmd.Context()), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Models, "models", "", "models file, or builtin for the models inside the program")

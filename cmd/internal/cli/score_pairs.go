@@ -110,15 +110,15 @@ func readChunks(in io.Reader, emit func(*chunk) error) error {
 	for line := 1; ; line++ {
 		var err error
 		next.lines, err = appendLine(next.lines, r)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			next.err = fmt.Errorf("read the pairs: %w", err)
 			if errors.Is(err, errLongLine) {
 				next.err = inputError{line, err}
 			}
 			return emit(next)
 		}
-		if err == io.EOF || len(next.lines) >= chunkBytes || r.Buffered() == 0 {
-			if emitErr := emit(next); emitErr != nil || err == io.EOF {
+		if errors.Is(err, io.EOF) || len(next.lines) >= chunkBytes || r.Buffered() == 0 {
+			if emitErr := emit(next); emitErr != nil || errors.Is(err, io.EOF) {
 				return emitErr
 			}
 			next = &chunk{first: line + 1, ready: make(chan struct{})}
@@ -139,9 +139,9 @@ func appendLine(lines []byte, r *bufio.Reader) ([]byte, error) {
 		}
 		lines = append(lines, part...)
 		switch {
-		case err == nil || err == io.EOF:
+		case err == nil || errors.Is(err, io.EOF):
 			return lines, err
-		case err != bufio.ErrBufferFull:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			return lines[:start], err
 		}
 	}
