@@ -26,6 +26,7 @@ var (
 // folder. Safetensors go before a checkpoint, which must be converted, and
 // both before a GGUF file.
 func choose(names []string) ([]string, error) {
+	names = slices.Sorted(slices.Values(names))
 	weights, err := weightsOf(names)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,6 @@ func weightsOf(names []string) ([]string, error) {
 	case len(gguf) == 1:
 		return gguf, nil
 	case len(gguf) > 1:
-		slices.Sort(gguf)
 		return nil, fmt.Errorf("there are %d GGUF files (%s and so on): download one and name it as the source", len(gguf), gguf[0])
 	}
 	return nil, errors.New("there is no model.safetensors, pytorch_model.bin or .gguf file")
@@ -90,7 +90,6 @@ func shardsOf(names []string, stem, suffix string) ([]string, error) {
 		total = of
 		shards = append(shards, name)
 	}
-	slices.Sort(shards)
 	for i := range total {
 		want := fmt.Sprintf("%s-%05d-of-%05d%s", stem, i+1, total, suffix)
 		if i >= len(shards) || shards[i] != want {
