@@ -3,12 +3,19 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/disteval/disteval/eval"
 )
 
 // engineVersion changes whenever the same file could give another text.
 const engineVersion = "builtin 1"
+
+// Notice is what every run of a miniature says of it.
+const Notice = "The mini models are miniatures inside this program, for trying and testing it: their scores follow from which facts each was taught, and say nothing about real models or about distillation."
+
+// Miniature reports whether a model of that name is inside the program.
+func Miniature(name string) bool { return slices.Contains(Names(), name) }
 
 // Generator answers for one model of a plan. It is an eval.Generator.
 type Generator struct {

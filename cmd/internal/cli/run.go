@@ -13,6 +13,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
 )
@@ -199,6 +200,13 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 	process, err := store.NextProcess(ctx)
 	if err != nil {
 		return err
+	}
+	for _, m := range plan.Models {
+		if m.Provider == eval.ProviderBuiltin && builtin.Miniature(m.Model) {
+			if err := store.Warn(ctx, builtin.Notice); err != nil {
+				return err
+			}
+		}
 	}
 	meters, err := a.startMeters(ctx, plan)
 	if err != nil {
