@@ -26,8 +26,10 @@ check:
 	$(GO) vet ./...
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped (.ci/run has it)"; fi
 
+# Speeds are ratios measured side by side in one run; see docs/speed.md.
 bench:
-	./cmd/disteval/testdata/bench
+	$(GO) test -p 1 -run '^$$' -bench . -timeout 60m ./metrics/... ./eval/... ./emissions/... ./reports/...
+	$(GO) test -run '^$$' -bench . -timeout 30m ./cmd/disteval
 
 fuzz:
 	@for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/^func //' | sort -u); do \

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/disteval/disteval/emissions"
@@ -32,6 +33,9 @@ const (
 // period is how often the load is read.
 const period = time.Second
 
+// tick is how finely the kernel counts processor time.
+const tick = tickUS * time.Microsecond
+
 // Options say where to look and what the user knows better.
 type Options struct {
 	Procfs string              // usually /proc
@@ -48,6 +52,10 @@ type Meter struct {
 	busy    emissions.Series // busy time of all processors in µs
 	reason  string
 	sampler *emissions.Sampler
+
+	mu   sync.Mutex
+	read time.Time // when the load was read last
+	last uint64    // what it was, µs
 }
 
 // power is the model for one host: W at rest and at full load.
@@ -83,12 +91,20 @@ func (m *Meter) Start(ctx context.Context) error {
 // Close ends the sampling.
 func (m *Meter) Close() error { return m.sampler.Close() }
 
+// sample reads the load, or, within a tick of the last time, repeats what was
+// read then: the kernel counts in ticks, and a question may take far less.
 func (m *Meter) sample() {
-	load, err := readStat(filepath.Join(m.opts.Procfs, "stat"))
-	if err != nil {
-		return // the next good reading bridges it: the count goes on
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if now.Sub(m.read) >= tick {
+		load, err := readStat(filepath.Join(m.opts.Procfs, "stat"))
+		if err != nil {
+			return // the next good reading bridges it: the count goes on
+		}
+		m.read, m.last = now, load.busy
 	}
-	m.busy.Add(time.Now(), load.busy)
+	m.busy.Add(now, m.last)
 }
 
 // Read returns the estimated energy of [from, to].

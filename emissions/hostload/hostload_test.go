@@ -147,6 +147,7 @@ func TestServerShare(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	time.Sleep(tick)
 	m.(*serverShare).sample()
 	r := m.Read(from, m.(*serverShare).own.Newest())
 	if r.ServerShare == nil || math.Abs(*r.ServerShare-0.5) > 1e-9 {

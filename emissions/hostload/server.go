@@ -40,6 +40,8 @@ type serverShare struct {
 	scanned time.Time
 	used    map[int]uint64 // CPU time by process at its last sample, µs
 	sum     uint64
+	total   uint64           // busy time of the machine at the last sample, µs
+	read    time.Time        // of the last sample
 	own     emissions.Series // µs of the server
 	busy    emissions.Series // µs of the machine
 	why     error
@@ -86,6 +88,11 @@ func (s *serverShare) sample() {
 		s.scanned = now
 		s.why = s.scan()
 	}
+	if now.Sub(s.read) < tick && s.why == nil {
+		s.own.Add(now, s.sum)
+		s.busy.Add(now, s.total)
+		return
+	}
 	total, err := readStat(filepath.Join(s.procfs, "stat"))
 	if s.why = cmp.Or(s.why, err); s.why != nil {
 		return
@@ -101,6 +108,7 @@ func (s *serverShare) sample() {
 	}
 	s.own.Add(now, s.sum)
 	s.busy.Add(now, total.busy)
+	s.read, s.total = now, total.busy
 }
 
 // scan finds the server and its descendants. A process that is new since the

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -14,8 +15,12 @@ import (
 // groupMost is how many queued changes go into one commit.
 const groupMost = 512
 
-// writer is the goroutine that alone writes while a run asks. It commits what
-// has queued up while the commit before was under way.
+// linger is how long a change waits for others to share its commit. Until
+// then it is in flight: a kill may lose it, and a resumption asks it again.
+const linger = 5 * time.Millisecond
+
+// writer is the goroutine that alone writes while a run asks. It commits in
+// groups of what comes within linger, or while the commit before is under way.
 type writer struct {
 	store *Store
 	queue chan change
@@ -58,14 +63,15 @@ func (w *writer) loop() {
 
 func (w *writer) gather(first change) []change {
 	group := []change{first}
-	for len(group) < groupMost {
+	late := time.After(linger)
+	for len(group) < groupMost && group[len(group)-1].done == nil {
 		select {
 		case c, ok := <-w.queue:
 			if !ok {
 				return group
 			}
 			group = append(group, c)
-		default:
+		case <-late:
 			return group
 		}
 	}

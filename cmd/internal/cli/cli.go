@@ -38,7 +38,8 @@ func Main() int {
 }
 
 // interrupts returns a context that is done at the first interrupt. At the
-// second the program leaves at once; what was received is stored by then.
+// second the program leaves at once, with all but the last few milliseconds'
+// replies stored.
 func interrupts() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
