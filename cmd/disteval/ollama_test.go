@@ -14,9 +14,9 @@ import (
 )
 
 // realModels asks for short replies, to keep the test short: what a reply of
-// 64 tokens would show, one of 8 does.
+// 64 tokens would show, one of 4 does.
 const realModels = `version: 1
-generation: {num_predict: 8, num_ctx: 128}
+generation: {num_predict: 4, num_ctx: 128}
 models:
   - {name: DistilLlama, provider: ollama, model: distilllama, role: reference}
   - {name: baby-llama-58m, provider: ollama, model: baby-llama-58m}
