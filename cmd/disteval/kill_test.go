@@ -95,7 +95,7 @@ func TestInterrupted(t *testing.T) {
 // long.
 func TestSecondInterruptLeavesAtOnce(t *testing.T) {
 	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
-	f.Fault = func(_ string, n int) evaltest.Fault { return evaltest.Hang }
+	f.SetFault(func(_ string, n int) evaltest.Fault { return evaltest.Hang })
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
 	cmd := program(t, dir, []string{"OLLAMA_HOST=" + f.URL}, "run", "--models", "models.yaml")
@@ -121,12 +121,12 @@ func TestSecondInterruptLeavesAtOnce(t *testing.T) {
 func TestServerDiesInTheMiddle(t *testing.T) {
 	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
 	dead := false
-	f.Fault = func(string, int) evaltest.Fault {
+	f.SetFault(func(string, int) evaltest.Fault {
 		if dead = dead || f.Asked() > 60; dead {
 			return evaltest.Status400
 		}
 		return evaltest.NoFault
-	}
+	})
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
 	env := []string{"OLLAMA_HOST=" + f.URL}
@@ -135,7 +135,7 @@ func TestServerDiesInTheMiddle(t *testing.T) {
 		t.Fatalf("%v, want exit code 1\n%s", err, out)
 	}
 	run := onlyRun(t, dir)
-	f.Fault = func(string, int) evaltest.Fault { return evaltest.NoFault }
+	f.SetFault(func(string, int) evaltest.Fault { return evaltest.NoFault })
 	if out, err := program(t, dir, env, "run", "--resume", run).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -35,14 +35,14 @@ const (
 	ErrorPiece Fault = "error piece" // an error in the middle of the stream
 )
 
-// Ollama is a fake server. Its fields may be set before the first request.
+// Ollama is a fake server. Its fields may be set before the first request;
+// faults come and go by SetFault.
 type Ollama struct {
 	URL     string
 	Models  []string                          // names as in /api/tags
 	Context int                               // context_length of every model; 0: not stated
 	Answer  func(model, prompt string) string // default: a short text about the prompt
 	Delay   time.Duration                     // before an answer
-	Fault   func(prompt string, n int) Fault  // n counts the requests for this prompt from 1
 	Digest  func(model string) string         // default: made of the name
 	Vector  func(text string) []float32       // of /api/embed
 
@@ -50,6 +50,7 @@ type Ollama struct {
 	asked  atomic.Int64
 
 	mu       sync.Mutex
+	fault    func(prompt string, n int) Fault
 	byPrompt map[string]int
 	options  []map[string]any // of every question, in order
 }
@@ -59,7 +60,7 @@ func NewOllama(t testing.TB, models ...string) *Ollama {
 	t.Helper()
 	o := &Ollama{Models: models, Context: 2048, byPrompt: make(map[string]int),
 		Answer: func(_, prompt string) string { return " the answer to " + prompt },
-		Fault:  func(string, int) Fault { return NoFault },
+		fault:  func(string, int) Fault { return NoFault },
 		Digest: func(model string) string { return fmt.Sprintf("%064x", model) },
 	}
 	mux := http.NewServeMux()
@@ -79,6 +80,14 @@ func NewOllama(t testing.TB, models ...string) *Ollama {
 func (o *Ollama) Stop() {
 	o.server.CloseClientConnections()
 	o.server.Close()
+}
+
+// SetFault decides from now on how each question is answered wrongly; n counts
+// the requests for a prompt from 1. fault is called by one goroutine at a time.
+func (o *Ollama) SetFault(fault func(prompt string, n int) Fault) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fault = fault
 }
 
 // Asked is the number of questions that came, warm-ups and repeats included,
@@ -149,11 +158,12 @@ func (o *Ollama) generate(w http.ResponseWriter, r *http.Request) {
 	o.byPrompt[req.Prompt]++
 	n := o.byPrompt[req.Prompt]
 	o.options = append(o.options, req.Options)
+	fault := o.fault(req.Prompt, n)
 	o.mu.Unlock()
 	if o.Delay > 0 {
 		time.Sleep(o.Delay)
 	}
-	if fault := o.Fault(req.Prompt, n); fault != NoFault {
+	if fault != NoFault {
 		o.misbehave(w, r, fault)
 		return
 	}

@@ -16,7 +16,9 @@ import (
 	"github.com/disteval/disteval/eval/ollama"
 )
 
-var shortLimits = ollama.Limits{Silence: 150 * time.Millisecond, LoadSilence: time.Second, LineBytes: 1 << 20, ReplyBytes: 2 << 20}
+// testLimits are short enough for a test that waits for them to end, and long
+// enough for a busy machine to answer within.
+var testLimits = ollama.Limits{Silence: 2 * time.Second, LoadSilence: 10 * time.Second, LineBytes: 1 << 20, ReplyBytes: 2 << 20}
 
 func client(t *testing.T, address string) *ollama.Client {
 	t.Helper()
@@ -24,7 +26,7 @@ func client(t *testing.T, address string) *ollama.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ollama.New(base, shortLimits)
+	return ollama.New(base, testLimits)
 }
 
 func model(name string) eval.Model {
@@ -168,7 +170,7 @@ func TestGenerateFaults(t *testing.T) {
 	f := evaltest.NewOllama(t, "m:latest")
 	for _, tt := range tests {
 		t.Run(string(tt.fault), func(t *testing.T) {
-			f.Fault = func(string, int) evaltest.Fault { return tt.fault }
+			f.SetFault(func(string, int) evaltest.Fault { return tt.fault })
 			_, err := client(t, f.URL).Generator(model("m")).Generate(t.Context(), "p")
 			var failure *eval.Failure
 			if !errors.As(err, &failure) || failure.Kind != tt.kind || failure.Retry != tt.retry {
@@ -180,7 +182,7 @@ func TestGenerateFaults(t *testing.T) {
 
 func TestGenerateInterrupted(t *testing.T) {
 	f := evaltest.NewOllama(t, "m:latest")
-	f.Fault = func(string, int) evaltest.Fault { return evaltest.Hang }
+	f.SetFault(func(string, int) evaltest.Fault { return evaltest.Hang })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
 	_, err := client(t, f.URL).Generator(model("m")).Generate(ctx, "p")
