@@ -27,7 +27,7 @@ type energyOf struct {
 func meteredRun(t *testing.T, sysfs, method string, during func()) energyOf {
 	t.Helper()
 	f := evaltest.NewOllama(t, "teacher:latest")
-	f.Delay = 25 * time.Millisecond
+	f.Set(func(o *evaltest.Ollama) { o.Delay = 25 * time.Millisecond })
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), "version: 1\nemissions: {method: "+method+", country: AUS, sysfs: "+sysfs+"}\n"+
 		"models: [{name: Teacher, provider: ollama, model: teacher}]\n")

@@ -24,7 +24,7 @@ models:
 // kills and resumptions end with what an uninterrupted run has.
 func TestKilledAtRandomMoments(t *testing.T) {
 	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
-	f.Delay = 4 * time.Millisecond
+	f.Set(func(o *evaltest.Ollama) { o.Delay = 4 * time.Millisecond })
 	env := []string{"OLLAMA_HOST=" + f.URL}
 
 	whole := t.TempDir()
@@ -61,7 +61,7 @@ func same(a, b map[string]string) (n int) {
 // the report of what there is and exits with 130.
 func TestInterrupted(t *testing.T) {
 	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
-	f.Delay = 20 * time.Millisecond
+	f.Set(func(o *evaltest.Ollama) { o.Delay = 20 * time.Millisecond })
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
 	cmd := program(t, dir, []string{"OLLAMA_HOST=" + f.URL}, "run", "--models", "models.yaml")

@@ -27,12 +27,14 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
-			f.Answer = func(model, prompt string) string {
-				if model == "student" && len(prompt)%2 == 0 {
-					return " something else"
+			f.Set(func(o *evaltest.Ollama) {
+				o.Answer = func(model, prompt string) string {
+					if model == "student" && len(prompt)%2 == 0 {
+						return " something else"
+					}
+					return " Paris, Harper Lee, Mars or Vatican City"
 				}
-				return " Paris, Harper Lee, Mars or Vatican City"
-			}
+			})
 			env.Setenv("OLLAMA_HOST", f.URL)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")

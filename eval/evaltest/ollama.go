@@ -35,8 +35,8 @@ const (
 	ErrorPiece Fault = "error piece" // an error in the middle of the stream
 )
 
-// Ollama is a fake server. Its fields may be set before the first request;
-// faults come and go by SetFault.
+// Ollama is a fake server. Its fields are changed by Set, or before the first
+// request of this process; faults come and go by SetFault.
 type Ollama struct {
 	URL     string
 	Models  []string                          // names as in /api/tags
@@ -82,6 +82,13 @@ func (o *Ollama) Stop() {
 	o.server.Close()
 }
 
+// Set changes the fields while no request reads them.
+func (o *Ollama) Set(change func(*Ollama)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	change(o)
+}
+
 // SetFault decides from now on how each question is answered wrongly; n counts
 // the requests for a prompt from 1. fault is called by one goroutine at a time.
 func (o *Ollama) SetFault(fault func(prompt string, n int) Fault) {
@@ -114,6 +121,8 @@ func writeJSON(w http.ResponseWriter, v any) {
 }
 
 func (o *Ollama) tags(w http.ResponseWriter, _ *http.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	type model struct {
 		Name    string         `json:"name"`
 		Model   string         `json:"model"`
@@ -129,6 +138,8 @@ func (o *Ollama) tags(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (o *Ollama) show(w http.ResponseWriter, _ *http.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	info := map[string]any{"general.architecture": "llama"}
 	if o.Context > 0 {
 		info["llama.context_length"] = o.Context
@@ -158,22 +169,21 @@ func (o *Ollama) generate(w http.ResponseWriter, r *http.Request) {
 	o.byPrompt[req.Prompt]++
 	n := o.byPrompt[req.Prompt]
 	o.options = append(o.options, req.Options)
-	fault := o.fault(req.Prompt, n)
+	fault, answer, delay := o.fault(req.Prompt, n), o.Answer, o.Delay
 	o.mu.Unlock()
-	if o.Delay > 0 {
-		time.Sleep(o.Delay)
+	if delay > 0 {
+		time.Sleep(delay)
 	}
 	if fault != NoFault {
 		o.misbehave(w, r, fault)
 		return
 	}
-	o.answer(w, req)
+	stream(w, req, answer(req.Model, req.Prompt))
 }
 
-func (o *Ollama) answer(w http.ResponseWriter, req request) {
+func stream(w http.ResponseWriter, req request, text string) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc := json.NewEncoder(w)
-	text := o.Answer(req.Model, req.Prompt)
 	half := strings.ToValidUTF8(text[:len(text)/2], "")
 	_ = enc.Encode(map[string]any{"model": req.Model, "response": half, "done": false})
 	_ = enc.Encode(map[string]any{"model": req.Model, "response": text[len(half):], "done": false})
