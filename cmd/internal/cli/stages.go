@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/grid"
 	"github.com/disteval/disteval/eval"
@@ -126,12 +128,28 @@ func (a *app) report(ctx context.Context, run eval.Run, country *string, formats
 	if err != nil {
 		return r, err
 	}
-	for _, f := range formats {
-		if err := writeAtomic(filepath.Join(dir, f.file), func(w io.Writer) error { return f.write(ctx, w, r) }); err != nil {
-			return r, fmt.Errorf("write %s: %w", f.file, err)
-		}
+	return r, writeFormats(ctx, r, formats, dir)
+}
+
+// fewReplies is how many replies a report may have for two of its files to be
+// written at once; beyond that memory counts more than time.
+const fewReplies = 10_000
+
+func writeFormats(ctx context.Context, r reports.Report, formats []format, dir string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(2)
+	if r.Plan.Requests() > fewReplies {
+		g.SetLimit(1)
 	}
-	return r, nil
+	for _, f := range formats {
+		g.Go(func() error {
+			if err := writeAtomic(filepath.Join(dir, f.file), func(w io.Writer) error { return f.write(ctx, w, r) }); err != nil {
+				return fmt.Errorf("write %s: %w", f.file, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // factor is the carbon factor that the plan asks for; nil where it names none.
@@ -155,12 +173,12 @@ type format struct {
 	write      func(context.Context, io.Writer, reports.Report) error
 }
 
-var allFormats = []format{
+var allFormats = []format{ // the slowest first
+	{"xlsx", "report.xlsx", xlsx.Write},
 	{"json", "summary.json", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteSummaryJSON(w, r) }},
 	{"jsonl", "replies.jsonl", text.WriteRepliesJSONL},
 	{"md", "summary.md", func(_ context.Context, w io.Writer, r reports.Report) error { return text.WriteMarkdown(w, r, nil) }},
 	{"html", "report.html", func(_ context.Context, w io.Writer, r reports.Report) error { return html.Write(w, r) }},
-	{"xlsx", "report.xlsx", xlsx.Write},
 	{"emissions", "emissions.csv", writeEmissionsCSV},
 	{"csv", "replies.csv", text.WriteCSV},
 	{"junit", "junit.xml", func(ctx context.Context, w io.Writer, r reports.Report) error { return junit.Write(ctx, w, r, nil) }},
