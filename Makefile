@@ -34,7 +34,7 @@ bench:
 fuzz:
 	@for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/^func //' | sort -u); do \
 		dir=$$(grep -rl --include='*_test.go' "^func $$target(" . | head -n 1 | xargs dirname); \
-		time=$(FUZZTIME); case $$target in FuzzLCS|FuzzWords) time=$(FUZZTIME_LONG);; esac; \
+		time=$(FUZZTIME); case $$target in FuzzLCS|FuzzKeyword) time=$(FUZZTIME_LONG);; esac; \
 		echo "== $$target in $$dir for $$time"; \
 		$(GO) test -run='^$$' -fuzz="^$$target$$" -fuzztime=$$time $$dir || exit 1; \
 	done
