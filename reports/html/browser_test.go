@@ -114,10 +114,11 @@ func laterReport() reports.Report {
 }
 
 func TestHostileTextInChromium(t *testing.T) {
-	b := openPage(t, func(f *os.File) error { return Write(f, hostileReport()) })
-	if embeddedLibrary().script != "" {
-		b.drawAll()
+	if embeddedLibrary().script == "" && os.Getenv("DISTEVAL_NO_SKIP") != "1" {
+		t.Skip("needs ECharts in the program: make assets")
 	}
+	b := openPage(t, func(f *os.File) error { return Write(f, hostileReport()) })
+	b.drawAll()
 	for i := range hostile {
 		b.do(fmt.Sprintf(`location.hash = "q=q%03d"`, i))
 		b.wait(fmt.Sprintf(`document.getElementById("side-title").textContent === "q%03d"`, i))
