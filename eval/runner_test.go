@@ -99,11 +99,12 @@ func (g *told) Unload(context.Context) error {
 	return nil
 }
 
-type quiet struct{ received int }
+// quiet is an Observer that looks away.
+type quiet struct{}
 
-func (*quiet) PhaseBegun(eval.Model, eval.PhaseName, int, int)  {}
-func (q *quiet) ReplyReceived(eval.Model, eval.Job, eval.Reply) { q.received++ }
-func (*quiet) ModelEnded(eval.Model, string)                    {}
+func (quiet) PhaseBegun(eval.Model, eval.PhaseName, int, int) {}
+func (quiet) ReplyReceived(eval.Model, eval.Job, eval.Reply)  {}
+func (quiet) ModelEnded(eval.Model, string)                   {}
 
 func plan(n int, models ...string) eval.Plan {
 	p := eval.Plan{Parallel: 1}
@@ -117,7 +118,7 @@ func plan(n int, models ...string) eval.Plan {
 }
 
 func runner(p eval.Plan, s eval.Store, g eval.Generator) *eval.Runner {
-	return &eval.Runner{Plan: p, Store: s, Process: 1, Now: time.Now, Observer: &quiet{}, Backoff: eval.Backoff{Retries: 3, Base: time.Microsecond, Max: time.Millisecond},
+	return &eval.Runner{Plan: p, Store: s, Process: 1, Now: time.Now, Observer: quiet{}, Backoff: eval.Backoff{Retries: 3, Base: time.Microsecond, Max: time.Millisecond},
 		Meter: func(eval.Model) emissions.Meter { return emissions.NewUnavailable("off", "test") },
 		Open:  func(eval.Model) (eval.Generator, error) { return g, nil }}
 }
