@@ -17,27 +17,28 @@ func readCSV(r io.Reader, c *collector) error {
 		return csvFault(err, 1, c)
 	}
 	columns := slices.Clone(header)
-	checkHeader(columns, c)
-	if c.bad {
+	if !checkHeader(columns, c) {
 		return nil
 	}
 	for !c.full() {
 		limit.left = maxRecord
 		record, err := records.Read()
-		if err == io.EOF {
+		var parse *csv.ParseError
+		switch {
+		case err == io.EOF:
 			return nil
-		}
-		if errors.Is(err, csv.ErrFieldCount) {
+		case errors.Is(err, csv.ErrFieldCount):
 			line, _ := records.FieldPos(0)
 			c.fail(line, "has %d fields where the header has %d", len(record), len(columns))
-			c.bad = false
-			continue
-		}
-		if err != nil {
+		case errors.As(err, &parse):
+			c.fail(parse.StartLine, "%v", parse.Err) // the next record begins on the line after
+		case err != nil:
 			return csvFault(err, after(c), c)
+		default:
+			line, _ := records.FieldPos(0)
+			c.add(line, recordQuery(columns, record))
 		}
-		line, _ := records.FieldPos(0)
-		c.add(line, recordQuery(columns, record))
+		c.bad = false
 	}
 	return nil
 }
@@ -67,7 +68,10 @@ func csvFault(err error, line int, c *collector) error {
 	return nil
 }
 
-func checkHeader(columns []string, c *collector) {
+// checkHeader reports what is wrong with the columns and says whether the
+// records can be read all the same.
+func checkHeader(columns []string, c *collector) (usable bool) {
+	usable = true
 	seen := map[string]bool{}
 	var known Query
 	for _, name := range columns {
@@ -76,23 +80,27 @@ func checkHeader(columns []string, c *collector) {
 		}
 		if seen[name] {
 			c.fail(1, "column %q stands twice", name)
+			usable = false
 		}
 		seen[name] = true
 	}
 	for _, name := range []string{"id", "prompt", "keyword"} {
 		if !seen[name] {
 			c.fail(1, "column %q is missing", name)
+			usable = false
 		}
 	}
+	c.bad = false
+	return usable
 }
 
 func recordQuery(columns, record []string) Query {
 	var q Query
 	for i, name := range columns {
-		switch {
-		case name != "aliases":
-			*q.field(name) = record[i]
-		case record[i] != "":
+		switch to := q.field(name); {
+		case to != nil:
+			*to = record[i]
+		case name == "aliases" && record[i] != "":
 			q.Aliases = strings.Split(record[i], "|")
 		}
 	}

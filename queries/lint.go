@@ -20,12 +20,13 @@ const (
 	RuleID            = "duplicate-id"          // error
 	RulePrompt        = "duplicate-prompt"      // error: the same words, whatever the case and punctuation
 	RuleLeak          = "leaked-answer"         // error: the prompt holds the keyword or an alias
+	RuleHidden        = "hidden-answer"         // the prompt holds an answer inside a longer word, or joined or parted otherwise
 	RuleNear          = "near-duplicate-prompt" // see nearDuplicates
 	RuleRedundant     = "redundant-alias"       // the same words as the keyword or an earlier alias
-	RuleInside        = "answer-in-answer"      // an answer stands inside a longer answer of another query
+	RuleInside        = "answer-in-answer"      // an answer stands inside an answer of another query
 	RuleRepeated      = "repeated-answer"       // one keyword for more than two queries
-	RuleUnscorable    = "unscorable-keyword"    // a metric cannot score it, with the reason
-	RuleCommon        = "common-answer"         // a very common word or a single letter
+	RuleUnscorable    = "unscorable-keyword"    // a metric cannot score it or the reference, with the reason
+	RuleCommon        = "common-answer"         // very common words or a single letter
 	RuleLong          = "long-answer"           // more than four words
 	RuleNoCategory    = "missing-category"      //
 	RuleUnbalanced    = "unbalanced-category"   // less than half or more than twice the mean
@@ -49,14 +50,15 @@ type Finding struct {
 // Linter checks sets. Its functions come from outside, because what counts as
 // a word and what can be scored is for the metrics to say.
 type Linter struct {
-	Words      func(text string) []string    // the normalised words that em compares; required
-	Unscorable func(keyword string) []string // why cosine or ROUGE cannot score a keyword, one reason each; may be nil
-	Common     func(word string) bool        // whether a normalised word is so common that any reply may hold it; may be nil
+	Words      func(text string) []string      // the normalised words that em compares; required
+	Unscorable func(reference string) []string // why cosine or ROUGE cannot score against a reference, one reason each; may be nil
+	Common     func(word string) bool          // whether a normalised word is so common that any reply may hold it; may be nil
 }
 
 // CheckFile loads the file at path and checks it: what the loader refuses
 // becomes findings of RuleFormat, beside those of Check on the queries that
-// could be read. The error is for a file that could not be read at all.
+// could be read. A copy of the embedded set is explained as that is. The error
+// is for a file that could not be read at all.
 func (l Linter) CheckFile(path string) (Set, []Finding, error) {
 	s, err := Load(path)
 	var refused Errors
@@ -66,6 +68,14 @@ func (l Linter) CheckFile(path string) (Set, []Finding, error) {
 	var all []Finding
 	for _, e := range refused {
 		all = append(all, Finding{File: e.File, Line: e.Line, Rule: RuleFormat, Severity: SeverityError, Message: e.Reason})
+	}
+	if len(refused) == maxErrors {
+		last := refused[maxErrors-1]
+		all = append(all, Finding{File: last.File, Line: last.Line, Rule: RuleFormat, Severity: SeverityWarning,
+			Message: fmt.Sprintf("reading stopped after %d errors; what follows was not looked at", maxErrors)})
+	}
+	if b := Builtin(); s.Explained == nil && s.SHA256() == b.SHA256() {
+		s.Explained = b.Explained // JSONL and CSV have no place for it
 	}
 	all = append(all, l.Check(s)...)
 	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
@@ -85,6 +95,7 @@ func (l Linter) Check(s Set) []Finding {
 	c.duplicatePrompts()
 	c.nearDuplicates()
 	c.repeatedAnswers()
+	c.sharedAnswers()
 	c.answersInside()
 	c.categories()
 	c.unusedExplanations()

@@ -15,7 +15,7 @@ const maxAnswerWords = 4
 func (c *check) fields(i int) {
 	q := c.set.Queries[i]
 	named := []struct{ name, value string }{
-		{"id", q.ID}, {"prompt", q.Prompt}, {"keyword", q.Keyword}, {"reference", q.Reference},
+		{"id", q.ID}, {"prompt", q.Prompt}, {"keyword", q.Keyword},
 		{"category", q.Category}, {"difficulty", q.Difficulty}, {"as_of", q.AsOf},
 	}
 	for _, f := range named[:3] {
@@ -28,6 +28,9 @@ func (c *check) fields(i int) {
 			c.fault(i, RuleEmpty, "an alias is empty")
 		}
 		named = append(named, struct{ name, value string }{"alias", a})
+	}
+	if q.Reference != q.Keyword {
+		named = append(named, struct{ name, value string }{"reference", q.Reference})
 	}
 	for _, f := range named {
 		if what := untidy(f.value); what != "" {
@@ -71,8 +74,11 @@ func (c *check) answers(i int) {
 			}
 			continue
 		}
+		common := !slices.ContainsFunc(words, func(w string) bool { return !c.common(w) })
 		if strings.Contains(prompt, key) {
 			c.fault(i, RuleLeak, "the prompt holds its own answer %q", short(text))
+		} else if !common && hidden(c.prompts[i], words) {
+			c.warn(i, RuleHidden, "the prompt holds its own answer %q inside a longer word, or joined or parted otherwise", short(text))
 		}
 		if seen[key] {
 			c.warn(i, RuleRedundant, "alias %q adds nothing: its words are those of the keyword or of another alias", short(text))
@@ -81,15 +87,52 @@ func (c *check) answers(i int) {
 		if len(words) > maxAnswerWords {
 			c.warn(i, RuleLong, "answer %q has %d words; more than %d are seldom repeated to the letter", short(text), len(words), maxAnswerWords)
 		}
-		if len(words) == 1 && c.common(words[0]) {
+		if common {
 			c.warn(i, RuleCommon, "answer %q is so short or so common that a wrong reply may hold it", short(text))
 		}
 	}
-	if c.Unscorable != nil && strings.TrimSpace(q.Keyword) != "" {
-		for _, reason := range c.Unscorable(q.Keyword) {
-			c.warn(i, RuleUnscorable, "keyword %q: %s", short(q.Keyword), reason)
+	c.reference(i)
+}
+
+// reference checks what ROUGE-L and cosine compare with: the keyword, unless
+// the query states another text.
+func (c *check) reference(i int) {
+	q := c.set.Queries[i]
+	name, text := "keyword", q.Keyword
+	if strings.TrimSpace(q.Reference) != "" && q.Reference != q.Keyword {
+		name, text = "reference", q.Reference
+	}
+	if c.Unscorable == nil || strings.TrimSpace(text) == "" {
+		return
+	}
+	for _, reason := range c.Unscorable(text) {
+		c.warn(i, RuleUnscorable, "%s %q: %s", name, short(text), reason)
+	}
+}
+
+// hidden says whether the words of an answer stand in those of its prompt as
+// mere letters (Paris in Parisian) or with other breaks (Moby-Dick, MobyDick).
+func hidden(prompt, answer []string) bool {
+	if len(answer) > maxInnerWords {
+		return false
+	}
+	if strings.Contains(strings.Join(prompt, " "), strings.Join(answer, " ")) {
+		return true
+	}
+	joined := strings.Join(answer, "")
+	for from := range prompt {
+		rest := joined
+		for to := from; to < len(prompt) && to < from+maxInnerWords; to++ {
+			var same bool
+			if rest, same = strings.CutPrefix(rest, prompt[to]); !same {
+				break
+			}
+			if rest == "" {
+				return true
+			}
 		}
 	}
+	return false
 }
 
 func (c *check) common(word string) bool {

@@ -39,16 +39,16 @@ func (c *check) duplicatePrompts() {
 
 const (
 	// nearSimilarity is the share of words in common (Jaccard) from which two
-	// prompts with the same keyword ask nearly the same.
+	// prompts with an answer in common ask nearly the same.
 	nearSimilarity = 0.6
-	// nearWindow is how many earlier prompts with the same keyword each is
+	// nearWindow is how many earlier prompts with the same answer each is
 	// compared with: a set of yes-or-no questions must not take quadratic time.
 	nearWindow = 32
 )
 
 // nearDuplicates warns of a prompt that has the words of an earlier one in
-// another order, or with one word more or less, or that shares its keyword and
-// at least six words in ten. Prompts that differ in one word and in the answer
+// another order, or with one word more or less, or that shares an answer and at
+// least six words in ten. Prompts that differ in one word and in the answer
 // (The capital of Kenya is, The capital of Peru is) are a template, not
 // near-duplicates.
 func (c *check) nearDuplicates() {
@@ -59,21 +59,23 @@ func (c *check) nearDuplicates() {
 		}
 		at := n.find(words)
 		if at < 0 {
-			at = c.similar(i, n.same[phrase(c.answer[i][0])])
+			at = c.similar(i, n.same)
 		}
 		if at >= 0 && c.promptKey(at) != c.promptKey(i) {
 			c.warn(i, RuleNear, "asks nearly the same as %s: %q", c.at(at), short(c.set.Queries[at].Prompt))
 		}
-		n.add(i, words, phrase(c.answer[i][0]))
+		n.add(i, words, c.answer[i])
 	}
 }
 
-// similar is the first of the earlier queries whose prompt is like that of
-// query i; -1 where there is none.
-func (c *check) similar(i int, earlier []int) int {
-	for _, k := range earlier {
-		if jaccard(c.prompts[k], c.prompts[i]) >= nearSimilarity {
-			return k
+// similar is an earlier query that shares an answer with query i and whose
+// prompt is like its own; -1 where there is none.
+func (c *check) similar(i int, earlier map[string][]int) int {
+	for _, a := range c.answer[i] {
+		for _, k := range earlier[phrase(a)] {
+			if jaccard(c.prompts[k], c.prompts[i]) >= nearSimilarity {
+				return k
+			}
 		}
 	}
 	return -1
@@ -102,7 +104,7 @@ func jaccard(a, b []string) float64 {
 type nearIndex struct {
 	full    map[uint64]int   // bag of a prompt
 	shorter map[uint64]int   // bag of a prompt without one of its words
-	same    map[string][]int // the last prompts with one keyword
+	same    map[string][]int // the last prompts with one answer
 	seed    maphash.Seed
 }
 
@@ -129,7 +131,7 @@ func (n nearIndex) find(words []string) int {
 	return -1
 }
 
-func (n nearIndex) add(i int, words []string, keyword string) {
+func (n nearIndex) add(i int, words []string, answers [][]string) {
 	bag := n.bag(words)
 	if _, known := n.full[bag]; !known {
 		n.full[bag] = i
@@ -139,8 +141,10 @@ func (n nearIndex) add(i int, words []string, keyword string) {
 			n.shorter[bag-maphash.String(n.seed, w)] = i
 		}
 	}
-	same := append(n.same[keyword], i)
-	n.same[keyword] = same[max(0, len(same)-nearWindow):]
+	for _, a := range answers {
+		same := append(n.same[phrase(a)], i)
+		n.same[phrase(a)] = same[max(0, len(same)-nearWindow):]
+	}
 }
 
 func (c *check) repeatedAnswers() {
@@ -149,6 +153,23 @@ func (c *check) repeatedAnswers() {
 		key := phrase(c.answer[i][0])
 		if times[key]++; times[key] == 3 && key != "" {
 			c.warn(i, RuleRepeated, "keyword %q is the answer of more than two queries; a model that always says it scores on each", short(c.set.Queries[i].Keyword))
+		}
+	}
+}
+
+// sharedAnswers warns of an answer that is also one of an earlier query with
+// another keyword: what is right for the one is right for the other.
+func (c *check) sharedAnswers() {
+	first := map[string]int{}
+	for i, answers := range c.answer {
+		own := phrase(answers[0])
+		for k, words := range answers {
+			key := phrase(words)
+			if at, known := first[key]; !known {
+				first[key] = i
+			} else if at != i && key != "" && phrase(c.answer[at][0]) != own {
+				c.warn(i, RuleInside, "answer %q is also one of %s, whose keyword is another", short(c.set.Queries[i].Answers()[k]), c.at(at))
+			}
 		}
 	}
 }
@@ -223,9 +244,10 @@ func (c *check) categories() {
 	count, first := map[string]int{}, map[string]int{}
 	var order []string
 	for i, q := range c.set.Queries {
-		if count[q.Category]++; count[q.Category] == 1 {
-			first[q.Category] = i
-			order = append(order, q.Category)
+		name := strings.TrimSpace(q.Category)
+		if count[name]++; count[name] == 1 {
+			first[name] = i
+			order = append(order, name)
 		}
 	}
 	if missing := count[""]; missing > 0 {

@@ -2,6 +2,8 @@ package queries
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +50,7 @@ func TestPlanted(t *testing.T) {
 			"75 warning unbalanced-category", "83 warning repeated-answer", "90 error format",
 		},
 		"planted.jsonl": {"2 error format", "3 error format", "4 error leaked-answer", "5 error duplicate-prompt", "6 error format", "8 warning common-answer"},
-		"planted.csv":   {"3 error format", "4 error format", "5 warning untidy-text", "7 error leaked-answer", "8 error format", "9 warning redundant-alias"},
+		"planted.csv":   {"3 error format", "4 error format", "5 warning untidy-text", "7 error leaked-answer", "8 error format", "9 warning redundant-alias", "10 error format", "11 warning answer-in-answer"},
 	} {
 		t.Run(file, func(t *testing.T) {
 			_, found, err := testLinter.CheckFile("testdata/" + file)
@@ -102,6 +104,80 @@ func TestNear(t *testing.T) {
 		if got := len(found) == 1 && found[0].Rule == RuleNear && found[0].ID == "b"; got != test.want {
 			t.Errorf("%q, %q: got %+v", test.a, test.b, found)
 		}
+	}
+}
+
+// TestNearByAlias wants near-duplicates found by any answer that they share.
+func TestNearByAlias(t *testing.T) {
+	s := Set{Queries: []Query{
+		{ID: "a", Prompt: "The tallest mountain in the world is", Keyword: "Mount Everest", Aliases: []string{"Sagarmatha"}, Category: "c"},
+		{ID: "b", Prompt: "The highest mountain in the world is", Keyword: "Sagarmatha", Category: "c"},
+	}}
+	if got := rules(testLinter.Check(s)); !slices.Equal(got, []string{"b near-duplicate-prompt", "b answer-in-answer"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// rules lists findings as ID and rule.
+func rules(found []Finding) (all []string) {
+	for _, f := range found {
+		all = append(all, f.ID+" "+f.Rule)
+	}
+	return all
+}
+
+// TestHidden pins which answers count as hidden in their prompt.
+func TestHidden(t *testing.T) {
+	for _, test := range []struct {
+		prompt, answer string
+		want           bool
+	}{
+		{"The Parisians live in", "Paris", true},
+		{"Melville wrote of MobyDick, called", "Moby-Dick", true},
+		{"Melville wrote of Moby-Dick, called", "the MobyDick", true},
+		{"An island essay is about the", "Andes", false}, // across words that are whole elsewhere
+		{"The author of Moby is", "MobyDick", false},
+		{"Sugar and salt are", "A", false}, // a single letter has a warning of its own
+	} {
+		s := Set{Queries: []Query{{ID: "a", Prompt: test.prompt, Keyword: test.answer, Category: "c"}}}
+		if got := slices.Contains(rules(testLinter.Check(s)), "a hidden-answer"); got != test.want {
+			t.Errorf("%q in %q: got %v", test.answer, test.prompt, got)
+		}
+	}
+}
+
+// TestReference wants the lint to look at what ROUGE-L and cosine compare with.
+func TestReference(t *testing.T) {
+	s := Set{Queries: []Query{
+		{ID: "a", Prompt: "The fall of the wall was in", Keyword: "1989", Reference: "nineteen eighty-nine", Category: "c"},
+		{ID: "b", Prompt: "Wine was drawn from the", Keyword: "cask", Reference: "1984", Category: "c"},
+	}}
+	found := testLinter.Check(s)
+	if got := rules(found); !slices.Equal(got, []string{"b unscorable-keyword"}) || !strings.Contains(found[0].Message, `reference "1984"`) {
+		t.Errorf("got %+v", found)
+	}
+}
+
+// TestCheckFile wants a note where reading stopped, and the explanations of
+// the embedded set for a copy in a format that has no place for them.
+func TestCheckFile(t *testing.T) {
+	dir := t.TempDir()
+	bad, copied := filepath.Join(dir, "bad.jsonl"), filepath.Join(dir, "copy.jsonl")
+	var b strings.Builder
+	if err := WriteJSONL(&b, Builtin()); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{bad: strings.Repeat("nonsense\n", 30), copied: b.String()} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, found, err := testLinter.CheckFile(bad); err != nil || len(found) != 21 || found[20].Line != 20 || !strings.Contains(found[20].Message, "stopped after 20") {
+		t.Errorf("%v, got %+v", err, found)
+	}
+	_, found, err := testLinter.CheckFile(copied)
+	if err != nil || len(found) == 0 || slices.ContainsFunc(found, func(f Finding) bool { return f.Explained == "" }) {
+		t.Errorf("%v, got %+v", err, found)
 	}
 }
 

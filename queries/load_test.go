@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -237,6 +238,34 @@ func TestTogether(t *testing.T) {
 	_, err = Read(strings.NewReader(strings.Repeat("nonsense\n", 1000)), "set.jsonl", JSONL)
 	if !errors.As(err, &all) || len(all) != 20 || !strings.Contains(err.Error(), "stopped after 20") {
 		t.Errorf("%d errors:\n%v", len(all), err)
+	}
+}
+
+// TestReadsOn wants the faults behind one that ends a row or a line, each at
+// its place.
+func TestReadsOn(t *testing.T) {
+	for _, test := range []struct {
+		format  Format
+		text    string
+		lines   []int
+		queries int
+	}{
+		{CSV, csvHead + "b,p\"q,k,\nc,p\nd,\"p\"q,k,\ne,,k,\nf,p,k,\n", []int{3, 4, 5, 6}, 2},
+		{CSV, "id,prompt,keyword,answer\na,p,k,x\nb,,k,x\n", []int{1, 3}, 1},
+		{YAML, yamlHead + "    category: \xe9\n  - id: \x00\n    prompt: p\n  - {id: c, prompt: p, keyword: k}\n", []int{5, 6, 6}, 2},
+	} {
+		s, err := Read(strings.NewReader(test.text), "set", test.format)
+		var all Errors
+		if !errors.As(err, &all) {
+			t.Fatalf("%s: got %v", test.format, err)
+		}
+		var lines []int
+		for _, one := range all {
+			lines = append(lines, one.Line)
+		}
+		if !slices.Equal(lines, test.lines) || len(s.Queries) != test.queries {
+			t.Errorf("%s: %d queries, want %d; errors:\n%v", test.format, len(s.Queries), test.queries, err)
+		}
 	}
 }
 

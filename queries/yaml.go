@@ -20,8 +20,7 @@ func readYAML(r io.Reader, c *collector) error {
 		c.fail(0, "larger than 8 MiB; write a set of this size as JSONL (.jsonl)")
 		return nil
 	}
-	if at := faultAt(text); at >= 0 {
-		c.fail(1+bytes.Count(text[:at], []byte("\n")), "%s", encodingFault(text[at:]))
+	if blankFaults(text, c); c.full() {
 		return nil
 	}
 	lines := &lineReader{rest: text}
@@ -43,6 +42,23 @@ func readYAML(r io.Reader, c *collector) error {
 	}
 	readDocument(document.Content[0], c)
 	return nil
+}
+
+// blankFaults reports every byte that is NUL or not UTF-8 and puts a letter
+// there, because the parser would say nothing about the rest of the file.
+func blankFaults(text []byte, c *collector) {
+	line, from := 1, 0
+	for !c.full() {
+		at := faultAt(text[from:])
+		if at < 0 {
+			break
+		}
+		line += bytes.Count(text[from:from+at], []byte("\n"))
+		from += at
+		c.fail(line, "%s", encodingFault(text[from:]))
+		text[from] = 'x'
+	}
+	c.bad = false
 }
 
 // problem is the parser's message without its line, which is that of the
