@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,19 +34,37 @@ const (
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // Load reads the set in the file at path; the extension (.yaml, .yml, .jsonl
-// or .csv) says in which format. Its errors are those of Read and of the file
-// system.
+// or .csv) says in which format. Its errors are an *Error for a file of no such
+// name or kind, and those of Read.
 func Load(path string) (Set, error) {
 	format, err := formatOf(path)
 	if err != nil {
 		return Set{}, err
 	}
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
-		return Set{}, fmt.Errorf("load queries: %w", err)
+		return Set{}, err
 	}
 	defer f.Close()
 	return Read(f, path, format)
+}
+
+// open makes a file that cannot be opened an *Error like one that cannot be
+// understood: the user named the wrong one.
+func open(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	var fault *fs.PathError
+	if errors.As(err, &fault) {
+		err = fault.Err
+	}
+	if err != nil {
+		return nil, &Error{File: path, Reason: fmt.Sprintf("cannot be opened: %v; name a query file that exists, or builtin for the set inside the program", err)}
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, &Error{File: path, Reason: "is a folder; name the query file in it"}
+	}
+	return f, nil
 }
 
 func formatOf(path string) (Format, error) {
@@ -56,7 +76,7 @@ func formatOf(path string) (Format, error) {
 	case ".csv":
 		return CSV, nil
 	}
-	return "", fmt.Errorf("load queries %s: unknown format; the name must end in .yaml, .yml, .jsonl or .csv", path)
+	return "", &Error{File: path, Reason: "unknown format; the name of a query file must end in .yaml, .yml, .jsonl or .csv"}
 }
 
 // Read reads a set in the given format; name is what errors call the file, and

@@ -289,6 +289,22 @@ func TestUnknownFormat(t *testing.T) {
 	}
 }
 
+// TestWrongFile wants a file that is not there, or no file, called the user's
+// mistake and not a failure.
+func TestWrongFile(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "set.yaml")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{folder: "is a folder", filepath.Join(folder, "none.csv"): "cannot be opened", "set.txt": "unknown format"} {
+		_, err := Load(path)
+		var one *Error
+		if !errors.As(err, &one) || one.File != path || !strings.Contains(one.Reason, want) {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
 func TestWriteJSONL(t *testing.T) {
 	for name, s := range map[string]Set{"builtin": Builtin(), "markup": {Queries: []Query{{ID: "a", Prompt: "<b> & \u2028", Keyword: "k", Reference: "k"}}}} {
 		var b bytes.Buffer

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,17 +56,9 @@ func withSet(file string, do func(queries.Set) error) error {
 	}
 	set, err := queries.Load(file)
 	if err != nil {
-		return noFile(err)
+		return err
 	}
 	return do(set)
-}
-
-// noFile makes a file that is not there a matter of usage.
-func noFile(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError{err, "name a query file that exists, or none for the set inside the program"}
-	}
-	return err
 }
 
 // checkQueries prints every finding; errors among them end with exit code 2.
@@ -79,7 +69,7 @@ func (a *app) checkQueries(file string) error {
 	} else {
 		var err error
 		if set, findings, err = linter().CheckFile(file); err != nil {
-			return noFile(err)
+			return err
 		}
 	}
 	if err := writeFindings(a.out, findings); err != nil {
