@@ -9,6 +9,7 @@ package reports
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/disteval/disteval/emissions"
@@ -59,6 +60,9 @@ type QuerySet struct {
 	N       int
 	SHA256  string
 }
+
+// Label is the name, with the version where the set states one.
+func (q QuerySet) Label() string { return strings.TrimSpace(q.Name + " " + q.Version) }
 
 // Model is one model's figures.
 type Model struct {

@@ -29,8 +29,8 @@ func WriteMarkdown(w io.Writer, r reports.Report, verdict *reports.Verdict) erro
 	writeModels(&b, r)
 	writeComparisons(&b, r.Comparisons)
 	bullets(&b, "### Warnings", warnings(r))
-	fmt.Fprintf(&b, "\nRun %s, plan %s, queries %s, disteval %s.\n",
-		code(r.RunID), code(short(r.PlanHash)), code(short(r.Queries.SHA256)), code(r.ToolVersion))
+	fmt.Fprintf(&b, "\nRun %s, plan %s, queries %s (sha256 %s), disteval %s.\n",
+		code(r.RunID), code(short(r.PlanHash)), code(r.Queries.Label()), code(r.Queries.SHA256), code(r.ToolVersion))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
