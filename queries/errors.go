@@ -13,6 +13,7 @@ type Error struct {
 	File   string
 	Line   int // counted from 1; 0 where the whole file is meant
 	Reason string
+	Rule   string // RuleEmpty or RuleID; empty for RuleFormat
 }
 
 func (e *Error) Error() string {

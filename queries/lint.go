@@ -56,9 +56,9 @@ type Linter struct {
 }
 
 // CheckFile loads the file at path and checks it: what the loader refuses
-// becomes findings of RuleFormat, beside those of Check on the queries that
-// could be read. A copy of the embedded set is explained as that is. The error
-// is for a file that could not be read at all.
+// becomes findings, beside those of Check on the queries that could be read. A
+// copy of the embedded set is explained as that is. The error is for a file
+// that could not be read at all.
 func (l Linter) CheckFile(path string) (Set, []Finding, error) {
 	s, err := Load(path)
 	var refused Errors
@@ -67,7 +67,7 @@ func (l Linter) CheckFile(path string) (Set, []Finding, error) {
 	}
 	var all []Finding
 	for _, e := range refused {
-		all = append(all, Finding{File: e.File, Line: e.Line, Rule: RuleFormat, Severity: SeverityError, Message: e.Reason})
+		all = append(all, Finding{File: e.File, Line: e.Line, Rule: cmp.Or(e.Rule, RuleFormat), Severity: SeverityError, Message: e.Reason})
 	}
 	if len(refused) == maxErrors {
 		last := refused[maxErrors-1]

@@ -43,14 +43,14 @@ func TestPlanted(t *testing.T) {
 	for file, want := range map[string][]string{
 		"planted.yaml": {
 			"0 warning unused-explanation",
-			"13 error format", "17 error format", "21 error leaked-answer", "25 error duplicate-prompt",
+			"13 error empty-field", "17 error duplicate-id", "21 error leaked-answer", "25 error duplicate-prompt",
 			"29 warning near-duplicate-prompt", "33 warning redundant-alias", "38 warning answer-in-answer",
 			"46 warning unscorable-keyword (explained)", "50 warning common-answer", "54 warning long-answer",
 			"58 warning missing-category", "61 warning bad-difficulty", "66 warning bad-as-of", "71 warning untidy-text",
 			"75 warning unbalanced-category", "83 warning repeated-answer", "90 error format",
 		},
-		"planted.jsonl": {"2 error format", "3 error format", "4 error leaked-answer", "5 error duplicate-prompt", "6 error format", "8 warning common-answer"},
-		"planted.csv":   {"3 error format", "4 error format", "5 warning untidy-text", "7 error leaked-answer", "8 error format", "9 warning redundant-alias", "10 error format", "11 warning answer-in-answer"},
+		"planted.jsonl": {"2 error format", "3 error duplicate-id", "4 error leaked-answer", "5 error duplicate-prompt", "6 error format", "8 warning common-answer"},
+		"planted.csv":   {"3 error format", "4 error empty-field", "5 warning untidy-text", "7 error leaked-answer", "8 error empty-field", "9 warning redundant-alias", "10 error format", "11 warning answer-in-answer"},
 	} {
 		t.Run(file, func(t *testing.T) {
 			_, found, err := testLinter.CheckFile("testdata/" + file)

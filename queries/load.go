@@ -122,9 +122,14 @@ func newCollector(name string) *collector {
 }
 
 func (c *collector) fail(line int, format string, args ...any) {
+	c.breaks("", line, format, args...)
+}
+
+// breaks is fail for a fault that has a rule of its own.
+func (c *collector) breaks(rule string, line int, format string, args ...any) {
 	c.bad = true
 	if !c.full() {
-		c.errs = append(c.errs, &Error{File: c.set.file, Line: line, Reason: fmt.Sprintf(format, args...)})
+		c.errs = append(c.errs, &Error{File: c.set.file, Line: line, Reason: fmt.Sprintf(format, args...), Rule: rule})
 	}
 }
 
@@ -153,7 +158,7 @@ func (c *collector) add(line int, q Query) {
 func (c *collector) check(line int, q Query) {
 	for _, f := range []struct{ name, value string }{{"id", q.ID}, {"prompt", q.Prompt}, {"keyword", q.Keyword}} {
 		if strings.TrimSpace(f.value) == "" {
-			c.fail(line, "%s is missing or empty; every query needs id, prompt and keyword", f.name)
+			c.breaks(RuleEmpty, line, "%s is missing or empty; every query needs id, prompt and keyword", f.name)
 		}
 	}
 	for _, s := range []string{q.ID, q.Prompt, q.Keyword, q.Reference, q.Category, q.Difficulty, q.AsOf} {
@@ -161,12 +166,12 @@ func (c *collector) check(line int, q Query) {
 	}
 	for i, a := range q.Aliases {
 		if strings.TrimSpace(a) == "" {
-			c.fail(line, "alias %d is empty; leave it out", i+1)
+			c.breaks(RuleEmpty, line, "alias %d is empty; leave it out", i+1)
 		}
 		c.checkText(line, a)
 	}
 	if at, known := c.first[q.ID]; known {
-		c.fail(line, "id %q is already that of the query on line %d; ids are unique", q.ID, at)
+		c.breaks(RuleID, line, "id %q is already that of the query on line %d; ids are unique", q.ID, at)
 	}
 }
 
