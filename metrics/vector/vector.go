@@ -111,37 +111,41 @@ type Window struct {
 }
 
 // Best returns the window of text nearest to reference, of those that hold as
-// many words with a vector as reference does; the first one of equals. A text
-// with fewer is one window. ok is false where either has no vector.
+// many words as reference does; the first one of equals. A text of fewer words
+// is one window. ok is false where either has no vector.
 func Best(reference, text *Bag) (best Window, ok bool) {
-	if reference.Direction() == nil || text.Len() == 0 {
+	if reference.Direction() == nil {
 		return Window{}, false
 	}
-	width := min(reference.Len(), text.Len())
+	width := min(reference.added, text.added)
 	text.project(&reference.sum)
 	length := dot(&reference.sum, &reference.sum)
+	best.Cosine = math.Inf(-1)
 	var sum [Dimensions]float64
 	product := 0.0
-	best.Cosine = math.Inf(-1)
-	for i, index := range text.indices {
-		product += text.dots[i]
-		squares := 1.0
-		if width > 1 {
-			addScaled(&sum, index, 1)
-			if i >= width {
-				addScaled(&sum, text.indices[i-width], -1)
-				product -= text.dots[i-width]
-			}
-			squares = dot(&sum, &sum)
-		} else {
-			product = text.dots[i]
+	in, out := 0, 0 // the words with a vector that have come into the window and gone out of it
+	for start := 0; start+width <= text.added; start++ {
+		before := in + out
+		for ; out < in && int(text.words[out]) < start; out++ {
+			addScaled(&sum, text.indices[out], -1)
+			product -= text.dots[out]
 		}
-		if i < width-1 || squares < tiny {
+		if out == in {
+			sum, product = [Dimensions]float64{}, 0 // whatever rounding left
+		}
+		for ; in < text.Len() && int(text.words[in]) < start+width; in++ {
+			addScaled(&sum, text.indices[in], 1)
+			product += text.dots[in]
+		}
+		if in+out == before {
+			continue
+		}
+		squares := dot(&sum, &sum)
+		if squares < tiny {
 			continue
 		}
 		if c := ratio(product, squares, length); c > best.Cosine {
-			best = Window{c, int(text.words[i-width+1]), int(text.words[i])}
-			ok = true
+			best, ok = Window{c, start, start + width - 1}, true
 		}
 	}
 	if !ok {
