@@ -174,6 +174,7 @@ func TestKeyword(t *testing.T) {
 		{"decimal", "3", nil, "3.14", false, true, ""},
 		{"sign", "C", nil, "written in C++", false, true, ""},
 		{"sign, whole", "C++", nil, "written in c++.", true, true, ""},
+		{"sign, possessive", "C++ compiler", nil, "a C++’s compiler", true, false, ""},
 		{"article optional", "The Beatles", nil, "Beatles", true, false, ""},
 		{"article alone", "A", nil, "vitamin A", true, true, ""},
 		{"alias", "Istanbul", []string{"", "Constantinople"}, "once Constantinople", true, true, ""},
