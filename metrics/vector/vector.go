@@ -22,7 +22,6 @@ type Bag struct {
 	stops   int
 	added   int
 	sum     [Dimensions]float64
-	dots    []float64 // scratch of Best
 }
 
 // keepScratch is the number of words above which memory is given back.
@@ -118,24 +117,21 @@ func Best(reference, text *Bag) (best Window, ok bool) {
 		return Window{}, false
 	}
 	width := min(reference.added, text.added)
-	text.project(&reference.sum)
 	length := dot(&reference.sum, &reference.sum)
 	best.Cosine = math.Inf(-1)
 	var sum [Dimensions]float64
-	product := 0.0
 	in, out := 0, 0 // the words with a vector that have come into the window and gone out of it
+	var words []int32
 	for start := 0; start+width <= text.added; start++ {
 		before := in + out
 		for ; out < in && int(text.words[out]) < start; out++ {
 			addScaled(&sum, text.indices[out], -1)
-			product -= text.dots[out]
 		}
 		if out == in {
-			sum, product = [Dimensions]float64{}, 0 // whatever rounding left
+			sum = [Dimensions]float64{} // whatever rounding left
 		}
 		for ; in < text.Len() && int(text.words[in]) < start+width; in++ {
 			addScaled(&sum, text.indices[in], 1)
-			product += text.dots[in]
 		}
 		if in+out == before {
 			continue
@@ -144,27 +140,19 @@ func Best(reference, text *Bag) (best Window, ok bool) {
 		if squares < tiny {
 			continue
 		}
-		if c := ratio(product, squares, length); c > best.Cosine {
-			best, ok = Window{c, start, start + width - 1}, true
+		if c := ratio(dot(&reference.sum, &sum), squares, length); c > best.Cosine {
+			best, words = Window{c, start, start + width - 1}, text.indices[out:in]
 		}
 	}
-	if !ok {
+	if words == nil {
 		return Window{}, false
 	}
-	return best, true
-}
-
-// project notes the product of every word with direction.
-func (b *Bag) project(direction *[Dimensions]float64) {
-	b.dots = b.dots[:0]
-	for _, index := range b.indices {
-		scale, components := record(index)
-		sum := 0.0
-		for i := range Dimensions {
-			sum += float64(int8(components[i])) * direction[i]
-		}
-		b.dots = append(b.dots, scale*sum)
+	sum = [Dimensions]float64{} // the running sum has been rounded on its way
+	for _, index := range words {
+		addScaled(&sum, index, 1)
 	}
+	best.Cosine = ratio(dot(&reference.sum, &sum), dot(&sum, &sum), length)
+	return best, true
 }
 
 func addScaled(sum *[Dimensions]float64, index int32, factor float64) {

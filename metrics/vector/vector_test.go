@@ -123,6 +123,14 @@ func TestBestReference(t *testing.T) {
 	}
 }
 
+// TestBestIsExact finds the reference itself, however far the window has come.
+func TestBestIsExact(t *testing.T) {
+	text := strings.Repeat("tallest mountain world village kahuna ", 50)
+	if best, ok := Best(bag("mount everest nepal"), bag(text+"mount everest nepal "+text)); !ok || best != (Window{1, 250, 252}) {
+		t.Errorf("best %+v, %v; want exactly 1 at the words 250 to 252", best, ok)
+	}
+}
+
 // TestBestPartOfName finds a name's known part, whatever stands beside it.
 func TestBestPartOfName(t *testing.T) {
 	reference := bag("Albert Einstein")
@@ -238,10 +246,10 @@ func FuzzBag(f *testing.F) {
 		if w, ok := Best(x, y); ok && !(w.Cosine >= -1 && w.Cosine <= 1 && w.First <= w.Last) {
 			t.Errorf("%q, %q: best %+v", a, b, w)
 		}
-		if c, ok := Cosine(x, x); ok && math.Abs(c-1) > 1e-12 {
+		if c, ok := Cosine(x, x); ok && c != 1 {
 			t.Errorf("%q with itself: cosine %v", a, c)
 		}
-		if w, ok := Best(x, x); ok && math.Abs(w.Cosine-1) > 1e-12 {
+		if w, ok := Best(x, x); ok && w.Cosine != 1 {
 			t.Errorf("%q with itself: best %v", a, w.Cosine)
 		}
 	})
