@@ -82,8 +82,9 @@ type Scorer struct {
 
 // meaning computes cosine and cosine_best of texts cut into words.
 type meaning interface {
-	// prepare is told of the pairs that compare is about to be called with.
-	prepare(ctx context.Context, pairs []metrics.Pair) error
+	// prepare is told of the pairs that compare is about to be called with, and
+	// returns for how many of them it is ready: at least one.
+	prepare(ctx context.Context, pairs []metrics.Pair) (n int, err error)
 	compare(ctx context.Context, pair metrics.Pair, reference, words *text.Words) (closeness, error)
 }
 
@@ -117,10 +118,15 @@ func (s *Scorer) Score(ctx context.Context, pair metrics.Pair) (Result, error) {
 // embedding server is asked in batches across all of pairs; its vectors are
 // held for a while, so pairs should be some hundreds, not a whole file.
 func (s *Scorer) ScoreAll(ctx context.Context, pairs []metrics.Pair, each func(i int, r Result) error) error {
-	if err := s.meaning.prepare(ctx, pairs); err != nil {
-		return err
-	}
+	ready := 0
 	for i, pair := range pairs {
+		if i == ready {
+			n, err := s.meaning.prepare(ctx, pairs[ready:])
+			if err != nil {
+				return err
+			}
+			ready += n
+		}
 		r, err := s.score(ctx, pair)
 		if err != nil {
 			return err

@@ -131,7 +131,7 @@ func (e *explanation) formulas(floor *float64) {
 	how := map[string]string{
 		metrics.EM:              fmt.Sprintf("the keyword stands in the text as whole words: %v", m.Found),
 		metrics.EMSubstring:     fmt.Sprintf("the keyword is a substring, letter case aside: %v", m.Substring),
-		metrics.EMStrict:        fmt.Sprintf("%s is %s", shortened(text.NormalizeAnswer(e.pair.Text)), quotedList(e.normalised())),
+		metrics.EMStrict:        fmt.Sprintf("%s equals %s: %v", shortened(text.NormalizeAnswer(e.pair.Text)), quotedList(e.normalised()), scores[metrics.EMStrict].Value == 1),
 		metrics.RougeLPrecision: fmt.Sprintf("LCS / tokens of the text = %d/%d", r.LCS, r.Text),
 		metrics.RougeLRecall:    fmt.Sprintf("LCS / tokens of the reference = %d/%d", r.LCS, r.Reference),
 		metrics.RougeLF1:        f1,

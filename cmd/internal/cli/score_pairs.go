@@ -185,7 +185,7 @@ func (p *pairScorer) chunk(ctx context.Context, c *chunk) ([]byte, error) {
 		return nil
 	})
 	if err != nil {
-		return out, err
+		return out, embeddingHint(err, p.cfg)
 	}
 	return out, bad
 }
