@@ -8,6 +8,7 @@
 package scoring
 
 import (
+	"cmp"
 	"context"
 	"unicode"
 	"unicode/utf8"
@@ -158,7 +159,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.RougeLF1, rouge.F1, ""),
 			scored(metrics.Cosine, c.cosine, c.reason),
 			scored(metrics.CosineBest, c.best, c.bestReason),
-			scored(metrics.CosineLift, 0, LiftReason),
+			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
 		},
 		Flags:     flags(match),
 		Match:     match,
@@ -168,7 +169,8 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 	}, nil
 }
 
-// LiftReason is why cosine_lift is Unscored before the floor is known.
+// LiftReason is why cosine_lift is Unscored beside a cosine before the floor is
+// known.
 const LiftReason = "needs a run: the floor is the mean cosine of a model's replies with other references"
 
 func scored(name string, value float64, reason string) metrics.Score {

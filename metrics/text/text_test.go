@@ -239,6 +239,14 @@ func TestNearest(t *testing.T) {
 	if !ok || near.Distance != 1 || text[near.Start:near.End] != "Pariss" {
 		t.Errorf("near %+v, %v", near, ok)
 	}
+	words.Reset("столица — Парижск")
+	if near, ok := Nearest("Париж", nil, &words); ok {
+		t.Errorf("near %+v, want none: two of five letters are more than a third", near)
+	}
+	words.Reset("столица — Парижа")
+	if near, ok := Nearest("Париж", nil, &words); !ok || near.Distance != 1 {
+		t.Errorf("near %+v, %v, want one letter apart", near, ok)
+	}
 	if near, ok := Nearest("Quito", nil, &words); ok {
 		t.Errorf("near %+v, want none", near)
 	}

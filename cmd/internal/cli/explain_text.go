@@ -67,7 +67,7 @@ func (e *explanation) keyword() {
 			e.line("keyword not found", "and nothing like it")
 			break
 		}
-		e.line("keyword not found", "nearest to %q, %d letters apart: %s", near.Answer, near.Distance, marked(e.pair.Text, [][2]int{{near.Start, near.End}}))
+		e.line("keyword not found", "nearest to %q, edit distance %d: %s", near.Answer, near.Distance, marked(e.pair.Text, [][2]int{{near.Start, near.End}}))
 	}
 	if m.Negated != "" {
 		e.line("negated", "%q stands within three words before the keyword", m.Negated)
