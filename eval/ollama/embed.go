@@ -1,8 +1,14 @@
 package ollama
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"net/http"
+	"strconv"
 
 	"github.com/ollama/ollama/api"
 )
@@ -22,10 +28,65 @@ func (e *Embedder) Name() string { return e.model }
 // Embed returns one vector a text. A text too long for the model is an error:
 // a vector of its beginning would pass for one of the whole.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
-	no := false
-	resp, err := e.client.api.Embed(ctx, &api.EmbedRequest{Model: e.model, Input: texts, Truncate: &no})
+	vectors, err := e.post(ctx, texts)
 	if err != nil {
 		return nil, fmt.Errorf("embed %d texts with %s at %s: %w", len(texts), e.model, e.client.base, plain(err))
 	}
-	return resp.Embeddings, nil
+	return vectors, nil
+}
+
+// post does what api.Client.Embed does, which reads a null, as some servers
+// write NaN, as 0.
+func (e *Embedder) post(ctx context.Context, texts []string) ([][]float32, error) {
+	no := false
+	payload, err := json.Marshal(api.EmbedRequest{Model: e.model, Input: texts, Truncate: &no})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.client.limits.LoadSilence)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.client.base.JoinPath("/api/embed").String(), bytes.NewReader(payload))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := e.client.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, statusFailure(resp)
+	}
+	var answer struct {
+		Embeddings [][]component `json:"embeddings"`
+	}
+	if err := json.NewDecoder(&boundedBody{ReadCloser: resp.Body, left: controlBytes}).Decode(&answer); err != nil {
+		return nil, err
+	}
+	vectors := make([][]float32, len(answer.Embeddings))
+	for i, v := range answer.Embeddings {
+		vectors[i] = make([]float32, len(v))
+		for j, x := range v {
+			vectors[i][j] = float32(x)
+		}
+	}
+	return vectors, nil
+}
+
+// component is a number of a vector: NaN where the server wrote null, infinite
+// where it is too large.
+type component float32
+
+func (c *component) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*c = component(math.NaN())
+		return nil
+	}
+	x, err := strconv.ParseFloat(string(b), 32)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return fmt.Errorf("%s is not a number", b)
+	}
+	*c = component(x)
+	return nil
 }

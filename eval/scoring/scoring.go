@@ -8,6 +8,7 @@
 package scoring
 
 import (
+	"cmp"
 	"context"
 	"unicode"
 	"unicode/utf8"
@@ -82,8 +83,9 @@ type Scorer struct {
 
 // meaning computes cosine and cosine_best of texts cut into words.
 type meaning interface {
-	// prepare is told of the pairs that compare is about to be called with.
-	prepare(ctx context.Context, pairs []metrics.Pair) error
+	// prepare is told of the pairs that compare is about to be called with, and
+	// returns for how many of them it is ready: at least one.
+	prepare(ctx context.Context, pairs []metrics.Pair) (n int, err error)
 	compare(ctx context.Context, pair metrics.Pair, reference, words *text.Words) (closeness, error)
 }
 
@@ -117,10 +119,15 @@ func (s *Scorer) Score(ctx context.Context, pair metrics.Pair) (Result, error) {
 // embedding server is asked in batches across all of pairs; its vectors are
 // held for a while, so pairs should be some hundreds, not a whole file.
 func (s *Scorer) ScoreAll(ctx context.Context, pairs []metrics.Pair, each func(i int, r Result) error) error {
-	if err := s.meaning.prepare(ctx, pairs); err != nil {
-		return err
-	}
+	ready := 0
 	for i, pair := range pairs {
+		if i == ready {
+			n, err := s.meaning.prepare(ctx, pairs[ready:])
+			if err != nil {
+				return err
+			}
+			ready += n
+		}
 		r, err := s.score(ctx, pair)
 		if err != nil {
 			return err
@@ -152,7 +159,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.RougeLF1, rouge.F1, ""),
 			scored(metrics.Cosine, c.cosine, c.reason),
 			scored(metrics.CosineBest, c.best, c.bestReason),
-			scored(metrics.CosineLift, 0, LiftReason),
+			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
 		},
 		Flags:     flags(match),
 		Match:     match,
@@ -162,7 +169,8 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 	}, nil
 }
 
-// LiftReason is why cosine_lift is Unscored before the floor is known.
+// LiftReason is why cosine_lift is Unscored beside a cosine before the floor is
+// known.
 const LiftReason = "needs a run: the floor is the mean cosine of a model's replies with other references"
 
 func scored(name string, value float64, reason string) metrics.Score {

@@ -138,15 +138,21 @@ func TestFloor(t *testing.T) {
 
 // server is an embedding server whose vectors are counts of letters.
 type server struct {
-	asked map[string]int
-	spoil func(vectors [][]float32) [][]float32
+	asked   map[string]int
+	batches int
+	spoil   func(vectors [][]float32) [][]float32
+	refuse  string // a text
 }
 
 func (s *server) Name() string { return "letters" }
 
 func (s *server) Embed(_ context.Context, texts []string) ([][]float32, error) {
+	s.batches++
 	var vectors [][]float32
 	for _, text := range texts {
+		if text == s.refuse {
+			return nil, errors.New("it does not fit")
+		}
 		s.asked[text]++
 		v := make([]float32, 27)
 		v[26] = 0.1
@@ -180,8 +186,11 @@ func TestServed(t *testing.T) {
 			t.Errorf("%q was asked for %d times", text, n)
 		}
 	}
+	if want := (len(e.asked) + batchSize - 1) / batchSize; e.batches != want {
+		t.Errorf("%d requests for %d texts, want %d", e.batches, len(e.asked), want)
+	}
 	r := results[7]
-	if got := pairs[7].Text[r.BestStart:r.BestEnd]; got != "New York" || math.Abs(byName(r.Scores)[metrics.CosineBest].Value-1) > 1e-12 {
+	if got := pairs[7].Text[r.BestStart:r.BestEnd]; got != "New York" || byName(r.Scores)[metrics.CosineBest].Value != 1 {
 		t.Errorf("best window %q, %+v", got, r.Scores)
 	}
 	if c := byName(r.Scores)[metrics.Cosine]; c.Status != metrics.Scored || c.Value <= 0 || c.Value >= 1 {
@@ -200,8 +209,8 @@ func TestServedRefusesBadVectors(t *testing.T) {
 		spoil func([][]float32) [][]float32
 		want  string
 	}{
-		"fewer":     {func(v [][]float32) [][]float32 { return v[:1] }, `1 vectors for 2 texts: none for "in Paris"`},
-		"more":      {func(v [][]float32) [][]float32 { return append(v, v[0]) }, "3 vectors for 2 texts"},
+		"fewer":     {func(v [][]float32) [][]float32 { return v[:1] }, `1 vectors for 4 texts: none for "in Paris"`},
+		"more":      {func(v [][]float32) [][]float32 { return append(v, v[0]) }, "5 vectors for 4 texts"},
 		"none":      {func([][]float32) [][]float32 { return nil }, `none for "Lyon"`},
 		"NaN":       {func(v [][]float32) [][]float32 { v[1][3] = nan; return v }, `vector of "in Paris": component 3 is NaN`},
 		"infinite":  {func(v [][]float32) [][]float32 { v[0][0] = inf; return v }, `vector of "Lyon": component 0 is +Inf`},
@@ -214,6 +223,25 @@ func TestServedRefusesBadVectors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "letters") {
 			t.Errorf("%s: error %v, want %q", name, err, test.want)
 		}
+	}
+}
+
+// TestServedNamesRefusedText finds the text that a server fails on in a batch.
+func TestServedNamesRefusedText(t *testing.T) {
+	s := New(Config{Embedder: &server{asked: map[string]int{}, refuse: "in Paris"}})
+	_, err := s.Score(t.Context(), metrics.Pair{Reference: "Lyon", Text: "in Paris"})
+	if want := `embed with letters: text "in Paris": it does not fit`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestServedLongText scores a text of more windows than are asked for at once.
+func TestServedLongText(t *testing.T) {
+	e := &server{asked: map[string]int{}}
+	long := strings.Repeat("a b c d e f g ", 3*windowsAtOnce/7) + "Lyon"
+	r, err := New(Config{Embedder: e}).Score(t.Context(), metrics.Pair{Reference: "Lyon", Text: long})
+	if err != nil || long[r.BestStart:r.BestEnd] != "Lyon" {
+		t.Errorf("window %d to %d, %v", r.BestStart, r.BestEnd, err)
 	}
 }
 

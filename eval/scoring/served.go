@@ -13,6 +13,10 @@ import (
 const (
 	// batchSize is how many texts one request to an embedding server holds.
 	batchSize = 64
+	// windowsAtOnce is how many windows of one text are asked for at once.
+	windowsAtOnce = 16 * batchSize
+	// preparedTexts is how many texts are enough to fill the requests.
+	preparedTexts = 32 * batchSize
 	// cachedNumbers bounds the vectors kept between calls, to 64 MB.
 	cachedNumbers = 8 << 20
 )
@@ -28,21 +32,39 @@ func newServed(e eval.Embedder) *served {
 	return &served{embedder: e, cache: map[string][]float64{}}
 }
 
-// prepare asks for the references and texts of all pairs at once.
-func (s *served) prepare(ctx context.Context, pairs []metrics.Pair) error {
+// prepare asks for the references, the texts and, of a text that is not very
+// long, the windows of as many pairs as preparedTexts allows.
+func (s *served) prepare(ctx context.Context, pairs []metrics.Pair) (n int, err error) {
 	if len(s.cache)*s.dimension > cachedNumbers {
 		clear(s.cache)
 	}
 	var texts []string
-	var words text.Words
-	for _, p := range pairs {
-		for _, t := range []string{p.Reference, p.Text} {
-			if words.Reset(t); words.Len() > 0 {
-				texts = append(texts, t)
-			}
+	var reference, words text.Words
+	for n < len(pairs) && len(texts) < preparedTexts {
+		p := pairs[n]
+		n++
+		reference.Reset(p.Reference)
+		words.Reset(p.Text)
+		if reference.Len() == 0 || words.Len() == 0 {
+			continue
+		}
+		texts = append(texts, p.Reference, p.Text)
+		width := min(reference.Len(), words.Len())
+		if words.Len()-width < windowsAtOnce {
+			texts = appendWindows(texts, p.Text, &words, width, 0, words.Len()-width+1)
 		}
 	}
-	return s.embed(ctx, texts)
+	return n, s.embed(ctx, texts)
+}
+
+// appendWindows appends the runs of width words that begin at the words from
+// to to.
+func appendWindows(list []string, scored string, words *text.Words, width, from, to int) []string {
+	for i := from; i < to; i++ {
+		start, end := windowOffsets(words, i, width)
+		list = append(list, scored[start:end])
+	}
+	return list
 }
 
 func (s *served) compare(ctx context.Context, pair metrics.Pair, reference, words *text.Words) (closeness, error) {
@@ -70,13 +92,9 @@ func (s *served) bestWindow(ctx context.Context, scored string, words *text.Word
 	width = min(width, words.Len())
 	c.best = math.Inf(-1)
 	last := words.Len() - width
-	for from := 0; from <= last; from += 16 * batchSize {
-		to := min(last+1, from+16*batchSize)
-		windows := make([]string, 0, to-from)
-		for i := from; i < to; i++ {
-			start, end := windowOffsets(words, i, width)
-			windows = append(windows, scored[start:end])
-		}
+	for from := 0; from <= last; from += windowsAtOnce {
+		to := min(last+1, from+windowsAtOnce)
+		windows := appendWindows(nil, scored, words, width, from, to)
 		if err := s.embed(ctx, windows); err != nil {
 			return err
 		}
@@ -125,7 +143,7 @@ func (s *served) embed(ctx context.Context, texts []string) error {
 func (s *served) request(ctx context.Context, texts []string) error {
 	vectors, err := s.embedder.Embed(ctx, texts)
 	if err != nil {
-		return err
+		return s.blame(ctx, texts, err)
 	}
 	if len(vectors) < len(texts) {
 		return fmt.Errorf("%d vectors for %d texts: none for %q", len(vectors), len(texts), cut(texts[len(vectors)]))
@@ -141,6 +159,19 @@ func (s *served) request(ctx context.Context, texts []string) error {
 		s.cache[texts[i]] = checked
 	}
 	return nil
+}
+
+// blame names the text that the server fails on, asking for one at a time.
+func (s *served) blame(ctx context.Context, texts []string, err error) error {
+	for _, t := range texts {
+		if len(texts) > 1 && ctx.Err() == nil {
+			_, err = s.embedder.Embed(ctx, []string{t})
+		}
+		if err != nil {
+			return fmt.Errorf("text %q: %w", cut(t), err)
+		}
+	}
+	return fmt.Errorf("%d texts from %q on fail together, but none alone", len(texts), cut(texts[0]))
 }
 
 // check refuses a vector that has no direction or another dimension than the
@@ -175,5 +206,5 @@ func cosine(a, b []float64) float64 {
 		aa += a[i] * a[i]
 		bb += b[i] * b[i]
 	}
-	return max(-1, min(1, ab/(math.Sqrt(aa)*math.Sqrt(bb))))
+	return max(-1, min(1, ab/math.Sqrt(aa*bb)))
 }

@@ -15,7 +15,9 @@ type wordVectors struct {
 	reference, text vector.Bag
 }
 
-func (w *wordVectors) prepare(context.Context, []metrics.Pair) error { return nil }
+func (w *wordVectors) prepare(_ context.Context, pairs []metrics.Pair) (int, error) {
+	return len(pairs), nil
+}
 
 func (w *wordVectors) compare(_ context.Context, _ metrics.Pair, reference, words *text.Words) (closeness, error) {
 	fill(&w.reference, reference)

@@ -83,7 +83,7 @@ func Wilson(successes, n int, confidence float64) (lo, hi float64) {
 	if n <= 0 || successes < 0 || successes > n || !(confidence >= 0 && confidence < 1) {
 		return 0, 1
 	}
-	z := distuv.UnitNormal.Quantile(0.5 + confidence/2)
+	z := -distuv.UnitNormal.Quantile((1 - confidence) / 2) // near 1 the upper half would round
 	k, m, zz := float64(successes), float64(n), z*z
 	centre := (k + zz/2) / (m + zz)
 	half := z / (m + zz) * math.Sqrt(k/m*(m-k)+zz/4)

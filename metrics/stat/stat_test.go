@@ -58,6 +58,12 @@ func same(t *testing.T, name string, args []float64, got, want float64) {
 	}
 }
 
+func TestWilsonNearCertainty(t *testing.T) {
+	if _, hi := Wilson(0, 10, 1-1e-12); math.Abs(hi-0.8356457195322694871) > 1e-12 {
+		t.Errorf("hi %v", hi)
+	}
+}
+
 func TestImpossible(t *testing.T) {
 	for _, c := range [][2]int{{0, 0}, {1, 0}, {-1, 5}, {6, 5}, {0, -3}} {
 		if lo, hi := Wilson(c[0], c[1], 0.95); lo != 0 || hi != 1 {

@@ -143,13 +143,14 @@ func Nearest(keyword string, aliases []string, words *Words) (near Near, ok bool
 		a.Reset(answer)
 		pattern := bytes.TrimSpace(a.keyword())
 		length := bytes.Count(pattern, []byte{' '}) + 1
+		letters := []rune(string(pattern))
+		allowed := len(letters) / 3
 		for i := 0; len(pattern) > 0 && i+length <= words.Len(); i++ {
-			candidate := words.joined[words.spans[i].from:words.spans[i+length-1].to]
-			allowed := len(pattern) / 3
-			if len(candidate) > len(pattern)+allowed || len(candidate)+allowed < len(pattern) {
+			candidate := []rune(string(words.joined[words.spans[i].from:words.spans[i+length-1].to]))
+			if len(candidate) > len(letters)+allowed || len(candidate)+allowed < len(letters) {
 				continue
 			}
-			d := editDistance(pattern, candidate)
+			d := editDistance(letters, candidate)
 			if d > allowed || ok && d >= near.Distance {
 				continue
 			}
@@ -161,8 +162,8 @@ func Nearest(keyword string, aliases []string, words *Words) (near Near, ok bool
 	return near, ok
 }
 
-// editDistance is Levenshtein's, in bytes.
-func editDistance(a, b []byte) int {
+// editDistance is Levenshtein's.
+func editDistance(a, b []rune) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

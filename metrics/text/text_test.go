@@ -174,6 +174,7 @@ func TestKeyword(t *testing.T) {
 		{"decimal", "3", nil, "3.14", false, true, ""},
 		{"sign", "C", nil, "written in C++", false, true, ""},
 		{"sign, whole", "C++", nil, "written in c++.", true, true, ""},
+		{"sign, possessive", "C++ compiler", nil, "a C++’s compiler", true, false, ""},
 		{"article optional", "The Beatles", nil, "Beatles", true, false, ""},
 		{"article alone", "A", nil, "vitamin A", true, true, ""},
 		{"alias", "Istanbul", []string{"", "Constantinople"}, "once Constantinople", true, true, ""},
@@ -237,6 +238,14 @@ func TestNearest(t *testing.T) {
 	near, ok := Nearest("Paris", []string{"Seine"}, &words)
 	if !ok || near.Distance != 1 || text[near.Start:near.End] != "Pariss" {
 		t.Errorf("near %+v, %v", near, ok)
+	}
+	words.Reset("столица — Парижск")
+	if near, ok := Nearest("Париж", nil, &words); ok {
+		t.Errorf("near %+v, want none: two of five letters are more than a third", near)
+	}
+	words.Reset("столица — Парижа")
+	if near, ok := Nearest("Париж", nil, &words); !ok || near.Distance != 1 {
+		t.Errorf("near %+v, %v, want one letter apart", near, ok)
 	}
 	if near, ok := Nearest("Quito", nil, &words); ok {
 		t.Errorf("near %+v, want none", near)

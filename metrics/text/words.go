@@ -189,11 +189,10 @@ func (w *Words) word(i int) (next int) {
 		switch r := w.runes[i].r; {
 		case isWord(r):
 			keep()
+		case w.possessive(i):
+			w.close(from, start, end)
+			return i + 2
 		case isApostrophe(r) && w.wordAt(i+1):
-			if w.possessive(i) {
-				w.close(from, start, end)
-				return i + 2
-			}
 			i++
 		case r == '.' && w.digitAt(i-1) && w.digitAt(i+1):
 			keep()
@@ -204,6 +203,9 @@ func (w *Words) word(i int) (next int) {
 				keep()
 			}
 			w.close(from, start, end)
+			if w.possessive(i) {
+				i += 2
+			}
 			return i
 		default:
 			w.close(from, start, end)
@@ -237,9 +239,9 @@ func (w *Words) initialAt(i int) bool {
 	return w.wordAt(i) && unicode.IsLetter(w.runes[i].r) && !w.wordAt(i-1) && !w.wordAt(i+1)
 }
 
-// possessive says whether the apostrophe at i begins a final 's.
+// possessive says whether a final 's stands at i.
 func (w *Words) possessive(i int) bool {
-	return w.runes[i+1].r == 's' && !w.wordAt(i+2)
+	return i+1 < len(w.runes) && isApostrophe(w.runes[i].r) && w.runes[i+1].r == 's' && !w.wordAt(i+2)
 }
 
 // groupsDigits says whether the comma at i stands between groups of three

@@ -8,8 +8,8 @@
 // It keeps the words that package text can produce: the 60,000 most frequent
 // and every one in the files named by -words. From each vector it takes away
 // the mean and the parts along the top three principal components (Mu and
-// Viswanath, All-but-the-Top, 2018), scales it to unit length and rounds it to
-// eight bits. The layout is told in table.go.
+// Viswanath, All-but-the-Top, 2018) and rounds it to eight bits with a scale of
+// its own. The layout is told in table.go.
 package main
 
 import (
@@ -175,7 +175,7 @@ func readVectors(d *json.Decoder, ranks map[string]int) ([]entry, error) {
 }
 
 // flatten takes the mean and the top components of the frequent words away
-// from all words, and scales every vector to unit length.
+// from all words.
 func flatten(entries []entry) {
 	sample := entries[:min(frequent, len(entries))]
 	mean := make([]float64, dimensions)
@@ -196,10 +196,6 @@ func flatten(entries []entry) {
 			for i := range e.vector {
 				e.vector[i] -= along * axis[i]
 			}
-		}
-		length := math.Sqrt(dot(e.vector, e.vector))
-		for i := range e.vector {
-			e.vector[i] /= length
 		}
 	}
 }
@@ -267,20 +263,19 @@ func hash(word string) uint32 {
 	return h
 }
 
-// quantise writes the squared length of the rounded vector and a hundred
-// signed bytes: divided by that length, the bytes make a vector of unit length.
+// quantise writes the vector's scale and a hundred signed bytes: the bytes times
+// the scale are the vector.
 func quantise(out *bytes.Buffer, vector []float64) {
 	largest := 0.0
 	for _, x := range vector {
 		largest = max(largest, math.Abs(x))
 	}
+	scale := float32(largest / 127)
 	rounded := make([]int8, len(vector))
-	squares := uint32(0)
 	for i, x := range vector {
 		rounded[i] = int8(math.Round(x / largest * 127))
-		squares += uint32(int32(rounded[i]) * int32(rounded[i]))
 	}
-	for _, part := range []any{squares, rounded} {
+	for _, part := range []any{scale, rounded} {
 		if err := binary.Write(out, binary.LittleEndian, part); err != nil {
 			log.Fatal(err)
 		}

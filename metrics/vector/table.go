@@ -11,8 +11,8 @@ import (
 // of slots (a power of two) and of bytes of text, as uint32; the slots, each
 // the index of a word plus one or 0 where it is free, found by FNV-1a and
 // linear probing; the offsets of the words in the text, with one more for its
-// end; the text; and of each word its squared length as uint32 and a signed byte
-// for each dimension. It is read where it lies: nothing is parsed or copied at start.
+// end; the text; and of each word a scale as float32 and a signed byte for each
+// dimension. It is read where it lies: nothing is parsed or copied at start.
 //
 //go:embed vectors.bin
 var vectors string
@@ -62,9 +62,8 @@ func spelled(index int32) string {
 	return spelling[number(offsets, int(4*index)):number(offsets, int(4*index+4))]
 }
 
-// record returns a word's components and the scale that makes them a vector of
-// unit length.
+// record returns a word's components and the scale that makes them its vector.
 func record(index int32) (scale float64, components string) {
 	at := int(index) * recordSize
-	return 1 / math.Sqrt(float64(number(records, at))), records[at+4 : at+recordSize]
+	return float64(math.Float32frombits(number(records, at))), records[at+4 : at+recordSize]
 }

@@ -22,7 +22,6 @@ type Bag struct {
 	stops   int
 	added   int
 	sum     [Dimensions]float64
-	dots    []float64 // scratch of Best
 }
 
 // keepScratch is the number of words above which memory is given back.
@@ -111,56 +110,49 @@ type Window struct {
 }
 
 // Best returns the window of text nearest to reference, of those that hold as
-// many words with a vector as reference does; the first one of equals. A text
-// with fewer is one window. ok is false where either has no vector.
+// many words as reference does; the first one of equals. A text of fewer words
+// is one window. ok is false where either has no vector.
 func Best(reference, text *Bag) (best Window, ok bool) {
-	if reference.Direction() == nil || text.Len() == 0 {
+	if reference.Direction() == nil {
 		return Window{}, false
 	}
-	width := min(reference.Len(), text.Len())
-	text.project(&reference.sum)
+	width := min(reference.added, text.added)
 	length := dot(&reference.sum, &reference.sum)
-	var sum [Dimensions]float64
-	product := 0.0
 	best.Cosine = math.Inf(-1)
-	for i, index := range text.indices {
-		product += text.dots[i]
-		squares := 1.0
-		if width > 1 {
-			addScaled(&sum, index, 1)
-			if i >= width {
-				addScaled(&sum, text.indices[i-width], -1)
-				product -= text.dots[i-width]
-			}
-			squares = dot(&sum, &sum)
-		} else {
-			product = text.dots[i]
+	var sum [Dimensions]float64
+	in, out := 0, 0 // the words with a vector that have come into the window and gone out of it
+	var words []int32
+	for start := 0; start+width <= text.added; start++ {
+		before := in + out
+		for ; out < in && int(text.words[out]) < start; out++ {
+			addScaled(&sum, text.indices[out], -1)
 		}
-		if i < width-1 || squares < tiny {
+		if out == in {
+			sum = [Dimensions]float64{} // whatever rounding left
+		}
+		for ; in < text.Len() && int(text.words[in]) < start+width; in++ {
+			addScaled(&sum, text.indices[in], 1)
+		}
+		if in+out == before {
 			continue
 		}
-		if c := ratio(product, squares, length); c > best.Cosine {
-			best = Window{c, int(text.words[i-width+1]), int(text.words[i])}
-			ok = true
+		squares := dot(&sum, &sum)
+		if squares < tiny {
+			continue
+		}
+		if c := ratio(dot(&reference.sum, &sum), squares, length); c > best.Cosine {
+			best, words = Window{c, start, start + width - 1}, text.indices[out:in]
 		}
 	}
-	if !ok {
+	if words == nil {
 		return Window{}, false
 	}
-	return best, true
-}
-
-// project notes the product of every word with direction.
-func (b *Bag) project(direction *[Dimensions]float64) {
-	b.dots = b.dots[:0]
-	for _, index := range b.indices {
-		scale, components := record(index)
-		sum := 0.0
-		for i := range Dimensions {
-			sum += float64(int8(components[i])) * direction[i]
-		}
-		b.dots = append(b.dots, scale*sum)
+	sum = [Dimensions]float64{} // the running sum has been rounded on its way
+	for _, index := range words {
+		addScaled(&sum, index, 1)
 	}
+	best.Cosine = ratio(dot(&reference.sum, &sum), dot(&sum, &sum), length)
+	return best, true
 }
 
 func addScaled(sum *[Dimensions]float64, index int32, factor float64) {

@@ -65,7 +65,11 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 	if err != nil {
 		return fmt.Errorf("explain %s: %w", id, err)
 	}
-	return writeExplanation(a.out, r.Query, pair, result, floor, s.Embedding)
+	embedding := ""
+	if cfg.Embedder != nil {
+		embedding = cfg.Embedder.Name()
+	}
+	return writeExplanation(a.out, r.Query, pair, result, floor, embedding)
 }
 
 // known refuses names that are not in the plan, with those that are.

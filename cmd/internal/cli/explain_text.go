@@ -67,7 +67,7 @@ func (e *explanation) keyword() {
 			e.line("keyword not found", "and nothing like it")
 			break
 		}
-		e.line("keyword not found", "nearest to %q, %d letters apart: %s", near.Answer, near.Distance, marked(e.pair.Text, [][2]int{{near.Start, near.End}}))
+		e.line("keyword not found", "nearest to %q, edit distance %d: %s", near.Answer, near.Distance, marked(e.pair.Text, [][2]int{{near.Start, near.End}}))
 	}
 	if m.Negated != "" {
 		e.line("negated", "%q stands within three words before the keyword", m.Negated)
@@ -131,7 +131,7 @@ func (e *explanation) formulas(floor *float64) {
 	how := map[string]string{
 		metrics.EM:              fmt.Sprintf("the keyword stands in the text as whole words: %v", m.Found),
 		metrics.EMSubstring:     fmt.Sprintf("the keyword is a substring, letter case aside: %v", m.Substring),
-		metrics.EMStrict:        fmt.Sprintf("%s is %s", shortened(text.NormalizeAnswer(e.pair.Text)), quotedList(e.normalised())),
+		metrics.EMStrict:        fmt.Sprintf("%s equals %s: %v", shortened(text.NormalizeAnswer(e.pair.Text)), quotedList(e.normalised()), scores[metrics.EMStrict].Value == 1),
 		metrics.RougeLPrecision: fmt.Sprintf("LCS / tokens of the text = %d/%d", r.LCS, r.Text),
 		metrics.RougeLRecall:    fmt.Sprintf("LCS / tokens of the reference = %d/%d", r.LCS, r.Reference),
 		metrics.RougeLF1:        f1,

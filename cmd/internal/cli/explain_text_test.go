@@ -39,10 +39,11 @@ func TestWriteExplanation(t *testing.T) {
 			"cosine_lift        1.0000   (cosine - floor)/(1 - floor) = (1.0000 - 0.1000)/(1 - 0.1000)",
 		}},
 		{"nearly", metrics.Pair{Reference: "Seine", Keyword: "Seine", Text: "the Sein"}, nil, []string{
-			`keyword not found  nearest to "Seine", 1 letters apart: the [Sein]`, "em                 0.0000", "cosine_lift        unscored needs a run", "no token is shared",
+			`keyword not found  nearest to "Seine", edit distance 1: the [Sein]`, "em                 0.0000", "cosine_lift        unscored needs a run", "no token is shared",
 		}},
 		{"no word", metrics.Pair{Reference: "1969", Keyword: "...", Text: "1969"}, &floor, []string{
-			"holds no letter or digit", "em                 unscored", "cosine             unscored the reference has no vector for any word (1969)", "nearest window     none",
+			"holds no letter or digit", "em                 unscored", "cosine             unscored the reference has no vector for any word (1969)",
+			"cosine_lift        unscored the reference has no vector", `em_strict          0.0000   "1969" equals "": false`, "nearest window     none",
 		}},
 		{"disagrees", metrics.Pair{Reference: "art", Keyword: "art", Text: "heart"}, nil, []string{"as whole words: false; as a substring: true"}},
 	} {

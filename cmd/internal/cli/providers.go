@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/ollama"
 	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/metrics"
 )
 
 // providers are the servers and in-process models of one plan.
@@ -104,19 +104,25 @@ func (p *providers) scoringConfig(s eval.Scoring) (scoring.Config, error) {
 	return cfg, nil
 }
 
-// checkEmbedding asks for one vector, so that a missing embedding model ends
-// a run before it starts and not when it is to be scored.
+// checkEmbedding scores a text that no reply is, so that an embedding model
+// which is missing ends a run before it starts and not when it is to be scored.
 func (p *providers) checkEmbedding(ctx context.Context, s eval.Scoring) error {
 	cfg, err := p.scoringConfig(s)
 	if err != nil || cfg.Embedder == nil {
 		return err
 	}
-	vectors, err := cfg.Embedder.Embed(ctx, []string{"Paris"})
-	if err == nil && len(vectors) != 1 {
-		err = errors.New("no vector came back")
-	}
-	if err != nil {
-		return hinted{fmt.Errorf("check the embedding model %s: %w", s.Embedding, err), "ollama pull " + s.Embedding + ", or set scoring: {embedding: builtin}"}
+	const probe = "is the embedding model there"
+	if _, err := scoring.New(cfg).Score(ctx, metrics.Pair{Reference: probe, Text: probe}); err != nil {
+		return embeddingHint(fmt.Errorf("check the embedding model %s: %w", s.Embedding, err), cfg)
 	}
 	return nil
+}
+
+// embeddingHint adds to an error of scoring what to do about an embedding server.
+func embeddingHint(err error, cfg scoring.Config) error {
+	if cfg.Embedder == nil {
+		return err
+	}
+	name := cfg.Embedder.Name()
+	return hinted{err, fmt.Sprintf("see that Ollama serves %s (ollama pull %s), or choose the embedding builtin", name, name)}
 }

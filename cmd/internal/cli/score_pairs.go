@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
@@ -42,7 +43,7 @@ type chunk struct {
 // scorePairs scores replies from anywhere: JSONL with reference and reply, and
 // optionally keyword (by default the reference), aliases and prompt. Each line
 // is written back in order, all its fields as they stood, with scores added,
-// or put in place of those it had. Blank lines are passed over. An inputError
+// or put in place of those it had; a byte that is not UTF-8 becomes U+FFFD. Blank lines are passed over. An inputError
 // names the first bad line, after those before it have been written.
 func scorePairs(ctx context.Context, in io.Reader, out io.Writer, cfg scoring.Config) error {
 	workers := runtime.GOMAXPROCS(0)
@@ -168,6 +169,9 @@ func (p *pairScorer) chunk(ctx context.Context, c *chunk) ([]byte, error) {
 		if len(one) == 0 {
 			continue
 		}
+		if !utf8.Valid(one) {
+			one = []byte(string([]rune(string(one)))) // what is written must be JSON again
+		}
 		parsed, err := parsePairLine(one)
 		if err != nil {
 			bad = inputError{number, err}
@@ -181,7 +185,7 @@ func (p *pairScorer) chunk(ctx context.Context, c *chunk) ([]byte, error) {
 		return nil
 	})
 	if err != nil {
-		return out, err
+		return out, embeddingHint(err, p.cfg)
 	}
 	return out, bad
 }

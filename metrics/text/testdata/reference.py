@@ -80,7 +80,7 @@ def em_words(text):
     quote = "['’ʼ]"
     w = r"(?:(?![_ʼ])\w)"
     letter = r"(?:(?![_ʼ\d])\w)"
-    text = re.sub(rf"(?<={w}){quote}s(?!{w})", "\ue001", text)
+    text = re.sub(rf"((?<={w})|(?<={letter}[+#])|(?<={letter}[+#][+#])){quote}s(?!{w})", "\ue001", text)
     text = re.sub(rf"(?<=\d)\.(?=\d)", "\ue000", text)
     text = re.sub(rf"(?<!{w})({letter})((?:\.{letter}(?!{w}))+)", lambda m: m[1] + m[2].replace(".", ""), text)
     text = re.sub(rf"(?<!\d)\d{{1,3}}(?:,\d{{3}}(?!\d))+", lambda m: m[0].replace(",", ""), text)
