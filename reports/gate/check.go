@@ -39,6 +39,9 @@ func Check(ctx context.Context, r reports.Report, e Expected, o Options) (report
 			c.verdict.Unjudged = append(c.verdict.Unjudged, m.Model.Name)
 		}
 	}
+	if err := c.scores(ctx); err != nil {
+		return reports.Verdict{}, err
+	}
 	if err := c.queriesRight(ctx); err != nil {
 		return reports.Verdict{}, err
 	}
@@ -108,13 +111,16 @@ func (c *checker) model(e Model) {
 	}
 	m := c.report.Models[at]
 	if e.Digest != "" {
-		c.same(e.Name, "digest", e.Digest, m.Model.Digest, "another model stands under this name; bless the run if that is meant")
+		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), "another model stands under this name; bless the run if that is meant")
 	}
 	c.replies(e, m)
 	for _, b := range e.Bounds {
 		c.bound(b, m)
 	}
 }
+
+// bare is a digest without the name of its algorithm, as Ollama lists it.
+func bare(digest string) string { return strings.TrimPrefix(digest, "sha256:") }
 
 // replies checks that every query was answered, but for the failures allowed.
 func (c *checker) replies(e Model, m reports.Model) {
@@ -171,7 +177,7 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:
 		check.Reason = "95 % interval " + metric.IntervalText()
-		if c.options.Baseline == nil {
+		if c.options.Baseline == nil && b.Measure == metrics.EM {
 			check.Reason += "; --paired with an earlier run tells whether the drop is noise"
 		}
 	}

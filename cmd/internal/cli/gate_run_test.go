@@ -31,7 +31,11 @@ func gated(first, second float64) reports.Report {
 		Replies: func(context.Context) iter.Seq2[eval.ScoredReply, error] {
 			return func(yield func(eval.ScoredReply, error) bool) {
 				for i, id := range []string{"geo-france", "geo-spain"} {
-					s := eval.ScoredReply{Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: "::error::x\x1b[31m"},
+					reply := "::error::x\x1b[31m"
+					if ems[i] == 1 {
+						reply += " Paris"
+					}
+					s := eval.ScoredReply{Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: reply},
 						Query:  queries.Query{ID: id, Prompt: "The capital is", Keyword: "Paris"},
 						Scores: []metrics.Score{{Metric: metrics.EM, Value: ems[i], Status: metrics.Scored}}}
 					if !yield(s, nil) {
