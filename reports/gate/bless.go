@@ -145,12 +145,19 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 		set(n, "digest", text(m.Model.Digest))
 	}
 	if !known {
-		set(child(n, "failures", yaml.FlowStyle), "max", number("0"))
+		set(child(n, Failures, yaml.FlowStyle), "max", number("0"))
 		for _, metric := range m.Metrics {
-			if metric.Value() != nil {
-				child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
+			if metric.Value() == nil {
+				continue
+			}
+			bound := child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
+			if metric.N < enough(m) { // a check would refuse so few unless they are stated
+				set(bound, "n", number(fmt.Sprint(metric.N)))
 			}
 		}
+	}
+	if failures := get(n, Failures); failures != nil && get(failures, "expected") != nil {
+		set(failures, "expected", number("0")) // a run with failures is not blessed
 	}
 	if metrics := get(n, "metrics"); metrics != nil {
 		for i := 0; i < len(metrics.Content); i += 2 {

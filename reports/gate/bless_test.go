@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/gate"
 )
@@ -56,6 +58,38 @@ func TestBlessCreates(t *testing.T) {
 	golden(t, "created-all.yaml", []byte(out))
 	if v := checked(t, run(3, nil), parsed(t, out), gate.Options{}); v.ExitCode() != 0 {
 		t.Errorf("the blessed run came to %d: %s", v.ExitCode(), reasons(v))
+	}
+}
+
+// A metric that few replies have is blessed with their number, so that the run
+// passes and one with fewer does not.
+func TestBlessStatesHowFewAreScored(t *testing.T) {
+	few := func(n int) reports.Report {
+		return run(144, func(rs []eval.ScoredReply) {
+			for i := n; i < len(rs); i++ {
+				rs[i].Scores[slices.IndexFunc(rs[i].Scores, func(s metrics.Score) bool { return s.Metric == metrics.Cosine })].Status = metrics.Unscored
+			}
+		})
+	}
+	out, _ := blessed(t, few(120), "", gate.BlessOptions{})
+	if !strings.Contains(out, "n: 120") || strings.Contains(out, "n: 200}") {
+		t.Errorf("it states no number of replies:\n%s", out)
+	}
+	for scored, want := range map[int]int{120: 0, 121: 0, 119: 4} {
+		if v := checked(t, few(scored), parsed(t, out), gate.Options{}); v.ExitCode() != want {
+			t.Errorf("%d scored replies came to %d, want %d: %s", scored, v.ExitCode(), want, reasons(v))
+		}
+	}
+	again, diff := blessed(t, few(110), out, gate.BlessOptions{})
+	if v := checked(t, few(110), parsed(t, again), gate.Options{}); v.ExitCode() != 4 {
+		t.Errorf("a renewed file came to %d, want 4 since n is a limit that people agreed on: %s", v.ExitCode(), diff)
+	}
+}
+
+func TestBlessRenewsExpectedFailures(t *testing.T) {
+	out, _ := blessed(t, run(144, nil), expectations("{failures: {expected: 3, tolerance: 1}}"), gate.BlessOptions{})
+	if !strings.Contains(out, "failures: {expected: 0, tolerance: 1}") {
+		t.Errorf("the run has no failure:\n%s", out)
 	}
 }
 

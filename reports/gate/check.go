@@ -24,6 +24,9 @@ type Options struct {
 // vector, but a mean over a few must not pass for the whole.
 const minScored = 0.9
 
+// enough is how many of a model's replies a metric must be scored for.
+func enough(m reports.Model) int { return int(math.Ceil(minScored * float64(m.Replies))) }
+
 // Check judges a run. The error is one of reading replies; whatever cannot be
 // judged is a check of its own.
 func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Verdict, error) {
@@ -221,7 +224,7 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 	case binary(b.Measure):
 		needed = max(needed, m.Replies)
 	case needed == 0:
-		needed = int(math.Ceil(minScored * float64(m.Replies)))
+		needed = enough(m)
 	}
 	switch {
 	case x == nil:

@@ -141,6 +141,13 @@ func TestGateOnGitHub(t *testing.T) {
 	if err != nil || !strings.Contains(string(summary), "### Gate: regression") || !strings.Contains(string(summary), "geo-spain") {
 		t.Errorf("summary %q, error %v", summary, err)
 	}
+	// The verdict stands where the summary cannot be written.
+	env = map[string]string{"GITHUB_ACTIONS": "1", "GITHUB_STEP_SUMMARY": dir}
+	errw.Reset()
+	code, v, err := gateReport(ctx, &out, &errw, gated(1, 0), o.onGitHub(func(k string) string { return env[k] }))
+	if code != exitRegression || v == nil || err != nil || !strings.Contains(errw.String(), "write the step's summary") {
+		t.Errorf("code %d, error %v, said %q", code, err, errw.String())
+	}
 	if o := o.onGitHub(func(string) string { return "" }); o.GitHub {
 		t.Error("annotations away from GitHub")
 	}

@@ -65,9 +65,9 @@ func (o runOptions) check() error {
 	case o.Concurrency < 1:
 		return usageError{fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), ""}
 	case o.Expected != "":
-		if _, err := os.Stat(o.Expected); err != nil {
-			return usageError{fmt.Errorf("run: --expected: %w", err), "make it from a run that you trust: disteval gate RUN --expected " + o.Expected + " --bless"}
-		}
+		// A file that cannot judge is told before anything is asked.
+		_, err := loadExpected(o.Expected)
+		return err
 	}
 	return nil
 }
