@@ -48,6 +48,15 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 			return nil, "", err
 		}
 	}
+	changed, err := stale(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, m := range r.Models {
+		if ids := changed[m.Model.Name]; len(ids) > 0 {
+			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, staleReason(r, ids))
+		}
+	}
 	right, err := rightQueries(ctx, r)
 	if err != nil {
 		return nil, "", err
@@ -151,7 +160,7 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 				continue
 			}
 			bound := child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
-			if metric.N < enough(m) { // a check would refuse so few unless they are stated
+			if metric.N < enough(metric.Name, m) { // a check would refuse so few unless they are stated
 				set(bound, "n", number(fmt.Sprint(metric.N)))
 			}
 		}

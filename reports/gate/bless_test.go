@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
-	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/gate"
 )
@@ -67,7 +65,7 @@ func TestBlessStatesHowFewAreScored(t *testing.T) {
 	few := func(n int) reports.Report {
 		return run(144, func(rs []eval.ScoredReply) {
 			for i := n; i < len(rs); i++ {
-				rs[i].Scores[slices.IndexFunc(rs[i].Scores, func(s metrics.Score) bool { return s.Metric == metrics.Cosine })].Status = metrics.Unscored
+				wordless(&rs[i])
 			}
 		})
 	}
@@ -83,6 +81,14 @@ func TestBlessStatesHowFewAreScored(t *testing.T) {
 	again, diff := blessed(t, few(110), out, gate.BlessOptions{})
 	if v := checked(t, few(110), parsed(t, again), gate.Options{}); v.ExitCode() != 4 {
 		t.Errorf("a renewed file came to %d, want 4 since n is a limit that people agreed on: %s", v.ExitCode(), diff)
+	}
+}
+
+func TestBlessStatesWhereEMCannotBe(t *testing.T) {
+	r := run(144, func(rs []eval.ScoredReply) { unsearchable(&rs[199]) })
+	out, _ := blessed(t, r, "", gate.BlessOptions{})
+	if v := checked(t, r, parsed(t, out), gate.Options{}); v.ExitCode() != 0 || !strings.Contains(out, "n: 199") {
+		t.Errorf("the blessed run came to %d: %s\n%s", v.ExitCode(), reasons(v), out)
 	}
 }
 
@@ -148,6 +154,10 @@ func TestBlessRefuses(t *testing.T) {
 		{name: "missing", want: "1 missing", change: func(r *reports.Report) { r.Models[0].Missing = 1 }},
 		{name: "given up", want: "bless a run without failures", change: func(r *reports.Report) { r.Models[0].GaveUp = "x" }},
 		{name: "not scored", want: "not scored", change: func(r *reports.Report) { r.Scoring = nil }},
+		{name: "a reply changed after the scoring", want: "score the run again", change: func(r *reports.Report) {
+			*r = run(144, func(rs []eval.ScoredReply) { rs[0].Reply.Text = " Rome" })
+		}},
+		{name: "a reply not scored", want: "(q000)", change: func(r *reports.Report) { *r = run(144, func(rs []eval.ScoredReply) { unscore(&rs[0]) }) }},
 		{name: "no model", want: "no model", change: func(r *reports.Report) { r.Models = nil }},
 		{name: "model gone", existing: strings.Replace(expectations(em072), "student", "teacher", 1), want: "no model teacher"},
 		{name: "broken file", existing: "version: 2", want: "expected.yaml:1: version"},

@@ -19,13 +19,19 @@ type Options struct {
 	Baseline *reports.Report // compare em with this run query by query; nil: do not
 }
 
-// minScored is the share of a model's replies that a metric's mean must be
-// over where the file does not say how many: some replies have no word with a
-// vector, but a mean over a few must not pass for the whole.
+// minScored is the share of a model's replies that the mean of a metric that is
+// not 0 or 1 must be over where the file does not say how many: some replies
+// have no word with a vector, but a mean over a few must not pass for the whole.
 const minScored = 0.9
 
-// enough is how many of a model's replies a metric must be scored for.
-func enough(m reports.Model) int { return int(math.Ceil(minScored * float64(m.Replies))) }
+// enough is how many of a model's replies a metric must be scored for where the
+// file does not say.
+func enough(measure string, m reports.Model) int {
+	if binary(measure) {
+		return m.Replies
+	}
+	return int(math.Ceil(minScored * float64(m.Replies)))
+}
 
 // Check judges a run. The error is one of reading replies; whatever cannot be
 // judged is a check of its own.
@@ -42,7 +48,7 @@ func Check(ctx context.Context, r reports.Report, e Expected, o Options) (report
 			c.verdict.Unjudged = append(c.verdict.Unjudged, m.Model.Name)
 		}
 	}
-	if err := c.scores(ctx); err != nil {
+	if err := c.scores(ctx, r, ""); err != nil {
 		return reports.Verdict{}, err
 	}
 	if err := c.queriesRight(ctx); err != nil {
@@ -220,11 +226,8 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 	}
 	n := m.Metric(b.Measure).N
 	needed := b.MinScored
-	switch {
-	case binary(b.Measure):
-		needed = max(needed, m.Replies)
-	case needed == 0:
-		needed = enough(m)
+	if needed == 0 {
+		needed = enough(b.Measure, m)
 	}
 	switch {
 	case x == nil:

@@ -78,13 +78,16 @@ func TestCheck(t *testing.T) {
 		{name: "metric never scored", file: "{metrics: {rouge_l_f1: {min: 0}}}", right: 144, want: 4, reason: "nothing was scored"},
 		{name: "metric absent", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Metrics = nil }, want: 4},
 		{name: "one em unscored", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4, reason: "199 of 200"},
-		{name: "one cosine unscored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 0},
+		{name: "one cosine unscored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { wordless(&rs[0]) }, want: 0},
+		{name: "one cosine not stored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4, reason: "(q000)"},
+		{name: "one em that cannot be", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: 4, reason: "199 of 200"},
+		{name: "one em that cannot be, as stated", file: "{metrics: {em: {min: 0, n: 199}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: 0},
 		{name: "cosine of a few", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) {
 			for i := range rs[:21] {
-				unscore(&rs[i])
+				wordless(&rs[i])
 			}
 		}, want: 4, reason: "180 are needed"},
-		{name: "cosine of fewer than stated", file: "{metrics: {cosine: {min: 0, n: 200}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4},
+		{name: "cosine of fewer than stated", file: "{metrics: {cosine: {min: 0, n: 200}}}", right: 144, replies: func(rs []eval.ScoredReply) { wordless(&rs[0]) }, want: 4, reason: "200 are needed"},
 
 		{name: "duration", file: "{duration_s: {expected: 80, tolerance: 10%}}", right: 1, want: 0},
 		{name: "faster than can be", file: "{duration_s: {min: 81}}", right: 1, want: 3},
@@ -210,6 +213,9 @@ func TestPaired(t *testing.T) {
 		{name: "a real loss beyond the tolerance", file: expectations(em072), now: run(144, lose(9)), want: 3, wrong: 9, reason: "it is real"},
 		{name: "baseline of other queries", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Queries.SHA256 = "x" }, want: 4, reason: "other queries"},
 		{name: "baseline of other scoring", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Scoring = nil }, want: 4},
+		{name: "baseline changed after its scoring", file: lenient, now: run(144, nil), base: func(r *reports.Report) {
+			*r = run(144, func(rs []eval.ScoredReply) { rs[0].Reply.Text = " Rome" })
+		}, want: 4, reason: "baseline's scores"},
 		{name: "baseline without the model", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Replies = listed(nil) }, want: 4, reason: "only 0 of 200"},
 		{name: "baseline with a failure", file: lenient, now: run(144, nil), base: func(r *reports.Report) {
 			*r = run(144, func(rs []eval.ScoredReply) { fail(&rs[0]) })

@@ -64,7 +64,7 @@ func parse(data []byte, name string) (*yaml.Node, Expected, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, Expected{}, &Error{File: name, Reason: "empty; make it from a run with --bless"}
+			return nil, Expected{}, &Error{File: name, Reason: "empty; remove it, and make it anew from a run with --bless"}
 		}
 		return nil, Expected{}, &Error{File: name, Reason: err.Error()}
 	}

@@ -110,18 +110,25 @@ func reply(i int, right bool) eval.ScoredReply {
 	return s
 }
 
-// score gives a reply its em and cosine.
+// score gives a reply its scores.
 func score(s *eval.ScoredReply) {
 	result, err := scorer.Score(context.Background(), scoring.Config{}.Pair(s.Query, s.Reply.Text))
 	if err != nil {
 		panic(err) // only a server fails
 	}
 	s.Scores = result.Scores
-	for i := range s.Scores {
-		if m := s.Scores[i].Metric; m != metrics.EM && m != metrics.Cosine {
-			s.Scores[i] = metrics.Score{Metric: m, Status: metrics.Unscored}
-		}
-	}
+}
+
+// wordless makes a reply one that has no cosine.
+func wordless(s *eval.ScoredReply) {
+	s.Reply.Text = "?!"
+	score(s)
+}
+
+// unsearchable makes a query one that has no em.
+func unsearchable(s *eval.ScoredReply) {
+	s.Query.Keyword = "!"
+	score(s)
 }
 
 var scorer = scoring.New(scoring.Config{})

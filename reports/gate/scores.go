@@ -16,41 +16,55 @@ import (
 // alike is how far a score made on another machine may be off.
 const alike = 1e-6
 
-// scores checks that the stored scores are what the stored replies give, as far
-// as that can be told without a server: a reply or a score that was changed
-// after the scoring, or scores by the rules of another version, are no ground
-// for a verdict.
-func (c *checker) scores(ctx context.Context) error {
-	if c.report.Scoring == nil {
-		return nil // then no metric has a value to judge
+// scores checks that a run's stored scores are what its replies give. whose is
+// empty, or says which other run it is.
+func (c *checker) scores(ctx context.Context, r reports.Report, whose string) error {
+	changed, err := stale(ctx, r)
+	if err != nil {
+		return err
 	}
-	by := c.report.Scoring.Scoring
+	for _, m := range c.expected.Models {
+		if ids := changed[m.Name]; len(ids) > 0 {
+			c.add(reports.Check{Model: m.Name, Measure: whose + "scores", Expected: "those of the stored replies",
+				Got: fmt.Sprintf("%d differ", len(ids)), Outcome: reports.Inconclusive, Reason: staleReason(r, ids)})
+		}
+	}
+	return nil
+}
+
+func staleReason(r reports.Report, ids []string) string {
+	return "the scoring is not whole, or replies were changed after it, or it followed other rules (" + some(ids) +
+		"); score the run again with disteval score " + r.Dir
+}
+
+// stale lists by model the queries whose stored scores are not what the stored
+// reply gives, as far as that can be told without a server. A reply or a score
+// that was changed, a score that is not there, and scores by the rules of
+// another version are no ground for a verdict.
+func stale(ctx context.Context, r reports.Report) (map[string][]string, error) {
+	out := make(map[string][]string)
+	if r.Scoring == nil {
+		return out, nil // then no metric has a value to judge
+	}
+	by := r.Scoring.Scoring
 	cfg := scoring.Config{IncludePrompt: by.IncludePrompt}
 	scorer := scoring.New(cfg)
-	stale := make(map[string][]string)
-	for s, err := range c.report.Replies(ctx) {
+	for s, err := range r.Replies(ctx) {
 		if err != nil {
-			return fmt.Errorf("check the scores of run %s: %w", c.report.RunID, err)
+			return nil, fmt.Errorf("check the scores of run %s: %w", r.RunID, err)
 		}
 		if s.Reply.Failure != nil {
 			continue
 		}
 		fresh, err := scorer.Score(ctx, cfg.Pair(s.Query, s.Reply.Text))
 		if err != nil {
-			return fmt.Errorf("check the scores of run %s: %w", c.report.RunID, err)
+			return nil, fmt.Errorf("check the scores of run %s: %w", r.RunID, err)
 		}
-		if differ(s.Scores, fresh.Scores, by.Embedding != eval.EmbeddingBuiltin) {
-			stale[s.Reply.Job.Model] = append(stale[s.Reply.Job.Model], s.Reply.Job.Query)
-		}
-	}
-	for _, m := range c.expected.Models {
-		if ids := stale[m.Name]; len(ids) > 0 {
-			c.add(reports.Check{Model: m.Name, Measure: "scores", Expected: "those of the stored replies",
-				Got: fmt.Sprintf("%d differ", len(ids)), Outcome: reports.Inconclusive,
-				Reason: "replies or scores were changed after the scoring, or it followed other rules (" + some(ids) + "); score the run again with disteval score"})
+		if id := s.Reply.Job; differ(s.Scores, fresh.Scores, by.Embedding != eval.EmbeddingBuiltin) {
+			out[id.Model] = append(out[id.Model], id.Query)
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // differ tells whether a stored score is not the one made anew. Vectors of a
@@ -59,9 +73,9 @@ func differ(stored, fresh []metrics.Score, served bool) bool {
 	for _, s := range stored {
 		at := slices.IndexFunc(fresh, func(f metrics.Score) bool { return f.Metric == s.Metric })
 		switch {
-		case s.Status != metrics.Scored, s.Metric == metrics.CosineLift:
+		case s.Metric == metrics.CosineLift:
 		case served && (s.Metric == metrics.Cosine || s.Metric == metrics.CosineBest):
-		case at < 0 || fresh[at].Status != metrics.Scored || math.Abs(fresh[at].Value-s.Value) > alike:
+		case at < 0 || fresh[at].Status != s.Status || math.Abs(fresh[at].Value-s.Value) > alike:
 			return true
 		}
 	}
