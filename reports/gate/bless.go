@@ -156,12 +156,8 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	if !known {
 		set(child(n, Failures, yaml.FlowStyle), "max", number("0"))
 		for _, metric := range m.Metrics {
-			if metric.Value() == nil {
-				continue
-			}
-			bound := child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
-			if metric.N < enough(metric.Name, m) { // a check would refuse so few unless they are stated
-				set(bound, "n", number(fmt.Sprint(metric.N)))
+			if metric.Value() != nil {
+				child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
 			}
 		}
 	}
@@ -170,8 +166,13 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	}
 	if metrics := get(n, "metrics"); metrics != nil {
 		for i := 0; i < len(metrics.Content); i += 2 {
-			if err := bless(metrics.Content[i+1], metrics.Content[i].Value, m, DefaultTolerance); err != nil {
+			name, bound := metrics.Content[i].Value, metrics.Content[i+1]
+			if err := bless(bound, name, m, DefaultTolerance); err != nil {
 				return err
+			}
+			// A check refuses a mean over few replies unless the file states how many.
+			if scored := m.Metric(name).N; !known && scored < enough(name, m) {
+				set(bound, "n", number(fmt.Sprint(scored)))
 			}
 		}
 	}

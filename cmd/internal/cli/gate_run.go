@@ -130,7 +130,7 @@ func blessRun(ctx context.Context, out, errw io.Writer, r reports.Report, o gate
 	if err != nil {
 		return exitFailed, fmt.Errorf("gate --bless: write %s: %w", o.Expected, err)
 	}
-	if _, err := io.WriteString(out, reports.VisibleText(changes)); err != nil {
+	if _, err := io.WriteString(out, inert(changes)); err != nil {
 		return exitFailed, err
 	}
 	fmt.Fprintf(errw, "wrote %s from run %s; read the change above before it is committed\n", o.Expected, r.RunID)

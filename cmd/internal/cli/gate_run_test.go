@@ -108,6 +108,29 @@ func TestGateReport(t *testing.T) {
 	}
 }
 
+// The shown change holds names, which must not be commands to a build service.
+func TestBlessForgesNoAnnotation(t *testing.T) {
+	var out, errw bytes.Buffer
+	r := gated(1, 1)
+	r.Models[0].Model.Name = "::error::forged"
+	o := gateOptions{Expected: filepath.Join(t.TempDir(), "expected.yaml"), Bless: true}
+	if code, _, err := gateReport(t.Context(), &out, &errw, r, o); code != exitDone || err != nil {
+		t.Fatalf("code %d, error %v", code, err)
+	}
+	r.Models[0].Metrics[0].Mean = 0.5 // the name is now unchanged beside what changes
+	if code, _, err := gateReport(t.Context(), &out, &errw, r, o); code != exitDone || err != nil {
+		t.Fatalf("code %d, error %v", code, err)
+	}
+	for line := range strings.Lines(out.String() + errw.String()) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			t.Errorf("a forged annotation: %q", line)
+		}
+	}
+	if strings.Count(out.String(), `error::forged`) < 2 {
+		t.Errorf("the name is not shown: %s", out.String())
+	}
+}
+
 func TestGateOnGitHub(t *testing.T) {
 	dir := t.TempDir()
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary.md")}
