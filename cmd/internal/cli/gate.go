@@ -25,7 +25,8 @@ func newGateCmd(a *app) *cobra.Command {
 regression, improved or inconclusive. What is missing, failed or of another kind
 is inconclusive and never passes.
 
-Exit codes: 0 passed; 3 regression; 4 it could not tell, which outranks 3.`,
+Exit codes: 0 passed; 1 no verdict, since the record cannot be read; 2 wrong usage or
+a file that is not valid; 3 regression; 4 it could not tell, which outranks 3.`,
 		Example: `  disteval gate runs/20260102-150405-1a2b3c --expected expected.yaml
   disteval gate runs/new --expected expected.yaml --paired runs/old
   disteval gate runs/20260102-150405-1a2b3c --expected expected.yaml --bless`,
