@@ -187,9 +187,15 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	}
 	errs := len(p.errs)
 	p.mapping(n, what, nil, fields...)
-	if len(p.errs) > errs {
-		return b
+	if len(p.errs) == errs {
+		p.sensible(n, what, b, tolerance)
 	}
+	return b
+}
+
+// sensible checks that what a bound states goes together and leaves something
+// to check.
+func (p *parser) sensible(n *yaml.Node, what string, b Bound, tolerance bool) {
 	limits := b.Min != nil || b.Max != nil
 	switch {
 	case b.Expected == nil && !limits:
@@ -205,5 +211,4 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	case b.Expected != nil && b.boundless():
 		p.fail(n, "%s: with this tolerance every value passes; five per cent are 5%%, five points 0.05", what)
 	}
-	return b
 }
