@@ -105,3 +105,49 @@ func edit(t *testing.T, path, statement string) {
 		t.Fatal(err)
 	}
 }
+
+// TestResumedElsewhere: the times of a run that two machines made are judged
+// only where that is asked for.
+func TestResumedElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	must := func(want int, args ...string) string {
+		t.Helper()
+		cmd := program(t, dir, []string{"GITHUB_ACTIONS="}, args...)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Fatalf("%q came to %d, want %d:\n%s", args, got, want, out)
+		}
+		return string(out)
+	}
+	must(0, "run", "--models", "builtin", "--limit", "5")
+	run := onlyRun(t, dir)
+	must(0, "gate", run, "--expected", "e.yaml", "--bless", "--bless-time")
+	writeFile(t, filepath.Join(dir, "e.yaml"), strings.ReplaceAll(readFile(t, filepath.Join(dir, "e.yaml")), "10%", "100000%"))
+
+	db := filepath.Join(run, "run.db")
+	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
+	must(0, "run", "--resume", run, "--limit", "5") // nothing is left to ask
+	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":7', '"cpus":')`)
+	must(0, "gate", run, "--expected", "e.yaml")
+
+	edit(t, db, `DELETE FROM replies WHERE model = 1`)
+	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
+	must(0, "run", "--resume", run)
+	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":7', '"cpus":')`)
+	if out := must(4, "gate", run, "--expected", "e.yaml"); !strings.Contains(out, "went on on another machine") {
+		t.Errorf("it does not say why:\n%s", out)
+	}
+	must(0, "gate", run, "--expected", "e.yaml", "--any-host")
+	if !strings.Contains(readFile(t, filepath.Join(run, "summary.md")), "those of both") {
+		t.Error("the report does not warn")
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

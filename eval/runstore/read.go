@@ -54,7 +54,7 @@ func (s *Store) NextProcess(ctx context.Context) (int, error) {
 // given up, warnings and the newest complete scoring.
 func (s *Store) Refresh(ctx context.Context) error {
 	rec := &s.record
-	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings = nil, make(map[string]string), nil, nil
+	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings, rec.MovedTo = nil, make(map[string]string), nil, nil, nil
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var start, end int64
@@ -92,6 +92,15 @@ func (s *Store) Refresh(ctx context.Context) error {
 	}, "SELECT text FROM warnings ORDER BY text")
 	if err != nil {
 		return fmt.Errorf("read the warnings in %s: %w", s.dir, err)
+	}
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		var host string
+		err := rows.Scan(&host)
+		rec.MovedTo = append(rec.MovedTo, host)
+		return err
+	}, "SELECT value FROM meta WHERE key LIKE 'moved to %' ORDER BY key")
+	if err != nil {
+		return fmt.Errorf("read the machines in %s: %w", s.dir, err)
 	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err

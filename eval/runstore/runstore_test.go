@@ -209,6 +209,14 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestMovedTo(t *testing.T) {
+	s, dir := create(t, 1)
+	must(t, s.MoveTo(t.Context(), "linux/b"), s.MoveTo(t.Context(), "linux/a"), s.MoveTo(t.Context(), "linux/b"))
+	if got := strings.Join(reopen(t, s, dir).Record().MovedTo, " "); got != "linux/a linux/b" {
+		t.Errorf("moved to %q", got)
+	}
+}
+
 // A row that points outside the plan is told, and neither read as something
 // else nor a panic.
 func TestDamagedRecord(t *testing.T) {

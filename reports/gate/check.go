@@ -255,7 +255,11 @@ func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 func (c *checker) otherHost() string {
 	got := c.report.Host.Fingerprint()
 	switch {
-	case c.options.AnyHost || c.expected.Host == got:
+	case c.options.AnyHost:
+		return ""
+	case len(c.report.MovedTo) > 0:
+		return fmt.Sprintf("the run went on on another machine, %s; judge one that ran on one machine, or with --any-host", strings.Join(c.report.MovedTo, ", "))
+	case c.expected.Host == got:
 		return ""
 	case c.expected.Host == "":
 		return fmt.Sprintf("the file states no host; add `host: %q`, or judge with --any-host", got)

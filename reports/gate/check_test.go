@@ -96,6 +96,8 @@ func TestCheck(t *testing.T) {
 		{name: "fewer tokens", file: "{tokens_per_s: {min: 26}}", right: 1, want: 3},
 		{name: "no duration", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Models[0].DurationS = nil }, want: 4},
 		{name: "other host", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 4, reason: "another machine"},
+		{name: "begun on this host only", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.MovedTo = []string{"linux/arm64 X x8"} }, want: 4, reason: "linux/arm64 X x8"},
+		{name: "begun on this host only, any will do", file: "{duration_s: {max: 100}}", right: 1, any: true, report: func(r *reports.Report) { r.MovedTo = []string{"x"} }, want: 0},
 		{name: "other host, any will do", file: "{duration_s: {max: 100}}", right: 1, any: true, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 0},
 		{name: "other host matters not to quality", file: em072, right: 144, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 0},
 		{name: "energy", file: "{wh_per_1000_queries: {expected: 12, tolerance: 5%, quality: measured, method: rapl}}", right: 1, want: 0},
