@@ -149,7 +149,8 @@ type RunRecord struct {
 	Created     time.Time
 	Plan        Plan
 	PlanHash    string
-	Host        Host
+	Host        Host     // that began it
+	MovedTo     []string // fingerprints of other machines that it went on on; empty: none
 	Phases      []Phase
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
 	Scoring     *ScoringRecord    // nil before the first scoring

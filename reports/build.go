@@ -29,7 +29,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		RunID: rec.ID, Dir: rec.Dir, Created: rec.Created, ToolVersion: rec.ToolVersion, PlanHash: rec.PlanHash,
 		Status:  Complete,
 		Queries: QuerySet{Name: p.Queries.Name, Version: p.Queries.Version, N: len(p.Queries.Queries), SHA256: p.Queries.SHA256()},
-		Plan:    p, Host: rec.Host, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
+		Plan:    p, Host: rec.Host, MovedTo: rec.MovedTo, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
 		Warnings: slices.Clone(rec.Warnings),
 		Replies:  run.Replies,
 	}

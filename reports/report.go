@@ -36,6 +36,7 @@ type Report struct {
 	Queries     QuerySet
 	Plan        eval.Plan
 	Host        eval.Host
+	MovedTo     []string            // fingerprints of other machines that the run went on on
 	Scoring     *eval.ScoringRecord // nil before the first scoring
 	Factor      *emissions.CarbonFactor
 	PUE         float64

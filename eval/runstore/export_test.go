@@ -1,6 +1,12 @@
 package runstore
 
-import "fmt"
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+)
 
 // LimitPages makes s's disk full after n more pages.
 func LimitPages(s *Store, n int) error {
@@ -10,4 +16,14 @@ func LimitPages(s *Store, n int) error {
 	}
 	_, err := s.db.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", now+n))
 	return err
+}
+
+// Damage changes the closed record in dir behind the store's back.
+func Damage(dir, statement string) error {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.Join(dir, FileName)}).EscapedPath())
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(statement)
+	return errors.Join(err, db.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -25,15 +26,15 @@ func (s *Store) Facts() []eval.Fact { return s.record.Plan.Facts() }
 // Done tells which jobs have an outcome. The failures of a model that was
 // given up do not count: they belong to the outage that stopped it.
 func (s *Store) Done(ctx context.Context) (map[eval.JobID]bool, error) {
-	p := s.record.Plan
 	done := make(map[eval.JobID]bool)
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m, q int
 		if err := rows.Scan(&m, &q); err != nil {
 			return err
 		}
-		done[eval.JobID{Model: p.Models[m].Name, Query: p.Queries.Queries[q].ID}] = true
-		return nil
+		id, err := s.jobAt(m, q)
+		done[id] = true
+		return err
 	}, `SELECT model, query FROM replies
 		WHERE failure_kind IS NULL OR model NOT IN (SELECT model FROM gave_up)`)
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Store) NextProcess(ctx context.Context) (int, error) {
 // given up, warnings and the newest complete scoring.
 func (s *Store) Refresh(ctx context.Context) error {
 	rec := &s.record
-	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings = nil, make(map[string]string), nil, nil
+	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings, rec.MovedTo = nil, make(map[string]string), nil, nil, nil
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var start, end int64
@@ -62,9 +63,10 @@ func (s *Store) Refresh(ctx context.Context) error {
 		if err := rows.Scan(&m, &p.Process, &p.Name, &start, &end, &reading); err != nil {
 			return err
 		}
-		p.Model, p.Start, p.End = rec.Plan.Models[m].Name, time.Unix(0, start), time.Unix(0, end)
+		name, err := s.modelAt(m)
+		p.Model, p.Start, p.End = name, time.Unix(0, start), time.Unix(0, end)
 		rec.Phases = append(rec.Phases, p)
-		return json.Unmarshal([]byte(reading), &rec.Phases[len(rec.Phases)-1].Reading)
+		return errors.Join(err, json.Unmarshal([]byte(reading), &rec.Phases[len(rec.Phases)-1].Reading))
 	}, "SELECT model, process, name, start_ns, end_ns, reading FROM phases ORDER BY model, process, start_ns")
 	if err != nil {
 		return fmt.Errorf("read the phases in %s: %w", s.dir, err)
@@ -72,8 +74,11 @@ func (s *Store) Refresh(ctx context.Context) error {
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var reason string
-		err := rows.Scan(&m, &reason)
-		rec.GaveUp[rec.Plan.Models[m].Name] = reason
+		if err := rows.Scan(&m, &reason); err != nil {
+			return err
+		}
+		name, err := s.modelAt(m)
+		rec.GaveUp[name] = reason
 		return err
 	}, "SELECT model, reason FROM gave_up")
 	if err != nil {
@@ -88,8 +93,39 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the warnings in %s: %w", s.dir, err)
 	}
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		var host string
+		err := rows.Scan(&host)
+		rec.MovedTo = append(rec.MovedTo, host)
+		return err
+	}, "SELECT value FROM meta WHERE key LIKE 'moved to %' ORDER BY key")
+	if err != nil {
+		return fmt.Errorf("read the machines in %s: %w", s.dir, err)
+	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err
+}
+
+// jobAt names the job of two stored indexes. A row of a model or a query that
+// the plan has not is a damaged record.
+func (s *Store) jobAt(model, query int) (eval.JobID, error) {
+	name, err := s.modelAt(model)
+	if err != nil {
+		return eval.JobID{}, err
+	}
+	asked := s.record.Plan.Queries.Queries
+	if query < 0 || query >= len(asked) {
+		return eval.JobID{}, fmt.Errorf("the file is damaged: it has a row of query %d, and the plan has %d queries", query, len(asked))
+	}
+	return eval.JobID{Model: name, Query: asked[query].ID}, nil
+}
+
+func (s *Store) modelAt(model int) (name string, err error) {
+	models := s.record.Plan.Models
+	if model < 0 || model >= len(models) {
+		return "", fmt.Errorf("the file is damaged: it has a row of model %d, and the plan has %d models", model, len(models))
+	}
+	return models[model].Name, nil
 }
 
 // SetParallel states how many requests the process that now goes on keeps in
@@ -182,8 +218,10 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 	if err != nil {
 		return out, 0, err
 	}
+	if r.Job, err = s.jobAt(model, query); err != nil {
+		return out, 0, err
+	}
 	out.Query = s.record.Plan.Queries.Queries[query]
-	r.Job = eval.JobID{Model: s.record.Plan.Models[model].Name, Query: out.Query.ID}
 	r.Timing.Start, r.Timing.End = time.Unix(0, start), time.Unix(0, end)
 	r.Timing.Load, r.Timing.PromptEval, r.Timing.Eval = time.Duration(load), time.Duration(promptEval), time.Duration(evalD)
 	if energy.Valid {

@@ -238,9 +238,13 @@ func (s *Store) load(ctx context.Context) error {
 	}
 	set := queries.Set{Name: h.Plan.SetName, Version: h.Plan.SetVersion}
 	err = s.each(ctx, func(rows *sql.Rows) error {
+		var idx int
 		var b string
-		if err := rows.Scan(&b); err != nil {
+		if err := rows.Scan(&idx, &b); err != nil {
 			return err
+		}
+		if idx != len(set.Queries) {
+			return fmt.Errorf("the file is damaged: query %d is missing", len(set.Queries))
 		}
 		var q queries.Query
 		if err := json.Unmarshal([]byte(b), &q); err != nil {
@@ -248,7 +252,7 @@ func (s *Store) load(ctx context.Context) error {
 		}
 		set.Queries = append(set.Queries, q)
 		return nil
-	}, "SELECT query FROM queries ORDER BY idx")
+	}, "SELECT idx, query FROM queries ORDER BY idx")
 	if err != nil {
 		return fmt.Errorf("read the queries in %s: %w", s.dir, err)
 	}

@@ -209,6 +209,53 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestMovedTo(t *testing.T) {
+	s, dir := create(t, 1)
+	must(t, s.MoveTo(t.Context(), "linux/b"), s.MoveTo(t.Context(), "linux/a"), s.MoveTo(t.Context(), "linux/b"))
+	if got := strings.Join(reopen(t, s, dir).Record().MovedTo, " "); got != "linux/a linux/b" {
+		t.Errorf("moved to %q", got)
+	}
+}
+
+// A row that points outside the plan is told, and neither read as something
+// else nor a panic.
+func TestDamagedRecord(t *testing.T) {
+	for _, damage := range []string{
+		"UPDATE replies SET query = 9 WHERE query = 1",
+		"DELETE FROM queries WHERE idx = 2",
+		"DELETE FROM queries WHERE idx = 0",
+		"UPDATE phases SET model = 9",
+		"INSERT INTO gave_up VALUES (9, 'x')",
+		"INSERT INTO reviews VALUES (0, 9, 'ann', 'right', '', 0)",
+		"INSERT INTO reviews VALUES (-1, 0, 'ann', 'right', '', 0)",
+	} {
+		s, dir := create(t, 3)
+		for _, q := range []string{"q0000", "q0001", "q0002"} {
+			must(t, s.Put(t.Context(), eval.Reply{Job: eval.JobID{Model: "A", Query: q}, Text: "K"}))
+		}
+		must(t, s.PutPhase(t.Context(), eval.Phase{Model: "A", Name: eval.PhaseAnswer, Process: 1}), s.Close(), runstore.Damage(dir, damage))
+		if err := readAll(t, dir); err == nil || !strings.Contains(err.Error(), "damaged") {
+			t.Errorf("%s: error %v", damage, err)
+		}
+	}
+}
+
+// readAll reads everything that a report is made of.
+func readAll(t *testing.T, dir string) error {
+	s, err := runstore.Open(t.Context(), dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, reviews := s.Reviews(t.Context())
+	_, done := s.Done(t.Context())
+	err = errors.Join(s.Refresh(t.Context()), reviews, done)
+	for _, replies := range s.Replies(t.Context()) {
+		err = errors.Join(err, replies)
+	}
+	return err
+}
+
 func TestReadOnlyFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
 		// Root may write anywhere; the file system must say no.

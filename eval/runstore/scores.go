@@ -127,7 +127,6 @@ func (s *Store) PutReview(ctx context.Context, r eval.Review) error {
 // Reviews returns every person's verdicts, ordered by model, query, reviewer.
 func (s *Store) Reviews(ctx context.Context) ([]eval.Review, error) {
 	var out []eval.Review
-	p := s.record.Plan
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m, q int
 		var at int64
@@ -135,10 +134,10 @@ func (s *Store) Reviews(ctx context.Context) ([]eval.Review, error) {
 		if err := rows.Scan(&m, &q, &r.Reviewer, &r.Verdict, &r.Comment, &at); err != nil {
 			return err
 		}
-		r.Job = eval.JobID{Model: p.Models[m].Name, Query: p.Queries.Queries[q].ID}
-		r.Imported = time.Unix(0, at)
+		id, err := s.jobAt(m, q)
+		r.Job, r.Imported = id, time.Unix(0, at)
 		out = append(out, r)
-		return nil
+		return err
 	}, "SELECT model, query, reviewer, verdict, comment, imported FROM reviews ORDER BY model, query, reviewer")
 	if err != nil {
 		return nil, fmt.Errorf("read the reviews in %s: %w", s.dir, err)

@@ -194,6 +194,11 @@ func (s *Store) Warn(ctx context.Context, text string) error {
 	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO warnings VALUES (?)`, args: []any{text}})
 }
 
+// MoveTo queues that the run goes on on another machine than it began on.
+func (s *Store) MoveTo(ctx context.Context, fingerprint string) error {
+	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO meta VALUES (?, ?)`, args: []any{"moved to " + fingerprint, fingerprint}})
+}
+
 // Flush waits until everything queued is on disk.
 func (s *Store) Flush(ctx context.Context) error {
 	done := make(chan struct{})

@@ -17,6 +17,7 @@ import (
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/text"
 	"github.com/disteval/disteval/metrics/vector"
+	"github.com/disteval/disteval/queries"
 )
 
 // The flags of a reply.
@@ -44,6 +45,11 @@ func (c Config) Text(prompt, reply string) string {
 		return prompt + " " + reply
 	}
 	return prompt + reply
+}
+
+// Pair is what the metrics compare for one reply.
+func (c Config) Pair(q queries.Query, reply string) metrics.Pair {
+	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: c.Text(q.Prompt, reply)}
 }
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }

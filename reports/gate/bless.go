@@ -48,6 +48,15 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 			return nil, "", err
 		}
 	}
+	changed, err := stale(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, m := range r.Models {
+		if ids := changed[m.Model.Name]; len(ids) > 0 {
+			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, staleReason(r, ids))
+		}
+	}
 	right, err := rightQueries(ctx, r)
 	if err != nil {
 		return nil, "", err
@@ -145,17 +154,25 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 		set(n, "digest", text(m.Model.Digest))
 	}
 	if !known {
-		set(child(n, "failures", yaml.FlowStyle), "max", number("0"))
+		set(child(n, Failures, yaml.FlowStyle), "max", number("0"))
 		for _, metric := range m.Metrics {
 			if metric.Value() != nil {
 				child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
 			}
 		}
 	}
+	if failures := get(n, Failures); failures != nil && get(failures, "expected") != nil {
+		set(failures, "expected", number("0")) // a run with failures is not blessed
+	}
 	if metrics := get(n, "metrics"); metrics != nil {
 		for i := 0; i < len(metrics.Content); i += 2 {
-			if err := bless(metrics.Content[i+1], metrics.Content[i].Value, m, DefaultTolerance); err != nil {
+			name, bound := metrics.Content[i].Value, metrics.Content[i+1]
+			if err := bless(bound, name, m, DefaultTolerance); err != nil {
 				return err
+			}
+			// A check refuses a mean over few replies unless the file states how many.
+			if scored := m.Metric(name).N; !known && scored < enough(name, m) {
+				set(bound, "n", number(fmt.Sprint(scored)))
 			}
 		}
 	}

@@ -59,6 +59,46 @@ func TestBlessCreates(t *testing.T) {
 	}
 }
 
+// A metric that few replies have is blessed with their number, so that the run
+// passes and one with fewer does not.
+func TestBlessStatesHowFewAreScored(t *testing.T) {
+	few := func(n int) reports.Report {
+		return run(144, func(rs []eval.ScoredReply) {
+			for i := n; i < len(rs); i++ {
+				wordless(&rs[i])
+			}
+		})
+	}
+	out, _ := blessed(t, few(120), "", gate.BlessOptions{})
+	if !strings.Contains(out, "n: 120") || strings.Contains(out, "n: 200}") {
+		t.Errorf("it states no number of replies:\n%s", out)
+	}
+	for scored, want := range map[int]int{120: 0, 121: 0, 119: 4} {
+		if v := checked(t, few(scored), parsed(t, out), gate.Options{}); v.ExitCode() != want {
+			t.Errorf("%d scored replies came to %d, want %d: %s", scored, v.ExitCode(), want, reasons(v))
+		}
+	}
+	again, diff := blessed(t, few(110), out, gate.BlessOptions{})
+	if v := checked(t, few(110), parsed(t, again), gate.Options{}); v.ExitCode() != 4 {
+		t.Errorf("a renewed file came to %d, want 4 since n is a limit that people agreed on: %s", v.ExitCode(), diff)
+	}
+}
+
+func TestBlessStatesWhereEMCannotBe(t *testing.T) {
+	r := run(144, func(rs []eval.ScoredReply) { unsearchable(&rs[199]) })
+	out, _ := blessed(t, r, "", gate.BlessOptions{})
+	if v := checked(t, r, parsed(t, out), gate.Options{}); v.ExitCode() != 0 || !strings.Contains(out, "n: 199") {
+		t.Errorf("the blessed run came to %d: %s\n%s", v.ExitCode(), reasons(v), out)
+	}
+}
+
+func TestBlessRenewsExpectedFailures(t *testing.T) {
+	out, _ := blessed(t, run(144, nil), expectations("{failures: {expected: 3, tolerance: 1}}"), gate.BlessOptions{})
+	if !strings.Contains(out, "failures: {expected: 0, tolerance: 1}") {
+		t.Errorf("the run has no failure:\n%s", out)
+	}
+}
+
 func TestBlessKeepsWhatPeopleWrote(t *testing.T) {
 	existing := `# agreed on by the team
 version: 1
@@ -114,6 +154,10 @@ func TestBlessRefuses(t *testing.T) {
 		{name: "missing", want: "1 missing", change: func(r *reports.Report) { r.Models[0].Missing = 1 }},
 		{name: "given up", want: "bless a run without failures", change: func(r *reports.Report) { r.Models[0].GaveUp = "x" }},
 		{name: "not scored", want: "not scored", change: func(r *reports.Report) { r.Scoring = nil }},
+		{name: "a reply changed after the scoring", want: "score the run again", change: func(r *reports.Report) {
+			*r = run(144, func(rs []eval.ScoredReply) { rs[0].Reply.Text = " Rome" })
+		}},
+		{name: "a reply not scored", want: "(q000)", change: func(r *reports.Report) { *r = run(144, func(rs []eval.ScoredReply) { unscore(&rs[0]) }) }},
 		{name: "no model", want: "no model", change: func(r *reports.Report) { r.Models = nil }},
 		{name: "model gone", existing: strings.Replace(expectations(em072), "student", "teacher", 1), want: "no model teacher"},
 		{name: "broken file", existing: "version: 2", want: "expected.yaml:1: version"},

@@ -19,10 +19,19 @@ type Options struct {
 	Baseline *reports.Report // compare em with this run query by query; nil: do not
 }
 
-// minScored is the share of a model's replies that a metric's mean must be
-// over where the file does not say how many: some replies have no word with a
-// vector, but a mean over a few must not pass for the whole.
+// minScored is the share of a model's replies that the mean of a metric that is
+// not 0 or 1 must be over where the file does not say how many: some replies
+// have no word with a vector, but a mean over a few must not pass for the whole.
 const minScored = 0.9
+
+// enough is how many of a model's replies a metric must be scored for where the
+// file does not say.
+func enough(measure string, m reports.Model) int {
+	if binary(measure) {
+		return m.Replies
+	}
+	return int(math.Ceil(minScored * float64(m.Replies)))
+}
 
 // Check judges a run. The error is one of reading replies; whatever cannot be
 // judged is a check of its own.
@@ -38,6 +47,9 @@ func Check(ctx context.Context, r reports.Report, e Expected, o Options) (report
 		if !named[m.Model.Name] {
 			c.verdict.Unjudged = append(c.verdict.Unjudged, m.Model.Name)
 		}
+	}
+	if err := c.scores(ctx, r, ""); err != nil {
+		return reports.Verdict{}, err
 	}
 	if err := c.queriesRight(ctx); err != nil {
 		return reports.Verdict{}, err
@@ -108,13 +120,16 @@ func (c *checker) model(e Model) {
 	}
 	m := c.report.Models[at]
 	if e.Digest != "" {
-		c.same(e.Name, "digest", e.Digest, m.Model.Digest, "another model stands under this name; bless the run if that is meant")
+		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), "another model stands under this name; bless the run if that is meant")
 	}
 	c.replies(e, m)
 	for _, b := range e.Bounds {
 		c.bound(b, m)
 	}
 }
+
+// bare is a digest without the name of its algorithm, as Ollama lists it.
+func bare(digest string) string { return strings.TrimPrefix(digest, "sha256:") }
 
 // replies checks that every query was answered, but for the failures allowed.
 func (c *checker) replies(e Model, m reports.Model) {
@@ -171,7 +186,7 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:
 		check.Reason = "95 % interval " + metric.IntervalText()
-		if c.options.Baseline == nil {
+		if c.options.Baseline == nil && b.Measure == metrics.EM {
 			check.Reason += "; --paired with an earlier run tells whether the drop is noise"
 		}
 	}
@@ -211,11 +226,8 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 	}
 	n := m.Metric(b.Measure).N
 	needed := b.MinScored
-	switch {
-	case binary(b.Measure):
-		needed = max(needed, m.Replies)
-	case needed == 0:
-		needed = int(math.Ceil(minScored * float64(m.Replies)))
+	if needed == 0 {
+		needed = enough(b.Measure, m)
 	}
 	switch {
 	case x == nil:
@@ -243,7 +255,11 @@ func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 func (c *checker) otherHost() string {
 	got := c.report.Host.Fingerprint()
 	switch {
-	case c.options.AnyHost || c.expected.Host == got:
+	case c.options.AnyHost:
+		return ""
+	case len(c.report.MovedTo) > 0:
+		return fmt.Sprintf("the run went on on another machine, %s; judge one that ran on one machine, or with --any-host", strings.Join(c.report.MovedTo, ", "))
+	case c.expected.Host == got:
 		return ""
 	case c.expected.Host == "":
 		return fmt.Sprintf("the file states no host; add `host: %q`, or judge with --any-host", got)

@@ -44,7 +44,9 @@ func TestCheck(t *testing.T) {
 		{name: "zero tolerance, one wrong", file: "{metrics: {em: {expected: 0.72, tolerance: 0}}}", right: 143, want: 3},
 		{name: "min, exactly", file: "{metrics: {em: {min: 0.7}}}", right: 140, want: 0},
 		{name: "below min", file: "{metrics: {em: {min: 0.7}}}", right: 139, want: 3},
-		{name: "above max is better", file: "{metrics: {em: {min: 0.1, max: 0.7}}}", right: 150, want: 0},
+		{name: "max, exactly", file: "{metrics: {em: {max: 0.7}}}", right: 140, want: 0},
+		{name: "above max", file: "{metrics: {em: {min: 0.1, max: 0.7}}}", right: 141, want: 3},
+		{name: "two roundings from the limit", file: "{metrics: {em: {expected: 0.3, tolerance: 0.05}}}", right: 50, want: 0},
 
 		{name: "partial run", file: em072, right: 144, report: func(r *reports.Report) { r.Status = reports.Partial }, want: 4, reason: "--resume"},
 		{name: "a reply removed", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.Job.Query = "" }, want: 4, reason: "--resume"},
@@ -52,6 +54,10 @@ func TestCheck(t *testing.T) {
 			report: func(r *reports.Report) { r.Status, r.Models[0].Missing = reports.Complete, 0 }, want: 4},
 		{name: "a failure", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 4, reason: "1 timeout"},
 		{name: "a failure put up with", file: "{failures: {max: 1}, metrics: {em: {min: 0.7}}}", right: 144, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 0},
+		{name: "a failure within the tolerance", file: "{failures: {expected: 2, tolerance: 50%}}", right: 144,
+			replies: func(rs []eval.ScoredReply) { fail(&rs[199]); fail(&rs[198]); fail(&rs[197]) }, want: 0},
+		{name: "a failure beyond the tolerance", file: "{failures: {expected: 2, tolerance: 50%}}", right: 144,
+			replies: func(rs []eval.ScoredReply) { fail(&rs[199]); fail(&rs[198]); fail(&rs[197]); fail(&rs[196]) }, want: 4},
 		{name: "two failures, one put up with", file: "{failures: {max: 1}, metrics: {em: {min: 0.1}}}", right: 144,
 			replies: func(rs []eval.ScoredReply) { fail(&rs[199]); fail(&rs[198]) }, want: 4},
 		{name: "all failed, all put up with", file: "{failures: {max: 200}, metrics: {em: {min: 0}}}", replies: func(rs []eval.ScoredReply) {
@@ -66,24 +72,32 @@ func TestCheck(t *testing.T) {
 		{name: "missing model", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Model.Name = "Student" }, want: 4, reason: "no model"},
 		{name: "no model at all", file: em072, right: 144, report: func(r *reports.Report) { r.Models = nil }, want: 4},
 		{name: "other digest", file: "{digest: 'sha256:bb', metrics: {em: {min: 0}}}", right: 144, want: 4, reason: "another model"},
+		{name: "same digest, without its algorithm", file: "{digest: 'aa', metrics: {em: {min: 0}}}", right: 144, want: 0},
+		{name: "no digest", file: "{digest: 'aa', metrics: {em: {min: 0}}}", right: 144, report: func(r *reports.Report) { r.Models[0].Model.Digest = "" }, want: 4},
 		{name: "same digest", file: "{digest: 'sha256:aa', metrics: {em: {min: 0}}}", right: 144, want: 0},
 		{name: "metric never scored", file: "{metrics: {rouge_l_f1: {min: 0}}}", right: 144, want: 4, reason: "nothing was scored"},
 		{name: "metric absent", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Metrics = nil }, want: 4},
 		{name: "one em unscored", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4, reason: "199 of 200"},
-		{name: "one cosine unscored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 0},
+		{name: "one cosine unscored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { wordless(&rs[0]) }, want: 0},
+		{name: "one cosine not stored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4, reason: "(q000)"},
+		{name: "one em that cannot be", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: 4, reason: "199 of 200"},
+		{name: "one em that cannot be, as stated", file: "{metrics: {em: {min: 0, n: 199}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: 0},
 		{name: "cosine of a few", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) {
 			for i := range rs[:21] {
-				unscore(&rs[i])
+				wordless(&rs[i])
 			}
 		}, want: 4, reason: "180 are needed"},
-		{name: "cosine of fewer than stated", file: "{metrics: {cosine: {min: 0, n: 200}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: 4},
+		{name: "cosine of fewer than stated", file: "{metrics: {cosine: {min: 0, n: 200}}}", right: 144, replies: func(rs []eval.ScoredReply) { wordless(&rs[0]) }, want: 4, reason: "200 are needed"},
 
 		{name: "duration", file: "{duration_s: {expected: 80, tolerance: 10%}}", right: 1, want: 0},
+		{name: "faster than can be", file: "{duration_s: {min: 81}}", right: 1, want: 3},
 		{name: "slower", file: "{duration_s: {max: 79}}", right: 1, want: 3},
 		{name: "faster", file: "{duration_s: {expected: 100, tolerance: 1}}", right: 1, want: 0, reason: "better"},
 		{name: "fewer tokens", file: "{tokens_per_s: {min: 26}}", right: 1, want: 3},
 		{name: "no duration", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Models[0].DurationS = nil }, want: 4},
 		{name: "other host", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 4, reason: "another machine"},
+		{name: "begun on this host only", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.MovedTo = []string{"linux/arm64 X x8"} }, want: 4, reason: "linux/arm64 X x8"},
+		{name: "begun on this host only, any will do", file: "{duration_s: {max: 100}}", right: 1, any: true, report: func(r *reports.Report) { r.MovedTo = []string{"x"} }, want: 0},
 		{name: "other host, any will do", file: "{duration_s: {max: 100}}", right: 1, any: true, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 0},
 		{name: "other host matters not to quality", file: em072, right: 144, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: 0},
 		{name: "energy", file: "{wh_per_1000_queries: {expected: 12, tolerance: 5%, quality: measured, method: rapl}}", right: 1, want: 0},
@@ -95,6 +109,17 @@ func TestCheck(t *testing.T) {
 			r.Models[0].Energy = reports.Energy{Quality: emissions.Unavailable, Reason: "no counter"}
 		}, want: 4, reason: "no counter"},
 		{name: "energy of another host", file: "{wh_per_1000_queries: {max: 20}}", right: 1, report: func(r *reports.Report) { r.Host.CPUModel = "x" }, want: 4},
+
+		{name: "a reply changed after the scoring", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[3].Reply.Text = " Rome" }, want: 4, reason: "(q003)"},
+		{name: "a score without its reply", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[150].Scores[0].Value = 1 }, want: 4, reason: "score the run again"},
+		{name: "the cosine of another reply", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[150].Reply.Text = " some banana" }, want: 4, reason: "(q150)"},
+		{name: "a server's cosine", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[150].Reply.Text = " some banana" },
+			report: func(r *reports.Report) { r.Scoring.Scoring.Embedding = "nomic-embed-text" }, want: 0},
+		{name: "many scores without their replies", file: em072, right: 144, replies: func(rs []eval.ScoredReply) {
+			for i := range rs {
+				rs[i].Reply.Text = " Rome"
+			}
+		}, want: 4, reason: "q004 and others"},
 
 		{name: "named queries right", file: "{queries_right: [q000, q001]}", right: 2, want: 0},
 		{name: "named query wrong", file: "{queries_right: [q000, q001]}", right: 1, want: 3, reason: "no idea"},
@@ -190,6 +215,9 @@ func TestPaired(t *testing.T) {
 		{name: "a real loss beyond the tolerance", file: expectations(em072), now: run(144, lose(9)), want: 3, wrong: 9, reason: "it is real"},
 		{name: "baseline of other queries", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Queries.SHA256 = "x" }, want: 4, reason: "other queries"},
 		{name: "baseline of other scoring", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Scoring = nil }, want: 4},
+		{name: "baseline changed after its scoring", file: lenient, now: run(144, nil), base: func(r *reports.Report) {
+			*r = run(144, func(rs []eval.ScoredReply) { rs[0].Reply.Text = " Rome" })
+		}, want: 4, reason: "baseline's scores"},
 		{name: "baseline without the model", file: lenient, now: run(144, nil), base: func(r *reports.Report) { r.Replies = listed(nil) }, want: 4, reason: "only 0 of 200"},
 		{name: "baseline with a failure", file: lenient, now: run(144, nil), base: func(r *reports.Report) {
 			*r = run(144, func(rs []eval.ScoredReply) { fail(&rs[0]) })

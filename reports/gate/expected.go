@@ -4,7 +4,8 @@
 // query set, other scoring, a missing model, metric, reply or energy is
 // inconclusive and never passes; it outranks a regression. Worse than expected
 // beyond the tolerance is a regression; better beyond it is improved and does
-// not fail. A value exactly at its limit passes.
+// not fail. A value outside limits that were set is a regression on either
+// side. A value exactly at its limit passes.
 package gate
 
 import (
@@ -20,6 +21,7 @@ import (
 
 // Measures beside the metrics.
 const (
+	Failures   = "failures"
 	DurationS  = "duration_s"
 	TokensPerS = "tokens_per_s"
 	WhPer1000  = "wh_per_1000_queries"
@@ -99,21 +101,29 @@ func (b Bound) limits() (lo, hi float64) {
 	return lo, hi
 }
 
+// boundless tells whether a tolerance is as wide as all that can be, so that
+// nothing is checked.
+func (b Bound) boundless() bool {
+	from, to := measureRange(b.Measure)
+	lo, hi := b.limits()
+	return lo <= from && hi >= to
+}
+
 // edge forgives the rounding of a limit's computation, relative to its size.
 const edge = 1e-9
 
 // judge compares a value with the limits.
 func (b Bound) judge(x float64) reports.Outcome {
 	lo, hi := b.limits()
-	below := x < lo-edge*max(1, math.Abs(lo))
-	above := x > hi+edge*max(1, math.Abs(hi))
+	worse := x < lo-edge*max(1, math.Abs(lo))
+	better := x > hi+edge*max(1, math.Abs(hi))
 	if lowerIsBetter(b.Measure) {
-		below, above = above, below
+		worse, better = better, worse
 	}
 	switch {
-	case below:
+	case worse, better && b.Expected == nil: // a limit that was set is kept on either side
 		return reports.Regression
-	case above:
+	case better:
 		return reports.Improved
 	}
 	return reports.Pass

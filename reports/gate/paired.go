@@ -22,6 +22,9 @@ func (c *checker) paired(ctx context.Context) error {
 	base := *c.options.Baseline
 	c.verdict.Baseline = base.RunID
 	checks := len(c.verdict.Checks)
+	if err := c.scores(ctx, base, "baseline's "); err != nil {
+		return err
+	}
 	c.same("", "paired queries", base.Queries.SHA256, c.report.Queries.SHA256, "the baseline asked other queries")
 	c.same("", "paired scoring", scoringOf(base), scoringOf(c.report), "the baseline was scored in another way; score one of them again")
 	for _, check := range c.verdict.Checks[checks:] {

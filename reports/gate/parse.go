@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -63,7 +64,7 @@ func parse(data []byte, name string) (*yaml.Node, Expected, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, Expected{}, &Error{File: name, Reason: "empty; make it from a run with --bless"}
+			return nil, Expected{}, &Error{File: name, Reason: "empty; remove it, and make it anew from a run with --bless"}
 		}
 		return nil, Expected{}, &Error{File: name, Reason: err.Error()}
 	}
@@ -139,11 +140,7 @@ func (p *parser) model(n *yaml.Node, name string) Model {
 	}
 	p.mapping(n, what, nil,
 		field{"digest", func(n *yaml.Node) { m.Digest = p.text(n, what+".digest") }},
-		field{"failures", func(n *yaml.Node) {
-			p.mapping(n, what+".failures", []string{"max"}, field{"max", func(n *yaml.Node) {
-				m.MaxFailures = p.count(n, what+".failures.max", 0)
-			}})
-		}},
+		field{Failures, func(n *yaml.Node) { m.MaxFailures = p.failures(n, what) }},
 		field{"metrics", func(n *yaml.Node) {
 			var fields []field
 			for _, metric := range metrics.All() {
@@ -157,16 +154,30 @@ func (p *parser) model(n *yaml.Node, name string) Model {
 	return m
 }
 
+// failures reads how many failed replies are put up with.
+func (p *parser) failures(n *yaml.Node, model string) int {
+	errs := len(p.errs)
+	b := p.bound(n, model, Failures)
+	_, most := b.limits()
+	if len(p.errs) > errs {
+		return 0
+	}
+	return int(min(most+edge, math.MaxInt32))
+}
+
 func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	b := Bound{Measure: measure}
 	what, tolerance := model+"."+measure, false
 	number := func(key string, to **float64) field {
 		return field{key, func(n *yaml.Node) { *to = p.number(n, what+"."+key, measure) }}
 	}
-	fields := []field{number("expected", &b.Expected), number("min", &b.Min), number("max", &b.Max),
+	fields := []field{number("expected", &b.Expected), number("max", &b.Max),
 		{"tolerance", func(n *yaml.Node) { tolerance = true; b.Tolerance, b.Relative = p.tolerance(n, what+".tolerance") }}}
+	if measure != Failures {
+		fields = append(fields, number("min", &b.Min))
+	}
 	switch measure {
-	case DurationS, TokensPerS:
+	case Failures, DurationS, TokensPerS:
 	case WhPer1000:
 		b.Quality = emissions.Measured
 		fields = append(fields, field{"quality", func(n *yaml.Node) { b.Quality = p.quality(n, what+".quality") }},
@@ -176,9 +187,15 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	}
 	errs := len(p.errs)
 	p.mapping(n, what, nil, fields...)
-	if len(p.errs) > errs {
-		return b
+	if len(p.errs) == errs {
+		p.sensible(n, what, b, tolerance)
 	}
+	return b
+}
+
+// sensible checks that what a bound states goes together and leaves something
+// to check.
+func (p *parser) sensible(n *yaml.Node, what string, b Bound, tolerance bool) {
 	limits := b.Min != nil || b.Max != nil
 	switch {
 	case b.Expected == nil && !limits:
@@ -189,6 +206,9 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 		p.fail(n, "%s: `tolerance` is missing; state 0.02 or 5%%, or 0 for exactly this", what)
 	case b.Min != nil && b.Max != nil && *b.Min > *b.Max:
 		p.fail(n, "%s: min %s is above max %s", what, digits(*b.Min), digits(*b.Max))
+	case b.Relative && *b.Expected == 0:
+		p.fail(n, "%s: a share of 0 is 0; state the tolerance as a number, such as 0.02", what)
+	case b.Expected != nil && b.boundless():
+		p.fail(n, "%s: with this tolerance every value passes; five per cent are 5%%, five points 0.05", what)
 	}
-	return b
 }

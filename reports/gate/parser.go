@@ -122,6 +122,10 @@ func (p *parser) number(n *yaml.Node, what, measure string) *float64 {
 		p.fail(n, "%s: expected a number, found %s", what, describe(n))
 		return nil
 	}
+	if measure == Failures && v != math.Trunc(v) {
+		p.fail(n, "%s: expected a whole number, found %s", what, describe(n))
+		return nil
+	}
 	if lo, hi := measureRange(measure); v < lo || v > hi {
 		p.fail(n, "%s: %s cannot be; %s lies in [%s, %s]", what, n.Value, measure, digits(lo), digits(hi))
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/stat"
 	"github.com/disteval/disteval/queries"
@@ -100,24 +101,37 @@ func reply(i int, right bool) eval.ScoredReply {
 	id := fmt.Sprintf("q%03d", i)
 	s := eval.ScoredReply{
 		Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: " no idea"},
-		Query: queries.Query{ID: id, Prompt: "The capital of France is", Keyword: "Paris"},
+		Query: queries.Query{ID: id, Prompt: "The capital of France is", Keyword: "Paris", Reference: "Paris"},
 	}
-	em := 0.0
 	if right {
-		em, s.Reply.Text = 1, " Paris"
+		s.Reply.Text = " Paris"
 	}
-	for _, metric := range metrics.All() {
-		score := metrics.Score{Metric: metric.Name, Status: metrics.Unscored}
-		switch metric.Name {
-		case metrics.EM:
-			score.Value, score.Status = em, metrics.Scored
-		case metrics.Cosine:
-			score.Value, score.Status = 0.5+em/4, metrics.Scored
-		}
-		s.Scores = append(s.Scores, score)
-	}
+	score(&s)
 	return s
 }
+
+// score gives a reply its scores.
+func score(s *eval.ScoredReply) {
+	result, err := scorer.Score(context.Background(), scoring.Config{}.Pair(s.Query, s.Reply.Text))
+	if err != nil {
+		panic(err) // only a server fails
+	}
+	s.Scores = result.Scores
+}
+
+// wordless makes a reply one that has no cosine.
+func wordless(s *eval.ScoredReply) {
+	s.Reply.Text = "?!"
+	score(s)
+}
+
+// unsearchable makes a query one that has no em.
+func unsearchable(s *eval.ScoredReply) {
+	s.Query.Keyword = "!"
+	score(s)
+}
+
+var scorer = scoring.New(scoring.Config{})
 
 // turn makes a reply right or wrong.
 func turn(r *eval.ScoredReply, right bool) {

@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/spec"
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports"
 )
 
 // The exit codes.
@@ -122,21 +123,13 @@ func pullHint(models []eval.Model) string {
 	return strings.Join(lines, "\n")
 }
 
-// inert makes text from outside harmless on a terminal: control characters
-// but newline are shown as escapes.
+// inert makes text from outside harmless on a terminal, and to a build service
+// that reads along: invisible characters but line ends are shown as escapes,
+// and no line is a command.
 func inert(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == '\n' || (r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f) && !bidi(r)) {
-			b.WriteRune(r)
-			continue
-		}
-		fmt.Fprintf(&b, "\\u%04x", r)
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = reports.Line(line)
 	}
-	return b.String()
-}
-
-// bidi reports whether r changes the direction of the text around it.
-func bidi(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
+	return strings.Join(lines, "\n")
 }

@@ -60,7 +60,7 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 	if err != nil {
 		return err
 	}
-	pair := pairOf(r.Query, r.Reply.Text, cfg)
+	pair := cfg.Pair(r.Query, r.Reply.Text)
 	result, err := scoring.New(cfg).Score(ctx, pair)
 	if err != nil {
 		return fmt.Errorf("explain %s: %w", id, err)

@@ -25,14 +25,15 @@ func newGateCmd(a *app) *cobra.Command {
 regression, improved or inconclusive. What is missing, failed or of another kind
 is inconclusive and never passes.
 
-Exit codes: 0 passed; 3 regression; 4 it could not tell, which outranks 3.`,
+Exit codes: 0 passed; 1 no verdict, since the record cannot be read; 2 wrong usage or
+a file that is not valid; 3 regression; 4 it could not tell, which outranks 3.`,
 		Example: `  disteval gate runs/20260102-150405-1a2b3c --expected expected.yaml
   disteval gate runs/new --expected expected.yaml --paired runs/old
   disteval gate runs/20260102-150405-1a2b3c --expected expected.yaml --bless`,
 		Args: exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.Expected == "" {
-				return usageError{errors.New("gate: --expected is missing"), "disteval gate RUN --expected expected.yaml"}
+			if err := o.check(baseline); err != nil {
+				return err
 			}
 			return a.gate(cmd.Context(), args[0], baseline, o)
 		},
@@ -60,10 +61,10 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 	if err != nil {
 		return err
 	}
-	if baseline != "" && filepath.Clean(baseline) == filepath.Clean(run) {
-		return usageError{fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with"}
-	}
 	if baseline != "" {
+		if samePlace(r.Dir, baseline) {
+			return usageError{fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with"}
+		}
 		base, err := a.openStored(ctx, baseline)
 		if err != nil {
 			return err
@@ -81,7 +82,7 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 		return err
 	}
 	if verdict != nil {
-		a.writeVerdict(ctx, run, r, verdict)
+		a.writeVerdict(ctx, r, verdict)
 	}
 	if code != exitDone {
 		return exitError(code)
@@ -89,13 +90,20 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 	return nil
 }
 
+// samePlace tells whether two paths lead to one folder.
+func samePlace(a, b string) bool {
+	x, errx := os.Stat(a)
+	y, erry := os.Stat(b)
+	return errx == nil && erry == nil && os.SameFile(x, y)
+}
+
 // writeVerdict puts the verdict into the run's summary.md and junit.xml. The
 // verdict stands without them, so that a folder that cannot be written is
 // told and nothing more.
-func (a *app) writeVerdict(ctx context.Context, run string, r reports.Report, v *reports.Verdict) {
+func (a *app) writeVerdict(ctx context.Context, r reports.Report, v *reports.Verdict) {
 	err := errors.Join(
-		writeAtomic(filepath.Join(run, "summary.md"), func(w io.Writer) error { return text.WriteMarkdown(w, r, v) }),
-		writeAtomic(filepath.Join(run, "junit.xml"), func(w io.Writer) error { return junit.Write(ctx, w, r, v) }))
+		writeAtomic(filepath.Join(r.Dir, "summary.md"), func(w io.Writer) error { return text.WriteMarkdown(w, r, v) }),
+		writeAtomic(filepath.Join(r.Dir, "junit.xml"), func(w io.Writer) error { return junit.Write(ctx, w, r, v) }))
 	if err != nil {
 		fmt.Fprintf(a.err, "disteval: write the verdict beside the run: %s\n", inert(err.Error()))
 	}

@@ -31,9 +31,22 @@ type gateOptions struct {
 	StepSummary string // file that GitHub shows as the step's summary; empty: none
 }
 
+// check refuses flags that would do nothing.
+func (o gateOptions) check(baseline string) error {
+	switch {
+	case o.Expected == "":
+		return usageError{errors.New("gate: --expected is missing"), "disteval gate RUN --expected expected.yaml"}
+	case !o.Bless && (o.BlessDigests || o.BlessTime || o.BlessEnergy || o.BlessRight):
+		return usageError{errors.New("gate: --bless-digests, --bless-time, --bless-energy and --bless-right say what --bless writes"), "add --bless"}
+	case o.Bless && (baseline != "" || o.AnyHost):
+		return usageError{errors.New("gate: --bless judges nothing, so that --paired and --any-host say nothing"), "judge first, then bless"}
+	}
+	return nil
+}
+
 // onGitHub sets what GitHub Actions asks for in the environment.
 func (o gateOptions) onGitHub(getenv func(string) string) gateOptions {
-	if getenv("GITHUB_ACTIONS") == "true" {
+	if getenv("GITHUB_ACTIONS") != "" {
 		o.GitHub, o.StepSummary = true, getenv("GITHUB_STEP_SUMMARY")
 	}
 	return o
@@ -59,10 +72,13 @@ func gateReport(ctx context.Context, out, errw io.Writer, r reports.Report, o ga
 		return exitFailed, nil, err
 	}
 	if o.GitHub {
-		err = errors.Join(text.WriteAnnotations(out, verdict), stepSummary(o.StepSummary, r, verdict))
-	}
-	if err != nil {
-		return exitFailed, nil, err
+		if err := text.WriteAnnotations(out, verdict); err != nil {
+			return exitFailed, nil, err
+		}
+		// The verdict stands without the summary.
+		if err := stepSummary(o.StepSummary, r, verdict); err != nil {
+			fmt.Fprintf(errw, "disteval: %s\n", inert(err.Error()))
+		}
 	}
 	return verdict.ExitCode(), &verdict, nil
 }
@@ -114,7 +130,7 @@ func blessRun(ctx context.Context, out, errw io.Writer, r reports.Report, o gate
 	if err != nil {
 		return exitFailed, fmt.Errorf("gate --bless: write %s: %w", o.Expected, err)
 	}
-	if _, err := io.WriteString(out, reports.VisibleText(changes)); err != nil {
+	if _, err := io.WriteString(out, inert(changes)); err != nil {
 		return exitFailed, err
 	}
 	fmt.Fprintf(errw, "wrote %s from run %s; read the change above before it is committed\n", o.Expected, r.RunID)

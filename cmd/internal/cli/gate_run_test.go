@@ -31,7 +31,11 @@ func gated(first, second float64) reports.Report {
 		Replies: func(context.Context) iter.Seq2[eval.ScoredReply, error] {
 			return func(yield func(eval.ScoredReply, error) bool) {
 				for i, id := range []string{"geo-france", "geo-spain"} {
-					s := eval.ScoredReply{Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: "::error::x\x1b[31m"},
+					reply := "::error::x\x1b[31m"
+					if ems[i] == 1 {
+						reply += " Paris"
+					}
+					s := eval.ScoredReply{Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: reply},
 						Query:  queries.Query{ID: id, Prompt: "The capital is", Keyword: "Paris"},
 						Scores: []metrics.Score{{Metric: metrics.EM, Value: ems[i], Status: metrics.Scored}}}
 					if !yield(s, nil) {
@@ -104,6 +108,29 @@ func TestGateReport(t *testing.T) {
 	}
 }
 
+// The shown change holds names, which must not be commands to a build service.
+func TestBlessForgesNoAnnotation(t *testing.T) {
+	var out, errw bytes.Buffer
+	r := gated(1, 1)
+	r.Models[0].Model.Name = "::error::forged"
+	o := gateOptions{Expected: filepath.Join(t.TempDir(), "expected.yaml"), Bless: true}
+	if code, _, err := gateReport(t.Context(), &out, &errw, r, o); code != exitDone || err != nil {
+		t.Fatalf("code %d, error %v", code, err)
+	}
+	r.Models[0].Metrics[0].Mean = 0.5 // the name is now unchanged beside what changes
+	if code, _, err := gateReport(t.Context(), &out, &errw, r, o); code != exitDone || err != nil {
+		t.Fatalf("code %d, error %v", code, err)
+	}
+	for line := range strings.Lines(out.String() + errw.String()) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			t.Errorf("a forged annotation: %q", line)
+		}
+	}
+	if strings.Count(out.String(), `error::forged`) < 2 {
+		t.Errorf("the name is not shown: %s", out.String())
+	}
+}
+
 func TestGateOnGitHub(t *testing.T) {
 	dir := t.TempDir()
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary.md")}
@@ -136,6 +163,13 @@ func TestGateOnGitHub(t *testing.T) {
 	summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
 	if err != nil || !strings.Contains(string(summary), "### Gate: regression") || !strings.Contains(string(summary), "geo-spain") {
 		t.Errorf("summary %q, error %v", summary, err)
+	}
+	// The verdict stands where the summary cannot be written.
+	env = map[string]string{"GITHUB_ACTIONS": "1", "GITHUB_STEP_SUMMARY": dir}
+	errw.Reset()
+	code, v, err := gateReport(ctx, &out, &errw, gated(1, 0), o.onGitHub(func(k string) string { return env[k] }))
+	if code != exitRegression || v == nil || err != nil || !strings.Contains(errw.String(), "write the step's summary") {
+		t.Errorf("code %d, error %v, said %q", code, err, errw.String())
 	}
 	if o := o.onGitHub(func(string) string { return "" }); o.GitHub {
 		t.Error("annotations away from GitHub")

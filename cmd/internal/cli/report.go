@@ -63,7 +63,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 			return err
 		}
 		defer store.Close()
-		dir := run
+		dir := store.Record().Dir
 		if outGiven {
 			dir = out
 			if len(runs) > 1 {
@@ -82,7 +82,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 	if len(all) < 2 {
 		return nil
 	}
-	path := filepath.Join(runs[0], "trend.html")
+	path := filepath.Join(all[0].Dir, "trend.html")
 	if outGiven {
 		path = filepath.Join(out, "trend.html")
 	}

@@ -65,9 +65,9 @@ func (o runOptions) check() error {
 	case o.Concurrency < 1:
 		return usageError{fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), ""}
 	case o.Expected != "":
-		if _, err := os.Stat(o.Expected); err != nil {
-			return usageError{fmt.Errorf("run: --expected: %w", err), "make it from a run that you trust: disteval gate RUN --expected " + o.Expected + " --bless"}
-		}
+		// A file that cannot judge is told before anything is asked.
+		_, err := loadExpected(o.Expected)
+		return err
 	}
 	return nil
 }
@@ -168,8 +168,24 @@ func (a *app) resumeRun(ctx context.Context, ps *providers, o runOptions) (*runs
 		return nil, errors.Join(err, store.Close())
 	}
 	store.SetParallel(plan.Parallel)
+	if err := noteMove(ctx, store, thisHost()); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	fmt.Fprintf(a.err, "resuming %s\n", o.Resume)
 	return store, nil
+}
+
+// noteMove records that a run with questions left goes on on another machine
+// than it began on: its times and energies are then those of no machine.
+func noteMove(ctx context.Context, store *runstore.Store, here eval.Host) error {
+	rec := store.Record()
+	done, err := store.Done(ctx)
+	if err != nil || len(done) == rec.Plan.Requests() || here.Fingerprint() == rec.Host.Fingerprint() {
+		return err
+	}
+	return errors.Join(store.MoveTo(ctx, here.Fingerprint()),
+		store.Warn(ctx, fmt.Sprintf("The run began on %s and went on on %s: its times and energies are those of both.",
+			rec.Host.Fingerprint(), here.Fingerprint())))
 }
 
 func exists(path string) bool {

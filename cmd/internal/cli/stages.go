@@ -19,7 +19,6 @@ import (
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/vector"
-	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/html"
 	"github.com/disteval/disteval/reports/junit"
@@ -93,7 +92,7 @@ func (p *scoringPass) run(ctx context.Context) error {
 func (p *scoringPass) flush(ctx context.Context) error {
 	pairs := make([]metrics.Pair, len(p.batch))
 	for i, r := range p.batch {
-		pairs[i] = pairOf(r.Query, r.Reply.Text, p.cfg)
+		pairs[i] = p.cfg.Pair(r.Query, r.Reply.Text)
 	}
 	err := p.scorer.ScoreAll(ctx, pairs, func(i int, result scoring.Result) error {
 		id := p.batch[i].Reply.Job
@@ -107,11 +106,6 @@ func (p *scoringPass) flush(ctx context.Context) error {
 	})
 	p.batch = p.batch[:0]
 	return err
-}
-
-// pairOf is what the metrics compare for one reply.
-func pairOf(q queries.Query, reply string, cfg scoring.Config) metrics.Pair {
-	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: cfg.Text(q.Prompt, reply)}
 }
 
 // report builds the report and writes it in the formats wanted to dir.
