@@ -49,6 +49,9 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	r.Comparisons = compare(p, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
+	if r.Audit, err = audited(r); err != nil {
+		return Report{}, err
+	}
 	r.Verdicts = verdicts(r, t)
 	r.Warnings = append(r.Warnings, warnings(r)...)
 	reviews, err := run.Reviews(ctx)
@@ -152,7 +155,7 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratio(float64(t.tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
-	out.LatencyMS = Latency{P50: t.percentile(50), P95: t.percentile(95), P99: t.percentile(99)}
+	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for j, def := range metrics.All() {
 		xs := t.scored(j)
 		s := stat.MeanBootstrap

@@ -139,30 +139,6 @@ func energyWarnings(r Report) []string {
 	return nil
 }
 
-// publishedTable is the table that the comparison of October 2024 printed:
-// 200 queries, CodeCarbon, Melbourne.
-var publishedTable = []PublishedRow{
-	{Model: "LLaMA-2-7B-HF", DurationS: 18215.61, EmissionsKg: 1.84e-01, EM: 0.715, Cosine: 0.7257, Rouge: 0.0821},
-	{Model: "baby-llama-58m", DurationS: 57.20, EmissionsKg: 2.73e-06, EM: 0.025, Cosine: 0.6556, Rouge: 0.0097},
-	{Model: "DistilLlama", DurationS: 77.12, EmissionsKg: 7.79e-04, EM: 0.02, Cosine: 0.6623, Rouge: 0.0115},
-}
-
-// published lists the rows whose model this run has too, by name without
-// regard to case and to the suffix -HF.
-func published(models []Model) []PublishedRow {
-	plain := func(s string) string { return strings.TrimSuffix(strings.ToLower(s), "-hf") }
-	var out []PublishedRow
-	for _, row := range publishedTable {
-		for i, m := range models {
-			if plain(m.Model.Name) == plain(row.Model) {
-				row.Ours = i
-				out = append(out, row)
-			}
-		}
-	}
-	return out
-}
-
 // summarizeReviews sets people's verdicts beside em and beside each other;
 // "unsure" enters neither.
 func summarizeReviews(reviews []eval.Review, p eval.Plan, t []*tally) *ReviewSummary {
