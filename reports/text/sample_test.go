@@ -79,7 +79,7 @@ func sample() reports.Report {
 		},
 		Categories: []reports.Category{{Name: "geography", N: 2, EM: []*float64{ptr(0.5), nil}}},
 		Verdicts:   []string{"teacher has the keyword in 50 % of its 2 replies.", "student has no reply that could be scored."},
-		Warnings:   []string{"two metered runs overlapped"},
+		Warnings:   []string{"two metered runs overlapped", "student was given up: connection refused. Go on with --resume."},
 		Replies:    replies(scored(" Paris."), failure("dial tcp: refused")),
 	}
 }
