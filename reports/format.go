@@ -138,6 +138,30 @@ func (m Metric) Value() *float64 {
 	return &m.Mean
 }
 
+// ObservedText writes the share of replies that two raters rated alike.
+func (a ReviewAgreement) ObservedText() string {
+	if a.N == 0 {
+		return None
+	}
+	return Percent(&a.Observed, 1)
+}
+
+// KappaText writes Cohen's kappa.
+func (a ReviewAgreement) KappaText() string {
+	if !a.HasKappa {
+		return None
+	}
+	return Fixed(&a.Kappa, 3)
+}
+
+// IntervalText writes kappa's 95 % interval.
+func (a ReviewAgreement) IntervalText() string {
+	if !a.HasInterval {
+		return None
+	}
+	return Interval(&a.Lo, &a.Hi, 3)
+}
+
 // Metric returns the metric of that name; without one, a Metric that holds
 // nothing.
 func (m Model) Metric(name string) Metric {

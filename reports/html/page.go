@@ -268,17 +268,7 @@ func reviews(s *reports.ReviewSummary) table {
 		return t
 	}
 	for _, a := range slices.Concat(s.WithEM, s.Between) {
-		row := []string{a.A + " and " + a.B, strconv.Itoa(a.N), reports.None, reports.None, reports.None}
-		if a.N > 0 {
-			row[2] = reports.Percent(&a.Observed, 1)
-		}
-		if a.HasKappa {
-			row[3] = reports.Fixed(&a.Kappa, 3)
-		}
-		if a.HasInterval {
-			row[4] = reports.Interval(&a.Lo, &a.Hi, 3)
-		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, []string{a.A + " and " + a.B, strconv.Itoa(a.N), a.ObservedText(), a.KappaText(), a.IntervalText()})
 	}
 	return t
 }
