@@ -7,6 +7,7 @@
   const ID = 0, PROMPT = 1, ANSWER = 2, ALIASES = 3, REFERENCE = 4, CATEGORY = 5;
   const EM = 0, ROUGE = 5, COSINE = 6;
   const METRICS = ["EM", "substring", "strict", "ROUGE-L P", "ROUGE-L R", "ROUGE-L F1", "cosine", "cosine best", "lift"];
+  const DECIMALS = [0, 0, 0, 4, 4, 4, 4, 4, 4];
 
   const $ = (id) => document.getElementById(id);
   const read = (element) => JSON.parse(element.textContent);
@@ -22,7 +23,7 @@
 
   // ---- text that may hide things -------------------------------------------
 
-  const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udfff]/g;
+  const hidden = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
   // shown is a text as nodes, with every character that shows nothing or
   // reorders others written as its code.
@@ -80,7 +81,6 @@
   }
 
   const number = (x) => (typeof x === "number" ? x : null);
-  const digits = (x, n) => (x === 0 || x === 1 ? String(x) : x.toFixed(n));
 
   function figure(name, value, unit) {
     return make("span", "", name + " ", make("b", "", value), unit ? " " + unit : "");
@@ -89,13 +89,13 @@
   function figuresOf(r) {
     const line = make("p", "figures");
     r[SCORES].forEach((s, i) => {
-      const f = figure(METRICS[i], number(s) === null ? "—" : digits(s, 3));
+      const f = figure(METRICS[i], number(s) === null ? "—" : s.toFixed(DECIMALS[i]));
       if (number(s) === null && s) f.append(" (" + plain(String(s)) + ")");
       line.append(f);
     });
     if (r[MS] !== null) line.append(figure("latency", r[MS].toFixed(1), "ms"));
     line.append(figure("tokens", r[PROMPT_TOKENS] + " + " + r[TOKENS]));
-    if (r[JOULES] !== null) line.append(figure("energy", r[JOULES].toPrecision(3), "J"));
+    if (r[JOULES] !== null) line.append(figure("energy", r[JOULES], "J"));
     if (r[DONE]) line.append(figure("ended by", plain(r[DONE])));
     return line;
   }
@@ -146,6 +146,7 @@
 
   // ---- filter, sort, page ------------------------------------------------------
 
+  // Links name the filters as these do.
   const controls = { model: $("by-model"), category: $("by-category"), outcome: $("by-outcome"), flag: $("by-flag"), sort: $("by-sort"), text: $("by-text") };
   const count = $("count"), list = $("list");
   let found = replies, at = 0;
@@ -197,8 +198,7 @@
     const m = models.indexOf(filters.get("model")), c = categories.indexOf(filters.get("category"));
     if (m >= 0) controls.model.value = String(m);
     if (c >= 0) controls.category.value = String(c);
-    if (filters.has("outcome")) controls.outcome.value = filters.get("outcome");
-    if (filters.has("text")) controls.text.value = filters.get("text");
+    for (const name of ["outcome", "flag", "text"]) if (filters.has(name)) controls[name].value = filters.get(name);
     refilter();
     $("replies").scrollIntoView();
   }
@@ -243,7 +243,7 @@
       return;
     }
     if (side.open) side.close();
-    if (["model", "outcome", "category", "text"].some((name) => wanted.has(name))) choose(wanted);
+    if (["model", "outcome", "category", "flag", "text"].some((name) => wanted.has(name))) choose(wanted);
   }
 
   function startSide() {
@@ -305,16 +305,32 @@
     return value;
   }
 
+  // axis is an axis in the page's colours. Names beside the plot get a third of
+  // the width; names along it are broken to fit, and slanted where that would
+  // leave a few letters a line.
   function axis(a, width) {
     const names = a.type === "category", beside = names && a.inverse;
-    const room = beside ? Math.min(190, width * 0.34) : names ? Math.max(56, (width * 0.65) / a.data.length) : undefined;
     const muted = style("--muted"), soft = style("--line");
+    const label = { ...a.axisLabel, color: names ? style("--ink") : muted, hideOverlap: !names };
+    if (beside) Object.assign(label, { interval: 0, width: Math.min(190, width * 0.34), overflow: "break" });
+    else if (names && a.position === "top") {
+      const room = (width * 0.66 - 46) / a.data.length - 6;
+      Object.assign(label, room < 60 ? { interval: 0, rotate: 50, width: 110, overflow: "truncate" } : { interval: 0, width: room, overflow: "break" });
+    } else if (names) Object.assign(label, { interval: width / a.data.length > 60 ? 0 : "auto", hideOverlap: true });
     return {
-      ...a, splitNumber: width < 480 ? 3 : 5, nameTextStyle: { color: muted },
-      axisLabel: { ...a.axisLabel, color: names ? style("--ink") : muted, hideOverlap: !names, interval: names && width / a.data.length > 40 ? 0 : "auto", width: room, overflow: "break" },
+      ...a, splitNumber: width < 480 ? 3 : 5, nameTextStyle: { color: muted }, axisLabel: label,
       axisLine: { lineStyle: { color: soft } }, axisTick: { show: false }, splitLine: { show: !names, lineStyle: { color: soft } },
       splitArea: a.splitArea ? { show: true, areaStyle: { color: ["transparent", style("--soft")] } } : undefined,
     };
+  }
+
+  // legendOf is how many rows a chart's legend has and where the plot begins
+  // below it. On a narrow chart every name has a row of its own.
+  function legendOf(option, width) {
+    const names = new Set(option.series.map((s) => s.name)).size;
+    if (names < 2 || option.series.some((s) => s.type === "heatmap")) return { rows: 0, top: 30 };
+    const rows = width < 480 ? names : 1;
+    return { rows, top: 34 + 18 * rows };
   }
 
   // finished is an option with what JSON cannot hold and what depends on the
@@ -326,9 +342,12 @@
     o.xAxis = o.xAxis.map((a) => axis(a, width));
     o.yAxis = o.yAxis.map((a) => axis(a, width));
     const named = o.xAxis.some((a) => a.name), heat = o.series.some((s) => s.type === "heatmap");
-    const legend = !heat && new Set(o.series.map((s) => s.name)).size > 1;
-    o.legend = legend ? { show: true, type: "scroll", top: 0, left: 0, textStyle: { color: ink }, pageTextStyle: { color: ink }, itemWidth: 14, itemHeight: 10, icon: "roundRect" } : { show: false };
-    o.grid = { left: 16, right: 30, top: heat ? 8 : legend ? 52 : 30, bottom: named ? 34 : 8, containLabel: true };
+    const { rows, top } = legendOf(option, width);
+    o.legend = rows === 0 ? { show: false } : {
+      show: true, top: 0, left: 0, textStyle: { color: ink, width: width - 40, overflow: "truncate" }, itemWidth: 14, itemHeight: 10, icon: "roundRect",
+      ...(rows > 1 ? { orient: "vertical", itemGap: 6 } : { type: "scroll", pageTextStyle: { color: ink } }),
+    };
+    o.grid = { left: 16, right: 30, top: heat ? 8 : top, bottom: named ? 34 : 8, containLabel: true };
     o.toolbox = { show: false };
     o.tooltip = {
       trigger: "item", renderMode: "richText", confine: true, backgroundColor: style("--card"), borderColor: style("--line"),
@@ -346,13 +365,23 @@
     return o;
   }
 
-  function plot(element) {
+  // paper is the width of a printed chart by the columns that it stands in, in
+  // CSS pixels of a portrait page.
+  function paper(element) {
+    const grid = element.closest(".grid");
+    return !grid ? 680 : grid.classList.contains("three") ? 215 : 330;
+  }
+
+  function plot(element, width) {
     const old = live.get(element);
     if (old) old.dispose();
-    element.style.height = element.dataset.height + "px";
+    const option = read($("option-" + element.dataset.chart));
     element.classList.add("live");
-    const chart = echarts.init(element, null, { renderer: "canvas" });
-    chart.setOption(finished(read($("option-" + element.dataset.chart)), element.clientWidth));
+    width ??= element.clientWidth;
+    const height = Number(element.dataset.height) + 18 * Math.max(0, legendOf(option, width).rows - 1);
+    element.style.height = height + "px";
+    const chart = echarts.init(element, null, { renderer: "canvas", width, height });
+    chart.setOption(finished(option, width));
     if (element.dataset.chart === "categories") {
       chart.on("click", (p) => {
         const [x, , , , category] = p.value;
@@ -360,6 +389,7 @@
       });
     }
     live.set(element, chart);
+    return chart;
   }
 
   function startCharts() {
@@ -373,14 +403,19 @@
       for (const e of entries) if (e.isIntersecting && !live.has(e.target)) plot(e.target);
     }, { rootMargin: "400px" });
     plots.forEach((p) => seen.observe(p));
-    new ResizeObserver(() => live.forEach((chart) => chart.resize())).observe(document.body);
-    const redraw = () => live.forEach((_, element) => plot(element));
+    const redraw = () => [...live.keys()].forEach((element) => plot(element));
+    let width = innerWidth, wait;
+    addEventListener("resize", () => {
+      if (innerWidth === width) return; // a phone's bars come and go
+      width = innerWidth;
+      clearTimeout(wait);
+      wait = setTimeout(redraw, 100);
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     // Paper is white whatever the screen is.
     addEventListener("beforeprint", () => {
       document.documentElement.classList.add("print");
-      plots.forEach(plot);
-      live.forEach((chart) => chart.getZr().flush());
+      for (const p of plots) plot(p, paper(p)).getZr().flush();
     });
     addEventListener("afterprint", () => { document.documentElement.classList.remove("print"); redraw(); });
   }

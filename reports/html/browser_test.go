@@ -30,7 +30,11 @@ func TestPageInChromium(t *testing.T) {
 	}
 	// A tooltip of every chart, which must not need inline styles.
 	b.do(`for (const p of document.querySelectorAll(".plot")) echarts.getInstanceByDom(p).dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 0 }); await new Promise((r) => setTimeout(r, 300))`)
-	b.do(`dispatchEvent(new Event("beforeprint")); dispatchEvent(new Event("afterprint"))`)
+	b.do(`dispatchEvent(new Event("beforeprint"))`)
+	if got := evaluate[string](b, `document.querySelector("#plot-scores canvas").style.width`); got != "680px" {
+		t.Errorf("for paper a chart is %s wide", got)
+	}
+	b.do(`dispatchEvent(new Event("afterprint"))`)
 	if drawn := evaluate[int](b, `document.querySelectorAll(".plot canvas").length`); drawn < 12 {
 		t.Errorf("%d charts drawn", drawn)
 	}
@@ -54,6 +58,7 @@ func TestRepliesInChromium(t *testing.T) {
 		{"cleared again", `document.getElementById("clear").click()`, "600 of 600 replies, page 1 of 12"},
 		{"by text", `set("by-text", "COUNTRY 17 ")`, "3 of 600 replies, page 1 of 1"},
 		{"a link to failures", `location.hash = "model=DistilLlama&outcome=failed"`, "1 of 600 replies, page 1 of 1"},
+		{"a link to what is negated", `location.hash = "flag=negated&model=DistilLlama"`, "179 of 600 replies, page 1 of 4"},
 		{"a link to a category", `location.hash = "category=music%20%26%20film"`, "99 of 600 replies, page 1 of 2"},
 	}
 	b.do(`window.set = (id, value) => { const e = document.getElementById(id); e.value = value; e.dispatchEvent(new Event("input", { bubbles: true })); }`)

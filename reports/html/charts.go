@@ -131,7 +131,7 @@ func categoryChart(r reports.Report) *figure {
 		names = append(names, fmt.Sprintf("%s (%d)", name, c.N))
 		cells := []string{name, strconv.Itoa(c.N)}
 		for x, em := range c.EM {
-			text := reports.Fixed(em, 2)
+			text := reports.Fixed(em, reports.Decimals(metrics.EM))
 			cells = append(cells, text)
 			if em != nil && x < len(models) {
 				data = append(data, opts.HeatMapData{Name: fmt.Sprintf("%s\n%s: EM %s of %d queries", models[x], name, text, c.N), Value: []any{x, y, *em, text, c.Name}})

@@ -167,7 +167,7 @@ func (b *workbook) provenance(r reports.Report) error {
 		{"Query set", r.Queries.Name}, {"Query set version", optional(r.Queries.Version)},
 		{"Queries", r.Queries.N}, {"Query set SHA-256", r.Queries.SHA256},
 		{"Host", host.Hostname}, {"Operating system", host.OS + "/" + host.Arch}, {"CPU", host.CPUModel},
-		{"Logical CPUs", host.CPUs}, {"Memory (GB)", finite(host.MemoryGB)}, {"Host fingerprint", host.Fingerprint()},
+		{"Logical CPUs", host.CPUs}, {"Memory (GiB)", finite(host.MemoryGB)}, {"Host fingerprint", host.Fingerprint()},
 	}
 	if f := r.Factor; f != nil {
 		facts = append(facts, fact{"Carbon factor (g CO2e per kWh)", finite(f.GPerKWh)},
