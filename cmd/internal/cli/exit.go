@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/spec"
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports"
 )
 
 // The exit codes.
@@ -56,9 +57,9 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &code) {
 		return int(code)
 	}
-	fmt.Fprintf(a.err, "disteval: %s\n", inert(err.Error()))
+	fmt.Fprintf(a.err, "disteval: %s\n", inertLines(err.Error()))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(inert(hint), "\n", "\n        "))
+		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(inertLines(hint), "\n", "\n        "))
 	}
 	return codeOf(err)
 }
@@ -122,21 +123,15 @@ func pullHint(models []eval.Model) string {
 	return strings.Join(lines, "\n")
 }
 
-// inert makes text from outside harmless on a terminal: control characters
-// but newline are shown as escapes.
-func inert(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == '\n' || (r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f) && !bidi(r)) {
-			b.WriteRune(r)
-			continue
-		}
-		fmt.Fprintf(&b, "\\u%04x", r)
-	}
-	return b.String()
-}
+// inert makes text from outside one line that does nothing to a terminal or to
+// a build service that reads along.
+func inert(s string) string { return reports.Line(s) }
 
-// bidi reports whether r changes the direction of the text around it.
-func bidi(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
+// inertLines is inert for a message of several lines: each of them is.
+func inertLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = inert(line)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -97,6 +97,6 @@ func (a *app) writeVerdict(ctx context.Context, run string, r reports.Report, v 
 		writeAtomic(filepath.Join(run, "summary.md"), func(w io.Writer) error { return text.WriteMarkdown(w, r, v) }),
 		writeAtomic(filepath.Join(run, "junit.xml"), func(w io.Writer) error { return junit.Write(ctx, w, r, v) }))
 	if err != nil {
-		fmt.Fprintf(a.err, "disteval: write the verdict beside the run: %s\n", inert(err.Error()))
+		fmt.Fprintf(a.err, "disteval: write the verdict beside the run: %s\n", inertLines(err.Error()))
 	}
 }

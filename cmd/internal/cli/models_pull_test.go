@@ -222,7 +222,7 @@ func TestByteProgress(t *testing.T) {
 	p.tell("config.json", 100, 100)
 	p.tell("converting model", 0, 0)
 	p.close()
-	if got := strings.Count(b.String(), "\n"); got != 11 || !strings.HasPrefix(b.String(), `M\u001b: w.safetensors: 2.0 MB of 20 MB`) {
+	if got := strings.Count(b.String(), "\n"); got != 11 || !strings.HasPrefix(b.String(), `M\x1b: w.safetensors: 2.0 MB of 20 MB`) {
 		t.Errorf("%d lines, want a line each tenth and one for the step without size:\n%s", got, &b)
 	}
 }

@@ -20,7 +20,7 @@ func TestWriteQueryTable(t *testing.T) {
 	}
 	want := `ID     CATEGORY   DIFFICULTY  PROMPT                  KEYWORD  ALIASES
 geo-a  geography  easy        The capital of Peru is  Lima     -
-x      -          -           one\ntwo\u001b[31m      k        l | m
+x      -          -           one\ntwo\x1b[31m        k        l | m
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -36,7 +36,7 @@ func TestWriteFindings(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	want := `set.yaml:7: error: the prompt holds \u001b [leaked-answer]
+	want := `set.yaml:7: error: the prompt holds \x1b [leaked-answer]
 set.yaml: warning: inside [answer-in-answer]
     explained: meant
 queries: error: empty [empty-field]
