@@ -76,6 +76,18 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+func TestCell(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "Paris": "Paris", " Paris": " Paris", "1-2": "1-2", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x",
+		"\t=1": "'\t=1", "\r=1": `'\r=1`, " =1": "' =1", "\n=1": "'\n=1", "＝1": "'＝1", "\u00a0=1": "'\u00a0=1", "\x1b": `\x1b`,
+		"\u2003=1": "'\u2003=1", " \n =1": "' \n =1", "\u200b=1": `\u200b=1`,
+	} {
+		if got := Cell(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add("\u00a0::error::x ####[a] ##\x1b[b]")
 	f.Fuzz(func(t *testing.T, s string) {
