@@ -306,13 +306,13 @@
   }
 
   // axis is an axis in the page's colours. Names beside the plot get a third of
-  // the width; names along it are broken to fit, and slanted where that would
-  // leave a few letters a line.
+  // the width and one line each; names above it are broken to fit, and slanted
+  // where that would leave a few letters a line.
   function axis(a, width) {
     const names = a.type === "category", beside = names && a.inverse;
     const muted = style("--muted"), soft = style("--line");
-    const label = { ...a.axisLabel, color: names ? style("--ink") : muted, hideOverlap: !names };
-    if (beside) Object.assign(label, { interval: 0, width: Math.min(190, width * 0.34), overflow: "break" });
+    const label = { ...a.axisLabel, color: names ? style("--ink") : muted, hideOverlap: !names, lineHeight: 15 };
+    if (beside) Object.assign(label, { interval: 0, width: Math.min(190, width * 0.34), overflow: "truncate" });
     else if (names && a.position === "top") {
       const room = (width * 0.66 - 46) / a.data.length - 6;
       Object.assign(label, room < 60 ? { interval: 0, rotate: 50, width: 110, overflow: "truncate" } : { interval: 0, width: room, overflow: "break" });

@@ -112,6 +112,7 @@ func TestTrendInChromium(t *testing.T) {
 func laterReport() reports.Report {
 	r := sampleReport(20)
 	r.RunID, r.Created, r.PlanHash = "20250305-050607-later", began.Add(24*time.Hour), "b0"
+	r.Queries.SHA256 = "55bb"
 	r.Plan.Models[2].Digest = "sha256:changed"
 	r.Models[2].Model.Digest = "sha256:changed"
 	r.Models[2].Metrics[0].Mean = 0.035
