@@ -76,6 +76,15 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+func TestSignificantDecimals(t *testing.T) {
+	for _, x := range []float64{0, 1, -1, 9.995, 0.0009999, 0.00099949, 0.0179, 123.4, 999_499, 999_500, 1e6, 2.5e-5} {
+		decimals, plain := SignificantDecimals(x, 3)
+		if got := Significant(&x, 3); plain && got != Fixed(&x, decimals) || plain == strings.Contains(got, "e") {
+			t.Errorf("%v is written %s, with %d decimals, plain %t", x, got, decimals, plain)
+		}
+	}
+}
+
 func TestCell(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "Paris": "Paris", " Paris": " Paris", "1-2": "1-2", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x",
