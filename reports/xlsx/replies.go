@@ -208,6 +208,7 @@ const (
 
 	headModel    = "Model"
 	headQuery    = "Query"
+	headReply    = "Reply"
 	headReviewer = "Reviewer"
 	headVerdict  = "Verdict"
 	headComment  = "Comment"
@@ -223,7 +224,7 @@ func (b *workbook) reviewSheets(r reports.Report) *series {
 		cols: []column{
 			{head: headModel, kind: text, width: 20}, {head: headQuery, kind: text, width: 24},
 			{head: "Prompt", kind: wrapped, width: 45}, {head: "Keyword", kind: wrapped, width: 18},
-			{head: "Reply", kind: wrapped, width: 60}, {head: "EM", kind: count, rule: upToOne, width: 8},
+			{head: headReply, kind: wrapped, width: 60}, {head: "EM", kind: count, rule: upToOne, width: 8},
 			{head: "Flags", kind: text, width: 16},
 			{head: headReviewer, kind: entry, width: 14}, {head: headVerdict, kind: entry, width: 12},
 			{head: headComment, kind: entry, width: 40},

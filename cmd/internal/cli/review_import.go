@@ -20,6 +20,7 @@ const nothingImported = "nothing was imported: correct that and import the workb
 // reviewStore is what an import needs of a run's record.
 type reviewStore interface {
 	Record() eval.RunRecord
+	Reply(ctx context.Context, id eval.JobID) (eval.ScoredReply, bool, error)
 	PutReview(context.Context, eval.Review) error
 	Flush(context.Context) error
 	Close() error
@@ -51,6 +52,9 @@ func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	reviews, err := i.match(store.Record(), read)
+	if err == nil {
+		err = sameReplies(ctx, store, reviews, read)
+	}
 	if err != nil {
 		return usageError{fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, err), nothingImported}
 	}
@@ -110,6 +114,24 @@ func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 		reviews = append(reviews, eval.Review{Job: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
 	}
 	return reviews, nil
+}
+
+// sameReplies checks that every row shows the reply that the run holds: names
+// may have slipped to another row, as in a table of which one column was sorted.
+func sameReplies(ctx context.Context, store reviewStore, reviews []eval.Review, read xlsx.Reviews) error {
+	for k, review := range reviews {
+		row := read.Rows[k]
+		r, ok, err := store.Reply(ctx, review.Job)
+		switch {
+		case err != nil:
+			return err
+		case !ok || r.Reply.Failure != nil:
+			return fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: remove the row", row.Cell, row.Model, row.Query)
+		case xlsx.DigestOf(r.Reply.Text) != row.Reply:
+			return fmt.Errorf("%s: the reply in the row is not what model %.60q replied to query %.60q: restore the row, or take a fresh report.xlsx", row.Cell, row.Model, row.Query)
+		}
+	}
+	return nil
 }
 
 // jobsByCell maps the names that cells show to the jobs.
