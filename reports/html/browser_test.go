@@ -119,6 +119,28 @@ func laterReport() reports.Report {
 	return r
 }
 
+// TestNothingScoredInChromium has a run in which no model answered at all.
+func TestNothingScoredInChromium(t *testing.T) {
+	if embeddedLibrary().script == "" {
+		skip(t, "built without "+echartsFile+": run make assets")
+	}
+	r := sampleReport(20)
+	r.Replies, r.Comparisons = nil, nil
+	for i := range r.Models {
+		m := &r.Models[i]
+		*m = reports.Model{Model: m.Model, Missing: 20, GaveUp: "no server", Energy: reports.Energy{Quality: "unavailable"}}
+	}
+	for i := range r.Categories {
+		r.Categories[i].EM = []*float64{nil, nil, nil}
+	}
+	b := openPage(t, func(f *os.File) error { return WriteTrend(f, []reports.Report{r, sampleReport(20), r}) })
+	b.drawAll()
+	if got := evaluate[string](b, `document.getElementById("list").textContent`); got != "This run has no replies." {
+		t.Errorf("the list says %q", got)
+	}
+	b.quiet()
+}
+
 func TestHostileTextInChromium(t *testing.T) {
 	if embeddedLibrary().script == "" && os.Getenv("DISTEVAL_NO_SKIP") != "1" {
 		t.Skip("needs ECharts in the program: make assets")

@@ -115,7 +115,7 @@ func scoreChart(r reports.Report) *figure {
 	return f
 }
 
-// categoryChart is em by category and model.
+// categoryChart is em by category and model; nil where nothing was scored.
 func categoryChart(r reports.Report) *figure {
 	if len(r.Categories) == 0 {
 		return nil
@@ -138,6 +138,9 @@ func categoryChart(r reports.Report) *figure {
 			}
 		}
 		f.Table.Rows = append(f.Table.Rows, cells)
+	}
+	if len(data) == 0 {
+		return nil
 	}
 	chart := charts.NewHeatMap()
 	chart.AddSeries("EM", data)
