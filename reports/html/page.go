@@ -52,6 +52,7 @@ type figure struct {
 	Note   string // what it shows and how to read it
 	Height int    // CSS pixels
 	Table  table
+	Open   bool // the table is shown from the start
 	option map[string]any // of ECharts
 }
 
