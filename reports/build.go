@@ -316,5 +316,12 @@ func categories(p eval.Plan, t []*tally) []Category {
 	return out
 }
 
-// percent says a share for people, to three digits.
-func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
+// percent says a share for people, to three digits; those before the point
+// are never dropped.
+func percent(x float64) string {
+	x *= 100
+	if math.Abs(x) >= 1000 {
+		return Fixed(&x, 0) + " %"
+	}
+	return fmt.Sprintf("%.3g %%", x)
+}

@@ -125,6 +125,28 @@ func TestComparisonOfModels(t *testing.T) {
 	}
 }
 
+// TestVerdictOfTheCorrectedTest has a difference that one test alone would
+// call real, and all of them together do not.
+func TestVerdictOfTheCorrectedTest(t *testing.T) {
+	run := madeRun(20, "teacher", "student")
+	run.record.Phases[1].End = run.record.Phases[0].Start.Add(1234 * time.Second)
+	for i := range run.replies {
+		student, query := i >= 20, i%20
+		for j := range run.replies[i].Scores {
+			run.replies[i].Scores[j].Value = map[bool]float64{true: 1}[!student || query >= 6] // six lost, none won: p = 0.031
+		}
+	}
+	r := build(t, run, Options{})
+	c := r.Comparisons[0]
+	if c.P >= 0.05 || *c.PHolm < 0.05 {
+		t.Fatalf("p %v, corrected %v", c.P, *c.PHolm)
+	}
+	want := "student keeps 70 % of teacher's exact match at 12340 % of its time; the difference to it is within noise (p = " + PValue(c.PHolm) + ", Holm-corrected)."
+	if got := strings.Replace(r.Verdicts[1], " and 100 % of its energy", "", 1); got != want {
+		t.Errorf("verdict %q, want %q", got, want)
+	}
+}
+
 func TestAuditBesidePublishedTable(t *testing.T) {
 	run := madeRun(10, "LLaMA-2-7B", "BABY-LLAMA-58M")
 	run.record.Phases[1].Reading.Energy = 1e6 // 0.1 W

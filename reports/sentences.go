@@ -58,18 +58,25 @@ func against(r Report, t []*tally, i, ref int) string {
 			fmt.Fprintf(&b, " and %s of its energy", percent(*share))
 		}
 	}
-	if c := emPair(t, i, ref); c.N > 0 && c.P >= significant {
-		fmt.Fprintf(&b, "; the difference to it is within noise (p = %.2g)", c.P)
+	if p := r.emHolm(m.Model.Name); p != nil && *p >= significant {
+		fmt.Fprintf(&b, "; the difference to it is within noise (p = %s, Holm-corrected)", PValue(p))
 	}
 	for j, other := range r.Models {
 		if j == i || j == ref || other.em().N == 0 {
 			continue
 		}
 		if c := emPair(t, i, j); c.N > 0 && c.P >= significant {
-			fmt.Fprintf(&b, "; the difference to %s is within noise (p = %.2g)", other.Model.Name, c.P)
+			fmt.Fprintf(&b, "; the difference to %s is within noise (p = %s)", other.Model.Name, PValue(&c.P))
 		}
 	}
 	return b.String() + "."
+}
+
+// emHolm is the corrected p of a model's em against the reference's, as the
+// table of comparisons states it.
+func (r Report) emHolm(model string) *float64 {
+	i := slices.IndexFunc(r.Comparisons, func(c Comparison) bool { return c.Metric == metrics.EM && c.Model == model })
+	return r.Comparisons[i].PHolm
 }
 
 func emPair(t []*tally, i, j int) stat.Comparison {
