@@ -109,7 +109,7 @@ func warnings(r Report) []string {
 			add("%s: %d of %d queries have no outcome; the run is partial.", name, m.Missing, r.Queries.N)
 		}
 		if m.Failures > 0 {
-			add("%s: %d failures, which are neither right nor wrong and enter no mean.", name, m.Failures)
+			add("%s: failures: %d. They are neither right nor wrong and enter no mean.", name, m.Failures)
 		}
 		for _, w := range m.Energy.Warnings {
 			add("%s, energy: %s", name, w)
