@@ -14,7 +14,7 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// Names of the drawing functions in app.js that custom series use.
+// Names of the drawing functions in charts.js that custom series use.
 const (
 	drawInterval types.FuncStr = "interval" // [x, row, low, high, i, n]: a point with its interval in row, the i-th of n
 	drawCross    types.FuncStr = "cross"    // [x, y, xLow, xHigh, yLow, yHigh]: a point with both intervals
@@ -37,7 +37,7 @@ func writeCharts(out *bufio.Writer, all []figure) error {
 // colors is how many colours models have; after that they repeat.
 const colors = 8
 
-// color is the i-th model's; app.js resolves it by the page's style.
+// color is the i-th model's; charts.js resolves it by the page's style.
 func color(i int) string { return "var(--c" + strconv.Itoa(i%colors) + ")" }
 
 // painted gives a series a model's colour.
