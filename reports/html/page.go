@@ -125,7 +125,7 @@ func origin(r reports.Report) []fact {
 		{"disteval", r.ToolVersion},
 		{"Plan hash", r.PlanHash},
 		{"Models file", r.Plan.Source},
-		{"Queries", fmt.Sprintf("%s %s, %d, sha256 %s", r.Queries.Name, r.Queries.Version, r.Queries.N, r.Queries.SHA256)},
+		{"Queries", fmt.Sprintf("%s, %d, sha256 %s", strings.TrimSpace(r.Queries.Name+" "+r.Queries.Version), r.Queries.N, r.Queries.SHA256)},
 		{"Requests in flight", strconv.Itoa(r.Plan.Parallel)},
 		{"Host", fmt.Sprintf("%s, %s/%s, %s, %d logical CPUs, %s GiB memory",
 			r.Host.Hostname, r.Host.OS, r.Host.Arch, r.Host.CPUModel, r.Host.CPUs, reports.Fixed(&r.Host.MemoryGB, 1))},
