@@ -49,6 +49,9 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	r.Comparisons = compare(p, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
+	if r.Audit, err = audited(r); err != nil {
+		return Report{}, err
+	}
 	r.Verdicts = verdicts(r, t)
 	r.Warnings = append(r.Warnings, warnings(r)...)
 	reviews, err := run.Reviews(ctx)
@@ -152,7 +155,7 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratio(float64(t.tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
-	out.LatencyMS = Latency{P50: t.percentile(50), P95: t.percentile(95), P99: t.percentile(99)}
+	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for j, def := range metrics.All() {
 		xs := t.scored(j)
 		s := stat.MeanBootstrap
@@ -313,5 +316,12 @@ func categories(p eval.Plan, t []*tally) []Category {
 	return out
 }
 
-// percent says a share for people, to three digits.
-func percent(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
+// percent says a share for people, to three digits; those before the point
+// are never dropped.
+func percent(x float64) string {
+	x *= 100
+	if math.Abs(x) >= 1000 {
+		return Fixed(&x, 0) + " %"
+	}
+	return fmt.Sprintf("%.3g %%", x)
+}

@@ -48,16 +48,21 @@ func Significant(x *float64, digits int) string {
 	if !exists(x) {
 		return None
 	}
-	rounded := strconv.FormatFloat(*x, 'e', digits-1, 64)
-	mantissa, exponent, _ := strings.Cut(rounded, "e")
-	power, _ := strconv.Atoi(exponent)
-	switch {
-	case strings.Trim(mantissa, "-0.") == "":
-		return "0"
-	case power < -3 || power >= 6:
-		return rounded
+	if decimals, plain := SignificantDecimals(*x, digits); plain {
+		return strconv.FormatFloat(*x, 'f', decimals, 64)
 	}
-	return strconv.FormatFloat(*x, 'f', max(0, digits-1-power), 64)
+	return strconv.FormatFloat(*x, 'e', digits-1, 64)
+}
+
+// SignificantDecimals is how many decimals Significant writes x with; plain is
+// false where it writes an exponent.
+func SignificantDecimals(x float64, digits int) (decimals int, plain bool) {
+	if x == 0 {
+		return 0, true
+	}
+	_, exponent, _ := strings.Cut(strconv.FormatFloat(x, 'e', digits-1, 64), "e")
+	power, _ := strconv.Atoi(exponent)
+	return max(0, digits-1-power), -3 <= power && power < 6
 }
 
 // SI writes x with three significant digits and the prefix that keeps it
@@ -136,6 +141,30 @@ func (m Metric) Value() *float64 {
 		return nil
 	}
 	return &m.Mean
+}
+
+// ObservedText writes the share of replies that two raters rated alike.
+func (a ReviewAgreement) ObservedText() string {
+	if a.N == 0 {
+		return None
+	}
+	return Percent(&a.Observed, 1)
+}
+
+// KappaText writes Cohen's kappa.
+func (a ReviewAgreement) KappaText() string {
+	if !a.HasKappa {
+		return None
+	}
+	return Fixed(&a.Kappa, 3)
+}
+
+// IntervalText writes kappa's 95 % interval.
+func (a ReviewAgreement) IntervalText() string {
+	if !a.HasInterval {
+		return None
+	}
+	return Interval(&a.Lo, &a.Hi, 3)
 }
 
 // Metric returns the metric of that name; without one, a Metric that holds

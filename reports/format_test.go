@@ -76,6 +76,27 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+func TestSignificantDecimals(t *testing.T) {
+	for _, x := range []float64{0, 1, -1, 9.995, 0.0009999, 0.00099949, 0.0179, 123.4, 999_499, 999_500, 1e6, 2.5e-5} {
+		decimals, plain := SignificantDecimals(x, 3)
+		if got := Significant(&x, 3); plain && got != Fixed(&x, decimals) || plain == strings.Contains(got, "e") {
+			t.Errorf("%v is written %s, with %d decimals, plain %t", x, got, decimals, plain)
+		}
+	}
+}
+
+func TestCell(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "Paris": "Paris", " Paris": " Paris", "1-2": "1-2", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x",
+		"\t=1": "'\t=1", "\r=1": `'\r=1`, " =1": "' =1", "\n=1": "'\n=1", "＝1": "'＝1", "\u00a0=1": "'\u00a0=1", "\x1b": `\x1b`,
+		"\u2003=1": "'\u2003=1", " \n =1": "' \n =1", "\u200b=1": `\u200b=1`,
+	} {
+		if got := Cell(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add("\u00a0::error::x ####[a] ##\x1b[b]")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -58,18 +58,25 @@ func against(r Report, t []*tally, i, ref int) string {
 			fmt.Fprintf(&b, " and %s of its energy", percent(*share))
 		}
 	}
-	if c := emPair(t, i, ref); c.N > 0 && c.P >= significant {
-		fmt.Fprintf(&b, "; the difference to it is within noise (p = %.2g)", c.P)
+	if p := r.emHolm(m.Model.Name); p != nil && *p >= significant {
+		fmt.Fprintf(&b, "; the difference to it is within noise (p = %s, Holm-corrected)", PValue(p))
 	}
 	for j, other := range r.Models {
 		if j == i || j == ref || other.em().N == 0 {
 			continue
 		}
 		if c := emPair(t, i, j); c.N > 0 && c.P >= significant {
-			fmt.Fprintf(&b, "; the difference to %s is within noise (p = %.2g)", other.Model.Name, c.P)
+			fmt.Fprintf(&b, "; the difference to %s is within noise (p = %s)", other.Model.Name, PValue(&c.P))
 		}
 	}
 	return b.String() + "."
+}
+
+// emHolm is the corrected p of a model's em against the reference's, as the
+// table of comparisons states it.
+func (r Report) emHolm(model string) *float64 {
+	i := slices.IndexFunc(r.Comparisons, func(c Comparison) bool { return c.Metric == metrics.EM && c.Model == model })
+	return r.Comparisons[i].PHolm
 }
 
 func emPair(t []*tally, i, j int) stat.Comparison {
@@ -102,7 +109,7 @@ func warnings(r Report) []string {
 			add("%s: %d of %d queries have no outcome; the run is partial.", name, m.Missing, r.Queries.N)
 		}
 		if m.Failures > 0 {
-			add("%s: %d failures, which are neither right nor wrong and enter no mean.", name, m.Failures)
+			add("%s: failures: %d. They are neither right nor wrong and enter no mean.", name, m.Failures)
 		}
 		for _, w := range m.Energy.Warnings {
 			add("%s, energy: %s", name, w)
@@ -137,30 +144,6 @@ func energyWarnings(r Report) []string {
 		return []string{"The models' energies were obtained in different ways (" + strings.Join(kinds, "; ") + ") and must not be ranked against each other."}
 	}
 	return nil
-}
-
-// publishedTable is the table that the comparison of October 2024 printed:
-// 200 queries, CodeCarbon, Melbourne.
-var publishedTable = []PublishedRow{
-	{Model: "LLaMA-2-7B-HF", DurationS: 18215.61, EmissionsKg: 1.84e-01, EM: 0.715, Cosine: 0.7257, Rouge: 0.0821},
-	{Model: "baby-llama-58m", DurationS: 57.20, EmissionsKg: 2.73e-06, EM: 0.025, Cosine: 0.6556, Rouge: 0.0097},
-	{Model: "DistilLlama", DurationS: 77.12, EmissionsKg: 7.79e-04, EM: 0.02, Cosine: 0.6623, Rouge: 0.0115},
-}
-
-// published lists the rows whose model this run has too, by name without
-// regard to case and to the suffix -HF.
-func published(models []Model) []PublishedRow {
-	plain := func(s string) string { return strings.TrimSuffix(strings.ToLower(s), "-hf") }
-	var out []PublishedRow
-	for _, row := range publishedTable {
-		for i, m := range models {
-			if plain(m.Model.Name) == plain(row.Model) {
-				row.Ours = i
-				out = append(out, row)
-			}
-		}
-	}
-	return out
 }
 
 // summarizeReviews sets people's verdicts beside em and beside each other;

@@ -31,6 +31,19 @@ func Line(s string) string {
 	return s[:len(s)-len(text)] + `\x3a` + text[1:]
 }
 
+// Cell is VisibleText for a cell of a CSV file: what a spreadsheet would take
+// for a formula (first = + - @, also in their full-width forms and after blanks,
+// or a tab or line end at the start) gets a leading apostrophe.
+func Cell(s string) string {
+	s = VisibleText(s)
+	rest := strings.TrimLeftFunc(s, unicode.IsSpace)
+	first, _ := utf8.DecodeRuneInString(rest)
+	if strings.ContainsAny(s[:len(s)-len(rest)], "\t\n") || strings.ContainsRune("=+-@＝＋－＠", first) || strings.HasPrefix(rest, `\r`) {
+		return "'" + s
+	}
+	return s
+}
+
 // Clip shortens text to at most so many runes, the last one then an ellipsis.
 func Clip(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {

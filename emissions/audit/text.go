@@ -34,6 +34,18 @@ func (r Report) Write(w io.Writer, name string) error {
 	return err
 }
 
+// assumed is what is said of a row whose energy nobody measured.
+const assumed = "assumed, not measured: a constant times the duration"
+
+// Sentences are what speaks against the row; none where nothing does.
+func (f Finding) Sentences() []string {
+	var out []string
+	if f.Assumed {
+		out = append(out, assumed)
+	}
+	return append(out, f.Implausible...)
+}
+
 func (f Finding) write(b *strings.Builder, number int) {
 	fmt.Fprintf(b, "\nrow %d (line %d) %q: %s s, %s kgCO2e\n", number, f.Row.Line, f.Row.Name, f.Row.Duration.Text, f.Row.Emissions.Text)
 	switch {
@@ -47,7 +59,7 @@ func (f Finding) write(b *strings.Builder, number int) {
 		fmt.Fprintf(b, "  implied mean power: %s by the world's range of factors, since no country is stated\n", f.Watts)
 	}
 	if f.Assumed {
-		b.WriteString("  assumed, not measured: a constant times the duration\n")
+		fmt.Fprintf(b, "  %s\n", assumed)
 	} else if f.Factor != 0 && len(f.Implausible) == 0 {
 		fmt.Fprintf(b, "  its rate is %.3g times the other rows'\n", f.Factor)
 	}

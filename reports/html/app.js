@@ -7,6 +7,7 @@
   const ID = 0, PROMPT = 1, ANSWER = 2, ALIASES = 3, REFERENCE = 4, CATEGORY = 5;
   const EM = 0, ROUGE = 5, COSINE = 6;
   const METRICS = ["EM", "substring", "strict", "ROUGE-L P", "ROUGE-L R", "ROUGE-L F1", "cosine", "cosine best", "lift"];
+  const DECIMALS = [0, 0, 0, 4, 4, 4, 4, 4, 4];
 
   const $ = (id) => document.getElementById(id);
   const read = (element) => JSON.parse(element.textContent);
@@ -22,7 +23,7 @@
 
   // ---- text that may hide things -------------------------------------------
 
-  const hidden = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udfff]/g;
+  const hidden = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
   // shown is a text as nodes, with every character that shows nothing or
   // reorders others written as its code.
@@ -80,7 +81,6 @@
   }
 
   const number = (x) => (typeof x === "number" ? x : null);
-  const digits = (x, n) => (x === 0 || x === 1 ? String(x) : x.toFixed(n));
 
   function figure(name, value, unit) {
     return make("span", "", name + " ", make("b", "", value), unit ? " " + unit : "");
@@ -89,13 +89,13 @@
   function figuresOf(r) {
     const line = make("p", "figures");
     r[SCORES].forEach((s, i) => {
-      const f = figure(METRICS[i], number(s) === null ? "—" : digits(s, 3));
+      const f = figure(METRICS[i], number(s) === null ? "—" : s.toFixed(DECIMALS[i]));
       if (number(s) === null && s) f.append(" (" + plain(String(s)) + ")");
       line.append(f);
     });
     if (r[MS] !== null) line.append(figure("latency", r[MS].toFixed(1), "ms"));
     line.append(figure("tokens", r[PROMPT_TOKENS] + " + " + r[TOKENS]));
-    if (r[JOULES] !== null) line.append(figure("energy", r[JOULES].toPrecision(3), "J"));
+    if (r[JOULES] !== null) line.append(figure("energy", r[JOULES], "J"));
     if (r[DONE]) line.append(figure("ended by", plain(r[DONE])));
     return line;
   }
@@ -146,6 +146,7 @@
 
   // ---- filter, sort, page ------------------------------------------------------
 
+  // Links name the filters as these do.
   const controls = { model: $("by-model"), category: $("by-category"), outcome: $("by-outcome"), flag: $("by-flag"), sort: $("by-sort"), text: $("by-text") };
   const count = $("count"), list = $("list");
   let found = replies, at = 0;
@@ -197,8 +198,7 @@
     const m = models.indexOf(filters.get("model")), c = categories.indexOf(filters.get("category"));
     if (m >= 0) controls.model.value = String(m);
     if (c >= 0) controls.category.value = String(c);
-    if (filters.has("outcome")) controls.outcome.value = filters.get("outcome");
-    if (filters.has("text")) controls.text.value = filters.get("text");
+    for (const name of ["outcome", "flag", "text"]) if (filters.has(name)) controls[name].value = filters.get(name);
     refilter();
     $("replies").scrollIntoView();
   }
@@ -243,7 +243,7 @@
       return;
     }
     if (side.open) side.close();
-    if (["model", "outcome", "category", "text"].some((name) => wanted.has(name))) choose(wanted);
+    if (["model", "outcome", "category", "flag", "text"].some((name) => wanted.has(name))) choose(wanted);
   }
 
   function startSide() {
@@ -257,135 +257,6 @@
     follow();
   }
 
-  // ---- charts -----------------------------------------------------------------------
-
-  const live = new Map(); // plots that are drawn
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-  const finite = (...xs) => xs.every(Number.isFinite);
-  const stroke = (api) => ({ stroke: api.visual("color"), lineWidth: 2, fill: null });
-  const line = (api, x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: stroke(api) });
-  const dot = (api, cx, cy) => ({ type: "circle", shape: { cx, cy, r: 5 }, style: { fill: api.visual("color"), stroke: style("--card"), lineWidth: 1.5 } });
-  const group = (children) => ({ type: "group", children: children.filter(Boolean) });
-
-  // How custom series are drawn; charts.go says what values they get.
-  const draw = {
-    interval(_, api) {
-      const [x, y] = api.coord([api.value(0), api.value(1)]);
-      const n = api.value(5), step = Math.min(14, api.size([0, 1])[1] / (n + 1));
-      const yy = y + (api.value(4) - (n - 1) / 2) * step;
-      const lo = api.coord([api.value(2), 0])[0], hi = api.coord([api.value(3), 0])[0];
-      if (!finite(x, yy, lo, hi)) return;
-      return group([line(api, lo, yy, hi, yy), line(api, lo, yy - 4, lo, yy + 4), line(api, hi, yy - 4, hi, yy + 4), dot(api, x, yy)]);
-    },
-    whisker(_, api) {
-      const [x, y] = api.coord([api.value(0), api.value(1)]);
-      const xx = x + (api.value(4) - (api.value(5) - 1) / 2) * 4;
-      const lo = api.coord([0, api.value(2)])[1], hi = api.coord([0, api.value(3)])[1];
-      if (!finite(xx, y, lo, hi)) return;
-      return group([line(api, xx, lo, xx, hi), dot(api, xx, y)]);
-    },
-    cross(_, api) {
-      const [x, y] = api.coord([api.value(0), api.value(1)]);
-      const [left, low] = api.coord([api.value(2), api.value(4)]), [right, high] = api.coord([api.value(3), api.value(5)]);
-      if (!finite(x, y)) return;
-      return group([finite(left, right) && line(api, left, y, right, y), finite(low, high) && line(api, x, low, x, high), dot(api, x, y)]);
-    },
-    bin(_, api) {
-      const [x1, y1] = api.coord([api.value(0), api.value(2)]), [x2, y2] = api.coord([api.value(1), 0]);
-      return { type: "rect", shape: { x: x1 + 0.5, y: y1, width: Math.max(1, x2 - x1 - 1), height: Math.max(0, y2 - y1) }, style: { fill: api.visual("color") } };
-    },
-  };
-
-  // colored resolves var(--name) in an option by the page's style.
-  function colored(value) {
-    if (typeof value === "string") return value.startsWith("var(") ? style(value.slice(4, -1)) : value;
-    if (Array.isArray(value)) return value.map(colored);
-    if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, colored(v)]));
-    return value;
-  }
-
-  function axis(a, width) {
-    const names = a.type === "category", beside = names && a.inverse;
-    const room = beside ? Math.min(190, width * 0.34) : names ? Math.max(56, (width * 0.65) / a.data.length) : undefined;
-    const muted = style("--muted"), soft = style("--line");
-    return {
-      ...a, splitNumber: width < 480 ? 3 : 5, nameTextStyle: { color: muted },
-      axisLabel: { ...a.axisLabel, color: names ? style("--ink") : muted, hideOverlap: !names, interval: names && width / a.data.length > 40 ? 0 : "auto", width: room, overflow: "break" },
-      axisLine: { lineStyle: { color: soft } }, axisTick: { show: false }, splitLine: { show: !names, lineStyle: { color: soft } },
-      splitArea: a.splitArea ? { show: true, areaStyle: { color: ["transparent", style("--soft")] } } : undefined,
-    };
-  }
-
-  // finished is an option with what JSON cannot hold and what depends on the
-  // page: functions, colours, fonts.
-  function finished(option, width) {
-    const o = colored(option), ink = style("--ink");
-    o.animation = false;
-    o.textStyle = { fontFamily: getComputedStyle(document.body).fontFamily, color: ink };
-    o.xAxis = o.xAxis.map((a) => axis(a, width));
-    o.yAxis = o.yAxis.map((a) => axis(a, width));
-    const named = o.xAxis.some((a) => a.name), heat = o.series.some((s) => s.type === "heatmap");
-    const legend = !heat && new Set(o.series.map((s) => s.name)).size > 1;
-    o.legend = legend ? { show: true, type: "scroll", top: 0, left: 0, textStyle: { color: ink }, pageTextStyle: { color: ink }, itemWidth: 14, itemHeight: 10, icon: "roundRect" } : { show: false };
-    o.grid = { left: 16, right: 30, top: heat ? 8 : legend ? 52 : 30, bottom: named ? 34 : 8, containLabel: true };
-    o.toolbox = { show: false };
-    o.tooltip = {
-      trigger: "item", renderMode: "richText", confine: true, backgroundColor: style("--card"), borderColor: style("--line"),
-      textStyle: { color: ink, fontSize: 12 }, formatter: (p) => (p.data && p.data.name) || p.seriesName,
-    };
-    if (o.visualMap) o.visualMap = [].concat(o.visualMap).map((v) => ({ ...v, type: "continuous", min: 0, max: 1, inRange: { color: [style("--heat-low"), style("--heat-high")] } }));
-    for (const s of o.series) {
-      if (s.renderItem) s.renderItem = draw[s.renderItem];
-      if (heat) {
-        s.label = { show: true, formatter: (p) => p.value[3] };
-        for (const d of s.data) d.label = { color: d.value[2] > 0.55 ? "#fff" : ink };
-        s.itemStyle = { borderColor: style("--card"), borderWidth: 2, borderRadius: 4 };
-      }
-    }
-    return o;
-  }
-
-  function plot(element) {
-    const old = live.get(element);
-    if (old) old.dispose();
-    element.style.height = element.dataset.height + "px";
-    element.classList.add("live");
-    const chart = echarts.init(element, null, { renderer: "canvas" });
-    chart.setOption(finished(read($("option-" + element.dataset.chart)), element.clientWidth));
-    if (element.dataset.chart === "categories") {
-      chart.on("click", (p) => {
-        const [x, , , , category] = p.value;
-        location.hash = new URLSearchParams({ model: models[x], category }).toString().replaceAll("+", "%20");
-      });
-    }
-    live.set(element, chart);
-  }
-
-  function startCharts() {
-    const plots = [...document.querySelectorAll(".plot")];
-    if (typeof echarts === "undefined") {
-      for (const d of document.querySelectorAll("details.data")) d.open = true;
-      return;
-    }
-    for (const p of plots) { p.style.height = p.dataset.height + "px"; p.classList.add("live"); }
-    const seen = new IntersectionObserver((entries) => {
-      for (const e of entries) if (e.isIntersecting && !live.has(e.target)) plot(e.target);
-    }, { rootMargin: "400px" });
-    plots.forEach((p) => seen.observe(p));
-    new ResizeObserver(() => live.forEach((chart) => chart.resize())).observe(document.body);
-    const redraw = () => live.forEach((_, element) => plot(element));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-    // Paper is white whatever the screen is.
-    addEventListener("beforeprint", () => {
-      document.documentElement.classList.add("print");
-      plots.forEach(plot);
-      live.forEach((chart) => chart.getZr().flush());
-    });
-    addEventListener("afterprint", () => { document.documentElement.classList.remove("print"); redraw(); });
-  }
-
-  startCharts();
   startList();
   startSide();
 })();

@@ -50,7 +50,7 @@ type own struct {
 }
 
 var embeddedOwn = sync.OnceValue(func() own {
-	css, js := mustRead("app.css"), mustRead("app.js")
+	css, js := mustRead("app.css"), mustRead("charts.js")+mustRead("app.js")
 	return own{css: css, js: js, cssHash: cspHash(css), jsHash: cspHash(js)}
 })
 

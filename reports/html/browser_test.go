@@ -30,7 +30,11 @@ func TestPageInChromium(t *testing.T) {
 	}
 	// A tooltip of every chart, which must not need inline styles.
 	b.do(`for (const p of document.querySelectorAll(".plot")) echarts.getInstanceByDom(p).dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 0 }); await new Promise((r) => setTimeout(r, 300))`)
-	b.do(`dispatchEvent(new Event("beforeprint")); dispatchEvent(new Event("afterprint"))`)
+	b.do(`dispatchEvent(new Event("beforeprint"))`)
+	if got := evaluate[string](b, `document.querySelector("#plot-scores canvas").style.width`); got != "680px" {
+		t.Errorf("for paper a chart is %s wide", got)
+	}
+	b.do(`dispatchEvent(new Event("afterprint"))`)
 	if drawn := evaluate[int](b, `document.querySelectorAll(".plot canvas").length`); drawn < 12 {
 		t.Errorf("%d charts drawn", drawn)
 	}
@@ -54,6 +58,7 @@ func TestRepliesInChromium(t *testing.T) {
 		{"cleared again", `document.getElementById("clear").click()`, "600 of 600 replies, page 1 of 12"},
 		{"by text", `set("by-text", "COUNTRY 17 ")`, "3 of 600 replies, page 1 of 1"},
 		{"a link to failures", `location.hash = "model=DistilLlama&outcome=failed"`, "1 of 600 replies, page 1 of 1"},
+		{"a link to what is negated", `location.hash = "flag=negated&model=DistilLlama"`, "179 of 600 replies, page 1 of 4"},
 		{"a link to a category", `location.hash = "category=music%20%26%20film"`, "99 of 600 replies, page 1 of 2"},
 	}
 	b.do(`window.set = (id, value) => { const e = document.getElementById(id); e.value = value; e.dispatchEvent(new Event("input", { bubbles: true })); }`)
@@ -107,10 +112,33 @@ func TestTrendInChromium(t *testing.T) {
 func laterReport() reports.Report {
 	r := sampleReport(20)
 	r.RunID, r.Created, r.PlanHash = "20250305-050607-later", began.Add(24*time.Hour), "b0"
+	r.Queries.SHA256 = "55bb"
 	r.Plan.Models[2].Digest = "sha256:changed"
 	r.Models[2].Model.Digest = "sha256:changed"
 	r.Models[2].Metrics[0].Mean = 0.035
 	return r
+}
+
+// TestNothingScoredInChromium has a run in which no model answered at all.
+func TestNothingScoredInChromium(t *testing.T) {
+	if embeddedLibrary().script == "" {
+		skip(t, "built without "+echartsFile+": run make assets")
+	}
+	r := sampleReport(20)
+	r.Replies, r.Comparisons = nil, nil
+	for i := range r.Models {
+		m := &r.Models[i]
+		*m = reports.Model{Model: m.Model, Missing: 20, GaveUp: "no server", Energy: reports.Energy{Quality: "unavailable"}}
+	}
+	for i := range r.Categories {
+		r.Categories[i].EM = []*float64{nil, nil, nil}
+	}
+	b := openPage(t, func(f *os.File) error { return WriteTrend(f, []reports.Report{r, sampleReport(20), r}) })
+	b.drawAll()
+	if got := evaluate[string](b, `document.getElementById("list").textContent`); got != "This run has no replies." {
+		t.Errorf("the list says %q", got)
+	}
+	b.quiet()
 }
 
 func TestHostileTextInChromium(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// Names of the drawing functions in app.js that custom series use.
+// Names of the drawing functions in charts.js that custom series use.
 const (
 	drawInterval types.FuncStr = "interval" // [x, row, low, high, i, n]: a point with its interval in row, the i-th of n
 	drawCross    types.FuncStr = "cross"    // [x, y, xLow, xHigh, yLow, yHigh]: a point with both intervals
@@ -37,7 +37,7 @@ func writeCharts(out *bufio.Writer, all []figure) error {
 // colors is how many colours models have; after that they repeat.
 const colors = 8
 
-// color is the i-th model's; app.js resolves it by the page's style.
+// color is the i-th model's; charts.js resolves it by the page's style.
 func color(i int) string { return "var(--c" + strconv.Itoa(i%colors) + ")" }
 
 // painted gives a series a model's colour.
@@ -115,7 +115,7 @@ func scoreChart(r reports.Report) *figure {
 	return f
 }
 
-// categoryChart is em by category and model.
+// categoryChart is em by category and model; nil where nothing was scored.
 func categoryChart(r reports.Report) *figure {
 	if len(r.Categories) == 0 {
 		return nil
@@ -131,13 +131,16 @@ func categoryChart(r reports.Report) *figure {
 		names = append(names, fmt.Sprintf("%s (%d)", name, c.N))
 		cells := []string{name, strconv.Itoa(c.N)}
 		for x, em := range c.EM {
-			text := reports.Fixed(em, 2)
+			text := reports.Fixed(em, reports.Decimals(metrics.EM))
 			cells = append(cells, text)
 			if em != nil && x < len(models) {
 				data = append(data, opts.HeatMapData{Name: fmt.Sprintf("%s\n%s: EM %s of %d queries", models[x], name, text, c.N), Value: []any{x, y, *em, text, c.Name}})
 			}
 		}
 		f.Table.Rows = append(f.Table.Rows, cells)
+	}
+	if len(data) == 0 {
+		return nil
 	}
 	chart := charts.NewHeatMap()
 	chart.AddSeries("EM", data)

@@ -2,7 +2,9 @@ package html
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/metrics"
@@ -29,7 +31,12 @@ type cell struct {
 	Note   string // against the reference
 	Class  string // better, worse or even: how Note stands
 	Model  string // with Filter: a link to the replies behind the figure
-	Filter string // an outcome
+	Filter string // such as outcome=right
+}
+
+// Link leads to the replies behind the figure.
+func (c cell) Link() string {
+	return "#" + c.Filter + "&model=" + strings.ReplaceAll(url.QueryEscape(c.Model), "+", "%20")
 }
 
 // comparison is the table of every figure by model.
@@ -68,7 +75,7 @@ func metricCell(r reports.Report, m reports.Model, metric metrics.Metric) cell {
 		c.Sub += fmt.Sprintf(" n = %d", x.N)
 	}
 	if metric.Name == metrics.EM && x.N > 0 {
-		c.Model, c.Filter = m.Model.Name, "right"
+		c.Model, c.Filter = m.Model.Name, "outcome=right"
 	}
 	if d, ok := comparisonOf(r, metric.Name, m.Model.Name); ok && d.N > 0 {
 		c.Note, c.Class = differenceText(d), standing(d)
@@ -125,10 +132,10 @@ func outcomeRows(r reports.Report) []row {
 	}
 	return []row{
 		count("Replies", func(m reports.Model) int { return m.Replies }, ""),
-		count("Failures", func(m reports.Model) int { return m.Failures }, "failed"),
+		count("Failures", func(m reports.Model) int { return m.Failures }, "outcome=failed"),
 		count("Without an outcome", func(m reports.Model) int { return m.Missing }, ""),
-		count("Keyword negated", func(m reports.Model) int { return m.Negated }, ""),
-		count("EM and substring disagree", func(m reports.Model) int { return m.Disagree }, ""),
+		count("Keyword negated", func(m reports.Model) int { return m.Negated }, "flag=negated"),
+		count("EM and substring disagree", func(m reports.Model) int { return m.Disagree }, "flag=em_disagrees"),
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-//go:embed page.gohtml app.css app.js
+//go:embed page.gohtml app.css app.js charts.js
 var sources embed.FS
 
 // templates are parsed once, when the first page is written.

@@ -52,6 +52,7 @@ type figure struct {
 	Note   string // what it shows and how to read it
 	Height int    // CSS pixels
 	Table  table
+	Open   bool           // the table is shown from the start
 	option map[string]any // of ECharts
 }
 
@@ -126,8 +127,8 @@ func origin(r reports.Report) []fact {
 		{"Models file", r.Plan.Source},
 		{"Queries", fmt.Sprintf("%s, %d, sha256 %s", r.Queries.Label(), r.Queries.N, r.Queries.SHA256)},
 		{"Requests in flight", strconv.Itoa(r.Plan.Parallel)},
-		{"Host", fmt.Sprintf("%s, %s/%s, %s, %d logical CPUs, %s GB memory",
-			r.Host.Hostname, r.Host.OS, r.Host.Arch, r.Host.CPUModel, r.Host.CPUs, reports.Exact(r.Host.MemoryGB))},
+		{"Host", fmt.Sprintf("%s, %s/%s, %s, %d logical CPUs, %s GiB memory",
+			r.Host.Hostname, r.Host.OS, r.Host.Arch, r.Host.CPUModel, r.Host.CPUs, reports.Fixed(&r.Host.MemoryGB, 1))},
 		{"Scoring", scoringText(r.Scoring)},
 		{"Energy method asked for", r.Plan.Emissions.Method},
 		{"Carbon factor", factorText(r.Factor)},
@@ -268,17 +269,7 @@ func reviews(s *reports.ReviewSummary) table {
 		return t
 	}
 	for _, a := range slices.Concat(s.WithEM, s.Between) {
-		row := []string{a.A + " and " + a.B, strconv.Itoa(a.N), reports.None, reports.None, reports.None}
-		if a.N > 0 {
-			row[2] = reports.Percent(&a.Observed, 1)
-		}
-		if a.HasKappa {
-			row[3] = reports.Fixed(&a.Kappa, 3)
-		}
-		if a.HasInterval {
-			row[4] = reports.Interval(&a.Lo, &a.Hi, 3)
-		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, []string{a.A + " and " + a.B, strconv.Itoa(a.N), a.ObservedText(), a.KappaText(), a.IntervalText()})
 	}
 	return t
 }

@@ -66,7 +66,7 @@ func newEncoder(r reports.Report) *encoder {
 // reply appends one row: model, query, text, its length in characters where it
 // was cut, done reason, failure kind, failure message, scores (a string says
 // why there is none), flags, latency in ms, prompt tokens, completion tokens,
-// joules, spans of the keyword, spans of the common subsequence.
+// joules as text, spans of the keyword, spans of the common subsequence.
 func (e *encoder) reply(s eval.ScoredReply) {
 	shown, all := clip(s.Reply.Text)
 	d := append(e.line, '[')
@@ -165,7 +165,8 @@ func appendFigures(d []byte, r eval.Reply) []byte {
 	if r.Energy == nil {
 		return append(d, "null"...)
 	}
-	return appendNumber(d, r.Energy.Joules(), 3)
+	joules := r.Energy.Joules()
+	return appendString(d, reports.Significant(&joules, 3))
 }
 
 // writeQueries writes the questions that replies refer to: id, prompt,

@@ -80,7 +80,7 @@ func energyChart(r reports.Report) *figure {
 // pairedChart is McNemar's table of em: what each model gets right that the
 // reference gets wrong, and the reverse.
 func pairedChart(r reports.Report) *figure {
-	f := &figure{ID: "paired", Title: "Wins and losses against the reference",
+	f := &figure{ID: "paired", Title: "Wins and losses against the reference", Open: true,
 		Table: table{Head: []string{"Model", "Queries", "Both right", "Only the model right", "Only the reference right", "Both wrong", "p (exact McNemar)", "p (Holm)"}}}
 	var names []string
 	var wins, same, losses []opts.BarData

@@ -15,6 +15,7 @@ import (
 // trend is how figures went over runs, oldest first.
 type trend struct {
 	Runs    table
+	Mixed   bool // the runs did not all ask the same queries
 	Charts  []figure
 	Changes []change
 }
@@ -35,6 +36,7 @@ type measure struct {
 func newTrend(runs []reports.Report) *trend {
 	t := &trend{Runs: table{Head: []string{"Run", "Created", "Status", "Queries", "disteval", "Plan hash"}}}
 	for _, r := range runs {
+		t.Mixed = t.Mixed || r.Queries.SHA256 != runs[0].Queries.SHA256
 		t.Runs.Rows = append(t.Runs.Rows, []string{r.RunID, stamp(r.Created), string(r.Status),
 			fmt.Sprintf("%s, %d", r.Queries.Name, r.Queries.N), orNone(r.ToolVersion), orNone(r.PlanHash)})
 	}

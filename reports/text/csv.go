@@ -14,11 +14,8 @@ import (
 )
 
 // WriteCSV writes one row per reply with all its scores, under a header, as
-// RFC 4180 has it. A score that does not exist is an empty cell. Text cells
-// that a spreadsheet would take for a formula (first = + - @, also in their
-// full-width forms and after blanks, or a tab or line end at the start) get a
-// leading apostrophe; invisible characters other than line feed and tab are
-// shown as escapes. replies.jsonl holds the texts unchanged.
+// RFC 4180 has it. A score that does not exist is an empty cell, and texts are
+// made inert by reports.Cell. replies.jsonl holds the texts unchanged.
 func WriteCSV(ctx context.Context, w io.Writer, r reports.Report) error {
 	out := csv.NewWriter(w)
 	head := []string{"model", "query_id", "category", "prompt", "keyword", "text", "done_reason", "failure_kind",
@@ -41,10 +38,10 @@ func WriteCSV(ctx context.Context, w io.Writer, r reports.Report) error {
 
 func appendRow(row []string, s eval.ScoredReply) []string {
 	r := s.Reply
-	row = append(row, inert(r.Job.Model), inert(r.Job.Query), inert(s.Query.Category), inert(s.Query.Prompt),
-		inert(s.Query.Keyword), inert(r.Text), inert(r.DoneReason))
+	row = append(row, reports.Cell(r.Job.Model), reports.Cell(r.Job.Query), reports.Cell(s.Query.Category), reports.Cell(s.Query.Prompt),
+		reports.Cell(s.Query.Keyword), reports.Cell(r.Text), reports.Cell(r.DoneReason))
 	if f := r.Failure; f != nil {
-		row = append(row, inert(string(f.Kind)), inert(f.Message), "", "")
+		row = append(row, reports.Cell(string(f.Kind)), reports.Cell(f.Message), "", "")
 	} else {
 		row = append(row, "", "", strconv.Itoa(r.Usage.PromptTokens), strconv.Itoa(r.Usage.CompletionTokens))
 	}
@@ -65,17 +62,7 @@ func appendRow(row []string, s eval.ScoredReply) []string {
 			row = append(row, "")
 		}
 	}
-	return append(row, inert(strings.Join(s.Flags, " ")))
+	return append(row, reports.Cell(strings.Join(s.Flags, " ")))
 }
 
 func number(x float64) string { return string(appendFloat(nil, x)) }
-
-// inert makes a cell that no spreadsheet calculates.
-func inert(s string) string {
-	s = reports.VisibleText(s)
-	rest := strings.TrimLeft(s, " \u00a0\u3000")
-	if rest == "" || !strings.ContainsRune("=+-@\t\n＝＋－＠", []rune(rest)[0]) && !strings.HasPrefix(rest, `\r`) {
-		return s
-	}
-	return "'" + s
-}

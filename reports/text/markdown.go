@@ -28,6 +28,7 @@ func WriteMarkdown(w io.Writer, r reports.Report, verdict *reports.Verdict) erro
 	bullets(&b, "", r.Verdicts)
 	writeModels(&b, r)
 	writeComparisons(&b, r.Comparisons)
+	writeReviews(&b, r.Reviews)
 	bullets(&b, "### Warnings", warnings(r))
 	fmt.Fprintf(&b, "\nRun %s, plan %s, queries %s (sha256 %s), disteval %s.\n",
 		code(r.RunID), code(short(r.PlanHash)), code(r.Queries.Label()), code(r.Queries.SHA256), code(r.ToolVersion))

@@ -78,9 +78,12 @@ func sample() reports.Report {
 			{Metric: "em", Title: "EM", Model: "other", Reference: "teacher", Comparison: stat.ComparePaired([]float64{0, 0}, []float64{1, 0}, true, 1), PHolm: ptr(1.0)},
 		},
 		Categories: []reports.Category{{Name: "geography", N: 2, EM: []*float64{ptr(0.5), nil}}},
-		Verdicts:   []string{"teacher has the keyword in 50 % of its 2 replies.", "student has no reply that could be scored."},
-		Warnings:   []string{"two metered runs overlapped"},
-		Replies:    replies(scored(" Paris."), failure("dial tcp: refused")),
+		Reviews: &reports.ReviewSummary{Reviewers: []string{hostile, "bob"}, N: 3,
+			WithEM:  []reports.ReviewAgreement{{A: hostile, B: "em", Agreement: stat.Kappa([][]int{{1, 0}, {0, 1}})}, {A: "bob", B: "em", Agreement: stat.Kappa([][]int{{1, 0}, {0, 0}})}},
+			Between: []reports.ReviewAgreement{{A: hostile, B: "bob", Agreement: stat.Kappa([][]int{{0, 0}, {0, 0}})}}},
+		Verdicts: []string{"teacher has the keyword in 50 % of its 2 replies.", "student has no reply that could be scored."},
+		Warnings: []string{"two metered runs overlapped", "student was given up: connection refused. Go on with --resume."},
+		Replies:  replies(scored(" Paris."), failure("dial tcp: refused")),
 	}
 }
 

@@ -27,6 +27,7 @@ type summary struct {
 	Models      []model          `json:"models"`
 	Comparisons []comparison     `json:"comparisons"`
 	Categories  []categoryScores `json:"categories"`
+	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Verdicts    []string         `json:"verdicts"`
 	Audit       []string         `json:"audit"`
 	Warnings    []string         `json:"warnings"`
@@ -199,6 +200,7 @@ func summaryOf(r reports.Report) summary {
 		Models:      make([]model, 0, len(r.Models)),
 		Comparisons: make([]comparison, 0, len(r.Comparisons)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
+		Reviews:     reviewsOf(r.Reviews),
 		Verdicts:    list(r.Verdicts), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
 	if sc := r.Scoring; sc != nil {

@@ -3,6 +3,7 @@ package text
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/disteval/disteval/emissions"
@@ -52,16 +53,8 @@ func lines(b *strings.Builder, mark string, texts []string) {
 	}
 }
 
-// warnings are the run's, and why a model was stopped.
-func warnings(r reports.Report) []string {
-	out := r.Warnings[:len(r.Warnings):len(r.Warnings)]
-	for _, m := range r.Models {
-		if m.GaveUp != "" {
-			out = append(out, m.Model.Name+" was given up: "+m.GaveUp)
-		}
-	}
-	return append(out, r.Audit...)
-}
+// warnings are the run's, and what the audit finds.
+func warnings(r reports.Report) []string { return slices.Concat(r.Warnings, r.Audit) }
 
 func meanInterval(m reports.Metric) string {
 	if m.Value() == nil {

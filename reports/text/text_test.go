@@ -242,17 +242,6 @@ func TestCSVHasNoFormula(t *testing.T) {
 	}
 }
 
-func TestInert(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "Paris": "Paris", " Paris": " Paris", "1-2": "1-2", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x",
-		"\t=1": "'\t=1", "\r=1": `'\r=1`, " =1": "' =1", "\n=1": "'\n=1", "＝1": "'＝1", "\u00a0=1": "'\u00a0=1", "\x1b": `\x1b`,
-	} {
-		if got := inert(in); got != want {
-			t.Errorf("%q became %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestTableFits(t *testing.T) {
 	r := sample()
 	r.Models[0].Model.Name = strings.Repeat("長い名前", 20)

@@ -17,9 +17,9 @@ func (b *workbook) comparisons(r reports.Report) error {
 		col("Model", text, func(c C) any { return c.Model }),
 		col("Reference", text, func(c C) any { return c.Reference }),
 		col("Pairs", count, func(c C) any { return c.N }),
-		col("Difference of means", score, func(c C) any { return given(c.N > 0, c.Difference) }).ruled(signed),
-		col("Difference 95 % low", score, func(c C) any { return given(c.HasInterval, c.Lo) }),
-		col("Difference 95 % high", score, func(c C) any { return given(c.HasInterval, c.Hi) }),
+		col("Difference of means", score, func(c C) any { return compared(c.N > 0, c.Metric, c.Difference) }).ruled(signed),
+		col("Difference 95 % low", score, func(c C) any { return compared(c.HasInterval, c.Metric, c.Lo) }),
+		col("Difference 95 % high", score, func(c C) any { return compared(c.HasInterval, c.Metric, c.Hi) }),
 		col("p", chance, func(c C) any { return given(c.N > 0, c.P) }),
 		col("p, Holm-corrected", chance, func(c C) any { return value(c.PHolm) }).ruled(smallP),
 		col("Pairs won", count, func(c C) any { return c.Wins }),
@@ -35,6 +35,14 @@ func (b *workbook) comparisons(r reports.Report) error {
 	return b.write("Comparisons", blocks, nil)
 }
 
+// compared is a figure of a comparison, where it exists.
+func compared(exists bool, metric string, v float64) any {
+	if given(exists, v) == nil {
+		return nil
+	}
+	return measured{metric, v}
+}
+
 func published(r reports.Report) block {
 	type P = reports.PublishedRow
 	ours := func(of func(reports.Model) any) func(P) any {
@@ -43,12 +51,12 @@ func published(r reports.Report) block {
 	mean := func(metric string) func(P) any { return ours(metricFields(metric)[0].of) }
 	return table("Published figures beside this run's", []field[P]{
 		col("Model", text, func(p P) any { return p.Model }),
-		col("Duration published (s)", general, func(p P) any { return finite(p.DurationS) }),
-		col("Duration here (s)", general, ours(func(m reports.Model) any { return value(m.DurationS) })),
+		col("Duration published (s)", seconds, func(p P) any { return finite(p.DurationS) }),
+		col("Duration here (s)", seconds, ours(func(m reports.Model) any { return value(m.DurationS) })),
 		col("kg CO2e published", general, func(p P) any { return finite(p.EmissionsKg) }),
 		col("kg CO2e here", general, ours(func(m reports.Model) any { return value(m.EmissionsKg) })),
-		col("EM published", score, func(p P) any { return finite(p.EM) }),
-		col("EM here", score, mean(headline[0])),
+		col("EM published", share, func(p P) any { return finite(p.EM) }),
+		col("EM here", share, mean(headline[0])),
 		col("Cosine published", score, func(p P) any { return finite(p.Cosine) }),
 		col("Cosine here", score, mean(headline[1])),
 		col("ROUGE published", score, func(p P) any { return finite(p.Rouge) }),
@@ -64,7 +72,7 @@ func (b *workbook) categories(r reports.Report) error {
 		col("Queries", count, func(c C) any { return c.N }),
 	}
 	for i, m := range r.Models {
-		fields = append(fields, col(m.Model.Name+" EM", score, func(c C) any { return value(c.EM[i]) }).ruled(share))
+		fields = append(fields, col(m.Model.Name+" EM", share, func(c C) any { return value(c.EM[i]) }).ruled(upToOne))
 	}
 	return b.write("Categories", []block{table("", fields, r.Categories)}, func(s *sheet) error {
 		return s.categoryChart(len(r.Categories), len(r.Models))
@@ -89,7 +97,7 @@ func energyFields() []field[reports.Model] {
 		col("Model", text, func(m M) any { return m.Model.Name }),
 		col("Quality", text, func(m M) any { return string(m.Energy.Quality) }),
 		col("Method", text, func(m M) any { return optional(m.Energy.Method) }),
-		col("Duration (s)", general, func(m M) any { return value(m.DurationS) }),
+		col("Duration (s)", seconds, func(m M) any { return value(m.DurationS) }),
 		col("Energy (Wh)", general, func(m M) any { return value(m.Energy.Wh) }),
 		col("Lower bound (Wh)", general, func(m M) any { return value(m.Energy.LowWh) }),
 		col("Upper bound (Wh)", general, func(m M) any { return value(m.Energy.HighWh) }),
@@ -98,7 +106,7 @@ func energyFields() []field[reports.Model] {
 		col("J per completion token", general, func(m M) any { return value(m.Energy.JPerToken) }),
 		col("Mean power (W)", general, func(m M) any { return value(m.Energy.MeanW) }),
 		col("Above idle (Wh)", general, func(m M) any { return value(m.Energy.AboveIdleWh) }),
-		col("Server's share of busy CPU time", score, func(m M) any { return value(m.Energy.ServerShare) }),
+		col("Server's share of busy CPU time", share, func(m M) any { return value(m.Energy.ServerShare) }),
 		col("Server's share (Wh)", general, func(m M) any { return value(m.Energy.ServerWh) }),
 		col("kg CO2e", general, func(m M) any { return value(m.EmissionsKg) }),
 		col("g CO2e per 1,000 queries", general, func(m M) any { return value(m.GPer1000) }),
@@ -167,7 +175,7 @@ func (b *workbook) provenance(r reports.Report) error {
 		{"Query set", r.Queries.Name}, {"Query set version", optional(r.Queries.Version)},
 		{"Queries", r.Queries.N}, {"Query set SHA-256", r.Queries.SHA256},
 		{"Host", host.Hostname}, {"Operating system", host.OS + "/" + host.Arch}, {"CPU", host.CPUModel},
-		{"Logical CPUs", host.CPUs}, {"Memory (GB)", finite(host.MemoryGB)}, {"Host fingerprint", host.Fingerprint()},
+		{"Logical CPUs", host.CPUs}, {"Memory (GiB)", finite(host.MemoryGB)}, {"Host fingerprint", host.Fingerprint()},
 	}
 	if f := r.Factor; f != nil {
 		facts = append(facts, fact{"Carbon factor (g CO2e per kWh)", finite(f.GPerKWh)},
@@ -182,7 +190,7 @@ func (b *workbook) provenance(r reports.Report) error {
 	return b.write("Provenance", []block{
 		table("", []field[fact]{
 			col("What", text, func(f fact) any { return f.what }),
-			col("Value", general, func(f fact) any { return f.value }),
+			col("Value", exact, func(f fact) any { return f.value }),
 		}, facts),
 		table("Covered by the plan hash", []field[eval.Fact]{
 			col("What", text, func(f eval.Fact) any { return f.Name }),

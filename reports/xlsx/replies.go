@@ -116,12 +116,16 @@ func replyColumns() []column {
 		{head: "Failure", kind: text, width: 12}, {head: "Failure's message", kind: text, width: 30},
 	}
 	for _, m := range metrics.All() {
-		cols = append(cols, column{head: m.Title, kind: score, rule: ruleOf(m.Name), width: 12})
+		k := score
+		if m.Binary {
+			k = count
+		}
+		cols = append(cols, column{head: m.Title, kind: k, rule: ruleOf(m.Name), width: 12})
 	}
 	return append(cols,
 		column{head: "Flags", kind: text, width: 16}, column{head: "Done because", kind: text, width: 11},
 		column{head: "Prompt tokens", kind: count, width: 12}, column{head: "Completion tokens", kind: count, width: 14},
-		column{head: "Latency (ms)", kind: general, width: 12}, column{head: "Energy (J)", kind: general, width: 11},
+		column{head: "Latency (ms)", kind: rate, width: 12}, column{head: "Energy (J)", kind: general, width: 11},
 		column{head: "Attempts", kind: count, width: 12}, column{head: "Asked (UTC)", kind: instant, width: 20})
 }
 
@@ -204,6 +208,7 @@ const (
 
 	headModel    = "Model"
 	headQuery    = "Query"
+	headReply    = "Reply"
 	headReviewer = "Reviewer"
 	headVerdict  = "Verdict"
 	headComment  = "Comment"
@@ -219,7 +224,7 @@ func (b *workbook) reviewSheets(r reports.Report) *series {
 		cols: []column{
 			{head: headModel, kind: text, width: 20}, {head: headQuery, kind: text, width: 24},
 			{head: "Prompt", kind: wrapped, width: 45}, {head: "Keyword", kind: wrapped, width: 18},
-			{head: "Reply", kind: wrapped, width: 60}, {head: "EM", kind: score, rule: share, width: 8},
+			{head: headReply, kind: wrapped, width: 60}, {head: "EM", kind: count, rule: upToOne, width: 8},
 			{head: "Flags", kind: text, width: 16},
 			{head: headReviewer, kind: entry, width: 14}, {head: headVerdict, kind: entry, width: 12},
 			{head: headComment, kind: entry, width: 40},

@@ -3,6 +3,7 @@ package xlsx
 import (
 	"archive/zip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -34,9 +35,21 @@ type ReviewRow struct {
 	Cell     string // where the verdict stands, such as Review!I7
 	Model    string // as CellText
 	Query    string // as CellText
+	Reply    Digest // of the reply that stands in the row
 	Reviewer string
 	Verdict  string // one of Verdicts
 	Comment  string
+}
+
+// Digest identifies a reply as a cell shows it, but for its blanks: a program
+// that saves a workbook again may change those.
+type Digest [sha256.Size]byte
+
+// DigestOf is the digest of a reply in its row.
+func DigestOf(reply string) Digest { return digestOf(CellText(reply)) }
+
+func digestOf(cell string) Digest {
+	return sha256.Sum256([]byte(strings.Join(strings.Fields(cell), " ")))
 }
 
 // ReadReviews reads the reviews out of the workbook r of the given size in
@@ -197,7 +210,7 @@ func (in *reviewReader) belongs(l labels) error {
 }
 
 // needed are the heads without which a table is none of reviews.
-var needed = []string{headModel, headQuery, headReviewer, headVerdict, headComment}
+var needed = []string{headModel, headQuery, headReply, headReviewer, headVerdict, headComment}
 
 // headsIn returns where the needed heads stand; nil where one is missing.
 func headsIn(cells []string) map[string]int {
@@ -225,7 +238,7 @@ func (in *reviewReader) row(sheet string, n int, heads map[string]int, cells []s
 	}
 	where := func(head string) string { return sheet + "!" + cell(heads[head]+1, n) }
 	r := ReviewRow{Cell: where(headVerdict), Model: get(headModel), Query: get(headQuery),
-		Reviewer: strings.TrimSpace(get(headReviewer)), Comment: strings.TrimSpace(get(headComment)),
+		Reply: digestOf(get(headReply)), Reviewer: strings.TrimSpace(get(headReviewer)), Comment: strings.TrimSpace(get(headComment)),
 		Verdict: strings.ToLower(strings.TrimSpace(get(headVerdict)))}
 	if r.Verdict == "" && r.Comment == "" {
 		return nil

@@ -46,8 +46,8 @@ func read(t testing.TB, b []byte) (Reviews, error) {
 
 func TestReadReviews(t *testing.T) {
 	want := Reviews{RunID: sample(3).RunID, PlanHash: sample(3).PlanHash, Rows: []ReviewRow{
-		{Cell: "Review!I5", Model: "big", Query: "q000000", Reviewer: "ann", Verdict: "right"},
-		{Cell: "Review!I7", Model: "small", Query: "q000000", Reviewer: "bob", Verdict: "unsure", Comment: "why = not?"},
+		{Cell: "Review!I5", Model: "big", Query: "q000000", Reply: DigestOf(sampleReply("big", 0, false).Reply.Text), Reviewer: "ann", Verdict: "right"},
+		{Cell: "Review!I7", Model: "small", Query: "q000000", Reply: DigestOf(sampleReply("big", 0, false).Reply.Text), Reviewer: "bob", Verdict: "unsure", Comment: "why = not?"},
 	}}
 	fill := cells("B3", " ann ", "I5", " Right", "H7", "bob", "I7", "UNSURE", "J7", "why = not?")
 	for _, tc := range []struct {
@@ -176,7 +176,7 @@ func smallReviews(t testing.TB) []byte {
 	f := excelize.NewFile()
 	defer f.Close()
 	err := f.SetSheetName("Sheet1", "Review")
-	for i, row := range [][]string{{"Run", "r1", "Plan hash", "ab", "Reviewer", "ann"}, needed, {"big", "q1", "", "right", "why"}} {
+	for i, row := range [][]string{{"Run", "r1", "Plan hash", "ab", "Reviewer", "ann"}, needed, {"big", "q1", "a reply", "", "right", "why"}} {
 		err = errors.Join(err, f.SetSheetRow("Review", cell(1, i+1), &row))
 	}
 	b, werr := f.WriteToBuffer()

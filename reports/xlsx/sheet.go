@@ -110,9 +110,11 @@ func (s *sheet) set(i int, k kind, v any) {
 		k, v = instant, t.UTC()
 	case int:
 		k = count
+	case measured:
+		k, v = kindOf(t.metric), t.value
 	case float64:
-		if k == general && t != 0 && math.Abs(t) < 0.001 {
-			k = tiny
+		if k == general {
+			k = sized(t)
 		}
 	}
 	s.cells[i] = excelize.Cell{StyleID: s.book.styles[k], Value: v}

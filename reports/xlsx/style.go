@@ -2,6 +2,8 @@ package xlsx
 
 import (
 	"github.com/xuri/excelize/v2"
+
+	"github.com/disteval/disteval/reports"
 )
 
 // kind is how a cell looks.
@@ -14,23 +16,65 @@ const (
 	text                // may come from a model
 	wrapped             // text over several lines
 	count               // whole number
-	score               // of a metric
-	general             // any size; a tiny one if below 0.001
-	tiny
+	share               // of replies, and what is shown with as many decimals
+	score               // of a metric that is no share
+	seconds
+	rate     // and latencies
+	general  // any size, shown with three significant digits
+	tiny     // general, with an exponent; the kinds after it have decimals
+	decimal0 // general, as are the five after it
+	decimal1
+	decimal2
+	decimal3
+	decimal4
+	decimal5
+	exact
 	chance  // a p value
 	instant // date and time, UTC
 	entry   // for people to fill in
 	nKinds
 )
 
-// formats are the number formats by kind; the others have none.
+// formats are the number formats by kind; the others have none. They round as
+// the other reports do.
 var formats = map[kind]string{
-	count:   "#,##0",
-	score:   "0.000",
-	general: "#,##0.000",
-	tiny:    "0.00E+00",
-	chance:  "[<0.0001]0.0E+00;0.0000",
-	instant: "yyyy-mm-dd hh:mm:ss",
+	count:    "#,##0",
+	share:    "0.000",
+	score:    "0.0000",
+	seconds:  "#,##0.00",
+	rate:     "#,##0.0",
+	tiny:     "0.00E+00",
+	decimal0: "#,##0",
+	decimal1: "0.0",
+	decimal2: "0.00",
+	decimal3: "0.000",
+	decimal4: "0.0000",
+	decimal5: "0.00000",
+	chance:   "[<0.001]0.0E+00;0.000",
+	instant:  "yyyy-mm-dd hh:mm:ss",
+}
+
+// sized is the kind of a number of any size.
+func sized(v float64) kind {
+	decimals, plain := reports.SignificantDecimals(v, 3)
+	if !plain {
+		return tiny
+	}
+	return decimal0 + kind(decimals)
+}
+
+// kindOf is the kind of a metric's mean.
+func kindOf(metric string) kind {
+	if reports.Decimals(metric) == 3 {
+		return share
+	}
+	return score
+}
+
+// measured is a figure of a metric in a column for several.
+type measured struct {
+	metric string
+	value  float64
 }
 
 // Colours of the workbook: quiet ones, on which black text can be read.
@@ -94,7 +138,7 @@ type rule int
 
 const (
 	noRule   rule = iota
-	share         // 0 to 1, the more the better
+	upToOne       // 0 to 1, the more the better
 	cosine        // -1 to 1, the more the better
 	signed        // below and above 0
 	smallP        // below 0.05
@@ -108,7 +152,7 @@ func (b *workbook) conditional(r rule) []excelize.ConditionalFormatOptions {
 			MinColor: "#" + colourLow, MidColor: "#" + colourMid, MaxColor: "#" + colourHigh}}
 	}
 	switch r {
-	case share:
+	case upToOne:
 		return scale("0", "0.5", "1")
 	case cosine, signed:
 		return scale("-1", "0", "1")

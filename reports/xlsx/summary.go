@@ -86,11 +86,11 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		fields = append(fields, metricFields(name)...)
 	}
 	fields = append(fields,
-		col("Duration (s)", general, func(m M) any { return value(m.DurationS) }),
-		col("Completion tokens per second", general, func(m M) any { return value(m.TokensPerS) }),
-		col("Latency p50 (ms)", general, func(m M) any { return value(m.LatencyMS.P50) }),
-		col("Latency p95 (ms)", general, func(m M) any { return value(m.LatencyMS.P95) }),
-		col("Latency p99 (ms)", general, func(m M) any { return value(m.LatencyMS.P99) }),
+		col("Duration (s)", seconds, func(m M) any { return value(m.DurationS) }),
+		col("Completion tokens per second", rate, func(m M) any { return value(m.TokensPerS) }),
+		col("Latency p50 (ms)", rate, func(m M) any { return value(m.LatencyMS.P50) }),
+		col("Latency p95 (ms)", rate, func(m M) any { return value(m.LatencyMS.P95) }),
+		col("Latency p99 (ms)", rate, func(m M) any { return value(m.LatencyMS.P99) }),
 		col("Energy quality", text, func(m M) any { return string(m.Energy.Quality) }),
 		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
 		col("kg CO2e", general, func(m M) any { return value(m.EmissionsKg) }),
@@ -103,9 +103,9 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		col("Cosine floor", score, func(m M) any { return value(m.Floor) }),
 		col("Replies flagged negated", count, func(m M) any { return m.Negated }),
 		col("Replies on which EM and EM substring differ", count, func(m M) any { return m.Disagree }),
-		col("Load (s)", general, func(m M) any { return value(m.LoadS) }),
-		col("Warm-up (s)", general, func(m M) any { return value(m.WarmupS) }),
-		col("Unload (s)", general, func(m M) any { return value(m.UnloadS) }),
+		col("Load (s)", seconds, func(m M) any { return value(m.LoadS) }),
+		col("Warm-up (s)", seconds, func(m M) any { return value(m.WarmupS) }),
+		col("Unload (s)", seconds, func(m M) any { return value(m.UnloadS) }),
 		col("Prompt tokens", count, func(m M) any { return m.Tokens.PromptTokens }),
 		col("Completion tokens", count, func(m M) any { return m.Tokens.CompletionTokens }),
 		col("Stopped because", text, func(m M) any { return optional(m.GaveUp) }),
@@ -145,9 +145,9 @@ func metricFields(name string) []field[reports.Model] {
 	}
 	t := titleOf(name)
 	return []field[M]{
-		col(t, score, from(func(s stat.Summary) any { return given(s.N > 0, s.Mean) })).ruled(ruleOf(name)),
-		col(t+" 95 % low", score, from(func(s stat.Summary) any { return given(s.HasInterval, s.Lo) })),
-		col(t+" 95 % high", score, from(func(s stat.Summary) any { return given(s.HasInterval, s.Hi) })),
+		col(t, kindOf(name), from(func(s stat.Summary) any { return given(s.N > 0, s.Mean) })).ruled(ruleOf(name)),
+		col(t+" 95 % low", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Lo) })),
+		col(t+" 95 % high", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Hi) })),
 		col(t+" n", count, from(func(s stat.Summary) any { return s.N })),
 	}
 }
@@ -166,7 +166,7 @@ func ruleOf(metric string) rule {
 	case metrics.Cosine, metrics.CosineBest, metrics.CosineLift:
 		return cosine
 	}
-	return share
+	return upToOne
 }
 
 // agreement shows how people agree with em and with each other.
@@ -176,10 +176,10 @@ func agreement(r reports.ReviewSummary) []block {
 		col("Rater", text, func(a A) any { return a.A }),
 		col("Other rater", text, func(a A) any { return a.B }),
 		col("Replies that both rated", count, func(a A) any { return a.N }),
-		col("Rated alike (share)", score, func(a A) any { return given(a.N > 0, a.Observed) }),
-		col("Cohen's kappa", score, func(a A) any { return given(a.HasKappa, a.Kappa) }),
-		col("Kappa 95 % low", score, func(a A) any { return given(a.HasInterval, a.Lo) }),
-		col("Kappa 95 % high", score, func(a A) any { return given(a.HasInterval, a.Hi) }),
+		col("Rated alike (share)", share, func(a A) any { return given(a.N > 0, a.Observed) }),
+		col("Cohen's kappa", share, func(a A) any { return given(a.HasKappa, a.Kappa) }),
+		col("Kappa 95 % low", share, func(a A) any { return given(a.HasInterval, a.Lo) }),
+		col("Kappa 95 % high", share, func(a A) any { return given(a.HasInterval, a.Hi) }),
 	}
 	var out []block
 	if len(r.WithEM) > 0 {

@@ -22,9 +22,9 @@ func writeEmissionsCSV(_ context.Context, w io.Writer, r reports.Report) error {
 func emissionsRow(r reports.Report, m reports.Model) codecarbon.Row {
 	cpus, pue, ram := r.Host.CPUs, r.PUE, r.Host.MemoryGB
 	row := codecarbon.Row{
-		Timestamp: r.Created, ProjectName: "disteval", RunID: r.RunID, ExperimentID: m.Model.Name,
+		Timestamp: r.Created, ProjectName: "disteval", RunID: r.RunID, ExperimentID: reports.Cell(m.Model.Name),
 		DurationS: m.DurationS, EmissionsKg: m.EmissionsKg, EmissionsRateKgPerS: quotient(m.EmissionsKg, m.DurationS),
-		OS: r.Host.OS, Version: "disteval " + r.ToolVersion, CPUModel: r.Host.CPUModel, CPUCount: &cpus,
+		OS: r.Host.OS, Version: "disteval " + r.ToolVersion, CPUModel: reports.Cell(r.Host.CPUModel), CPUCount: &cpus,
 		RAMTotalGB: &ram, TrackingMode: "machine", PUE: &pue,
 	}
 	if f := r.Factor; f != nil {

@@ -57,9 +57,9 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &code) {
 		return int(code)
 	}
-	fmt.Fprintf(a.err, "disteval: %s\n", inert(err.Error()))
+	fmt.Fprintf(a.err, "disteval: %s\n", inertLines(err.Error()))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(inert(hint), "\n", "\n        "))
+		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(inertLines(hint), "\n", "\n        "))
 	}
 	return codeOf(err)
 }
@@ -123,13 +123,15 @@ func pullHint(models []eval.Model) string {
 	return strings.Join(lines, "\n")
 }
 
-// inert makes text from outside harmless on a terminal, and to a build service
-// that reads along: invisible characters but line ends are shown as escapes,
-// and no line is a command.
-func inert(s string) string {
+// inert makes text from outside one line that does nothing to a terminal or to
+// a build service that reads along.
+func inert(s string) string { return reports.Line(s) }
+
+// inertLines is inert for a message of several lines: each of them is.
+func inertLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		lines[i] = reports.Line(line)
+		lines[i] = inert(line)
 	}
 	return strings.Join(lines, "\n")
 }

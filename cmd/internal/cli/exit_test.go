@@ -1,8 +1,34 @@
 package cli
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+)
 
-func TestInert(t *testing.T) {
+// TestErrorsForgeNothing has errors and hints quote text that a build service
+// would take for a command, or a terminal for an escape.
+func TestErrorsForgeNothing(t *testing.T) {
+	const hostile = "model\n::error::forged\n \t::warning file=a::forged\r\n##[error]forged ##vso[x]\x1b[31m\u202e"
+	var said strings.Builder
+	a := &app{err: &said}
+	if code := a.exit(hinted{errors.New(hostile), hostile}); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	for line := range strings.Lines(said.String()) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") {
+			t.Errorf("a line is a command: %q", line)
+		}
+	}
+	if strings.ContainsAny(said.String(), "\x1b\r\u202e") {
+		t.Errorf("controls are written: %q", said.String())
+	}
+	if !strings.HasPrefix(said.String(), "disteval: model\n") {
+		t.Errorf("the message is %q", said.String())
+	}
+}
+
+func TestInertLines(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{"two\nlines", "two\nlines"},
 		{"\x1b[31m\u202e\x00\xff\r", `\x1b[31m\u202e\x00\xff\r`},
@@ -11,8 +37,8 @@ func TestInert(t *testing.T) {
 		{"the server said ##[error]forged", `the server said #\x23[error]forged`},
 		{"models.yaml:3: a: b", "models.yaml:3: a: b"},
 	} {
-		if got := inert(test.in); got != test.want {
-			t.Errorf("inert(%q) = %q, want %q", test.in, got, test.want)
+		if got := inertLines(test.in); got != test.want {
+			t.Errorf("inertLines(%q) = %q, want %q", test.in, got, test.want)
 		}
 	}
 }

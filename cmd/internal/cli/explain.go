@@ -45,7 +45,7 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 	case !ok:
 		return hinted{fmt.Errorf("explain %s: the run has no outcome for it", id), "disteval run --resume " + dir}
 	case r.Reply.Failure != nil:
-		_, err := fmt.Fprintf(a.out, "%s has no answer and no score: %s\n", id, inert(r.Reply.Failure.Error()))
+		_, err := fmt.Fprintf(a.out, "%s has no answer and no score: %s\n", inert(id.String()), inert(r.Reply.Failure.Error()))
 		return err
 	}
 	s := rec.Plan.Scoring

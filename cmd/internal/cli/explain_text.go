@@ -45,7 +45,7 @@ func writeExplanation(w io.Writer, q queries.Query, pair metrics.Pair, result sc
 	}
 	e.WriteByte('\n')
 	e.formulas(floor)
-	_, err := w.Write(e.Bytes())
+	_, err := io.WriteString(w, inertLines(e.String()))
 	return err
 }
 

@@ -105,6 +105,6 @@ func (a *app) writeVerdict(ctx context.Context, r reports.Report, v *reports.Ver
 		writeAtomic(filepath.Join(r.Dir, "summary.md"), func(w io.Writer) error { return text.WriteMarkdown(w, r, v) }),
 		writeAtomic(filepath.Join(r.Dir, "junit.xml"), func(w io.Writer) error { return junit.Write(ctx, w, r, v) }))
 	if err != nil {
-		fmt.Fprintf(a.err, "disteval: write the verdict beside the run: %s\n", inert(err.Error()))
+		fmt.Fprintf(a.err, "disteval: write the verdict beside the run: %s\n", inertLines(err.Error()))
 	}
 }

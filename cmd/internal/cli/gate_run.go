@@ -77,7 +77,7 @@ func gateReport(ctx context.Context, out, errw io.Writer, r reports.Report, o ga
 		}
 		// The verdict stands without the summary.
 		if err := stepSummary(o.StepSummary, r, verdict); err != nil {
-			fmt.Fprintf(errw, "disteval: %s\n", inert(err.Error()))
+			fmt.Fprintf(errw, "disteval: %s\n", inertLines(err.Error()))
 		}
 	}
 	return verdict.ExitCode(), &verdict, nil
@@ -130,7 +130,7 @@ func blessRun(ctx context.Context, out, errw io.Writer, r reports.Report, o gate
 	if err != nil {
 		return exitFailed, fmt.Errorf("gate --bless: write %s: %w", o.Expected, err)
 	}
-	if _, err := io.WriteString(out, inert(changes)); err != nil {
+	if _, err := io.WriteString(out, inertLines(changes)); err != nil {
 		return exitFailed, err
 	}
 	fmt.Fprintf(errw, "wrote %s from run %s; read the change above before it is committed\n", o.Expected, r.RunID)

@@ -17,7 +17,7 @@ func writeQueryTable(w io.Writer, s queries.Set) error {
 	for _, q := range s.Queries {
 		row := []string{q.ID, cmp.Or(q.Category, "-"), cmp.Or(q.Difficulty, "-"), q.Prompt, q.Keyword, cmp.Or(strings.Join(q.Aliases, " | "), "-")}
 		for i, cell := range row {
-			row[i] = inert(strings.ReplaceAll(cell, "\n", `\n`))
+			row[i] = inert(cell)
 		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}

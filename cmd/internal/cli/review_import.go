@@ -20,6 +20,7 @@ const nothingImported = "nothing was imported: correct that and import the workb
 // reviewStore is what an import needs of a run's record.
 type reviewStore interface {
 	Record() eval.RunRecord
+	Reply(ctx context.Context, id eval.JobID) (eval.ScoredReply, bool, error)
 	PutReview(context.Context, eval.Review) error
 	Flush(context.Context) error
 	Close() error
@@ -50,9 +51,14 @@ func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
 		return hinted{fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import " + i.Workbook + " --run DIR"}
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	reviews, err := i.match(store.Record(), read)
-	if err != nil {
-		return usageError{fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, err), nothingImported}
+	reviews, fault := i.match(store.Record(), read)
+	if fault == nil {
+		if fault, err = sameReplies(ctx, store, reviews, read); err != nil {
+			return fmt.Errorf("read the replies of %s: %w", dir, err)
+		}
+	}
+	if fault != nil {
+		return usageError{fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, fault), nothingImported}
 	}
 	for _, r := range reviews {
 		if err := store.PutReview(ctx, r); err != nil {
@@ -110,6 +116,25 @@ func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 		reviews = append(reviews, eval.Review{Job: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
 	}
 	return reviews, nil
+}
+
+// sameReplies checks that every row shows the reply that the run holds: names
+// may have slipped to another row, as in a table of which one column was sorted. fault is the workbook's, err the
+// store's.
+func sameReplies(ctx context.Context, store reviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
+	for k, review := range reviews {
+		row := read.Rows[k]
+		r, ok, err := store.Reply(ctx, review.Job)
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok || r.Reply.Failure != nil:
+			return fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: remove the row", row.Cell, row.Model, row.Query), nil
+		case xlsx.DigestOf(r.Reply.Text) != row.Reply:
+			return fmt.Errorf("%s: the reply in the row is not what model %.60q replied to query %.60q: restore the row, or take a fresh report.xlsx", row.Cell, row.Model, row.Query), nil
+		}
+	}
+	return nil, nil
 }
 
 // jobsByCell maps the names that cells show to the jobs.

@@ -29,6 +29,9 @@ type storedReviews struct {
 }
 
 func (s *storedReviews) Record() eval.RunRecord { return s.record }
+func (s *storedReviews) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
+	return eval.ScoredReply{Reply: eval.Reply{Job: id, Text: "a\n reply"}}, id.Query != "failed", nil
+}
 func (s *storedReviews) PutReview(_ context.Context, r eval.Review) error {
 	s.queued = append(s.queued, r)
 	return nil
@@ -36,11 +39,12 @@ func (s *storedReviews) PutReview(_ context.Context, r eval.Review) error {
 func (s *storedReviews) Flush(context.Context) error { s.flushed = len(s.queued); return nil }
 func (s *storedReviews) Close() error                { s.closed = true; return nil }
 
-// reviewedRun is a run of one model and two queries, one with a hostile name.
+// reviewedRun is a run of one model and three queries, one with a hostile name and one
+// without an answer.
 func reviewedRun() eval.RunRecord {
 	var p eval.Plan
 	p.Models = []eval.Model{{Name: "small"}}
-	p.Queries.Queries = []queries.Query{{ID: "q1"}, {ID: "=q\x00"}}
+	p.Queries.Queries = []queries.Query{{ID: "q1"}, {ID: "=q\x00"}, {ID: "failed"}}
 	return eval.RunRecord{ID: "run-1", PlanHash: strings.Repeat("ab", 32), Plan: p}
 }
 
@@ -52,7 +56,7 @@ func workbookOf(t *testing.T, rec eval.RunRecord, cells map[string]string) strin
 			return func(yield func(eval.ScoredReply, error) bool) {
 				for _, q := range rec.Plan.Queries.Queries {
 					id := eval.JobID{Model: "small", Query: q.ID}
-					if !yield(eval.ScoredReply{Query: q, Reply: eval.Reply{Job: id, Text: "a reply"}}, nil) {
+					if !yield(eval.ScoredReply{Query: q, Reply: eval.Reply{Job: id, Text: "a\n reply"}}, nil) {
 						return
 					}
 				}
@@ -124,6 +128,8 @@ func TestReviewImportRefuses(t *testing.T) {
 		{"another run", map[string]string{"I5": "right", "H5": "ann"}, otherRun, "run run-1, the folder holds run run-2"},
 		{"another plan", map[string]string{"I5": "right", "H5": "ann"}, otherPlan, "hash abababababab"},
 		{"unknown query", map[string]string{"I5": "right", "H5": "ann", "B5": "q9"}, reviewedRun(), `Review!I5: the run has no reply of model "small" to query "q9"`},
+		{"another reply", map[string]string{"I5": "right", "H5": "ann", "E5": "another"}, reviewedRun(), `Review!I5: the reply in the row is not what model "small" replied to query "q1"`},
+		{"a failure", map[string]string{"I7": "right", "H7": "ann"}, reviewedRun(), `Review!I7: the run has no reply of model "small" to query "failed"`},
 		{"no verdict", nil, reviewedRun(), "no row has a verdict"},
 		{"bad verdict after a good one", map[string]string{"B3": "ann", "I5": "right", "I6": "yes"}, reviewedRun(), "Review!I6"},
 	} {
