@@ -136,6 +136,15 @@ func (f *ggufFile) place(end, size int64) error {
 	return nil
 }
 
+// failAtEnd tells whether the file or the bound on its directory is at an end.
+func (g *ggufReader) failAtEnd() {
+	if g.left < g.size-g.read {
+		g.fail("its directory is longer than %d MB: no small model needs that", maxDirectory>>20)
+		return
+	}
+	g.fail("the file ends at byte %d, inside its directory: it is truncated or corrupt", g.size)
+}
+
 func (g *ggufReader) fail(format string, args ...any) {
 	if g.err == nil {
 		g.err = fmt.Errorf(format, args...)
@@ -144,11 +153,8 @@ func (g *ggufReader) fail(format string, args ...any) {
 
 // bytes reads n bytes. The caller has bounded n.
 func (g *ggufReader) bytes(n int64) []byte {
-	switch {
-	case g.err == nil && n > g.size-g.read:
-		g.fail("the file ends at byte %d, inside its directory: it is truncated or corrupt", g.size)
-	case g.err == nil && n > g.left:
-		g.fail("its directory is longer than %d MB: no small model needs that", maxDirectory>>20)
+	if n > g.left {
+		g.failAtEnd()
 	}
 	if g.err != nil {
 		return nil
@@ -185,8 +191,12 @@ func (g *ggufReader) str() string {
 
 // count checks a claimed number of items of at least size bytes each.
 func (g *ggufReader) count(n uint64, size, most uint64, what string) int {
-	if n > most || n > uint64(g.left)/size {
-		g.fail("the file claims %d %s: more than it can hold or than is supported (%d)", n, what, most)
+	switch {
+	case n > most:
+		g.fail("the file claims %d %s: at most %d are supported", n, what, most)
+		return 0
+	case n > uint64(g.left)/size:
+		g.failAtEnd()
 		return 0
 	}
 	return int(n)

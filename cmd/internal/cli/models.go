@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
@@ -121,10 +122,25 @@ func writeModels(w io.Writer, rows []modelRow) error {
 			continue
 		}
 		digest := m.Digest[:min(len(m.Digest), 19)]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(digest), inert(orUnset(m.Parameters)),
-			inert(orUnset(m.Quantization)), m.ContextLength, humanize.Bytes(uint64(max(m.SizeBytes, 0))), r.loaded)
+		context, size := "-", "-"
+		if m.ContextLength > 0 {
+			context = strconv.Itoa(m.ContextLength)
+		}
+		if m.SizeBytes > 0 {
+			size = humanize.Bytes(uint64(m.SizeBytes))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(digest),
+			inert(orDash(m.Parameters)), inert(orDash(m.Quantization)), context, size, r.loaded)
 	}
 	return t.Flush()
+}
+
+// orDash stands for what a provider does not say.
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }
 
 func firstLine(err error) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/ollama"
 )
@@ -30,6 +31,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 	}
 	p := &puller{a: a, providers: newProviders(a.settings), dir: filepath.Dir(plan.Source), hub: cfg}
 	code := exitDone
+	silent := make(map[string]bool) // servers that did not answer, by address
 	for _, m := range plan.Models {
 		bar := newByteProgress(a.err, terminal(a.err), m.Name)
 		said, err := p.pull(ctx, m, bar.tell)
@@ -38,10 +40,12 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 		switch {
 		case ctx.Err() != nil:
 			return hinted{fmt.Errorf("pull %s: %w", m.Name, eval.ErrInterrupted), "run the same command again: what came is kept"}
-		case errors.As(err, &server):
-			return err // the others are of the same server, or the user must see it first
+		case errors.As(err, &server) && silent[server.Address]: // said for the first of its models
 		case err != nil:
 			code = max(code, a.exit(pullFault(m, err)))
+			if server != nil {
+				silent[server.Address] = true
+			}
 		default:
 			fmt.Fprintf(a.out, "%s: %s\n", inert(m.Name), inert(said))
 		}
@@ -63,7 +67,10 @@ type puller struct {
 // pull gets one model and says what it did.
 func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (string, error) {
 	if m.Provider == eval.ProviderBuiltin {
-		return "is inside the program, nothing to pull", nil
+		if _, err := builtin.Describe(m); err != nil {
+			return "", builtinFault(err)
+		}
+		return m.Model + " runs inside the program, nothing to pull", nil
 	}
 	c, _, err := p.providers.client(m.Host)
 	if err != nil {

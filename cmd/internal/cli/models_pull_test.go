@@ -205,11 +205,36 @@ func TestPullInterrupted(t *testing.T) {
 	}
 }
 
+// TestPullWithoutServer says once that a server is not there, and goes on with
+// the models of another.
 func TestPullWithoutServer(t *testing.T) {
-	a, _, _ := pullApp(t, "http://127.0.0.1:1", "")
-	file := modelsFile(t, t.TempDir(), `{name: M, provider: ollama, model: m, role: reference}`)
-	if err := a.pullModels(t.Context(), file); err == nil || !strings.Contains(hintOf(err), "ollama serve") {
-		t.Errorf("without a server: %v, next %s", err, hintOf(err))
+	f := evaltest.NewOllama(t, "here:latest")
+	a, out, messages := pullApp(t, "http://127.0.0.1:1", "")
+	file := modelsFile(t, t.TempDir(),
+		`{name: M, provider: ollama, model: m, role: reference}`,
+		`{name: N, provider: ollama, model: n}`,
+		`{name: here, provider: ollama, model: here, host: "`+f.URL+`"}`)
+	err := a.pullModels(t.Context(), file)
+	if codeOfExit(err) != exitFailed || strings.Count(messages.String(), "ollama serve") != 1 {
+		t.Errorf("without a server: %v\n%s", err, messages)
+	}
+	if !strings.Contains(out.String(), "here: here is there already") {
+		t.Errorf("the other server's model: %q", out)
+	}
+}
+
+// TestPullInside has nothing to pull for models of this process, but says when
+// one is not there.
+func TestPullInside(t *testing.T) {
+	a, out, messages := pullApp(t, "http://127.0.0.1:1", "")
+	file := modelsFile(t, t.TempDir(),
+		`{name: M, provider: builtin, model: mini-baby, role: reference}`,
+		`{name: N, provider: builtin, model: ./none.gguf}`)
+	if err := a.pullModels(t.Context(), file); codeOfExit(err) != exitUsage {
+		t.Errorf("a file that is not there ends pull with %v", err)
+	}
+	if got := out.String(); got != "M: mini-baby runs inside the program, nothing to pull\n" || !strings.Contains(messages.String(), "none.gguf") {
+		t.Errorf("pull says %q and\n%s", got, messages)
 	}
 }
 
