@@ -81,7 +81,7 @@ func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (str
 		return "", err
 	}
 	if there {
-		return fmt.Sprintf("%s is there already (%s)", m.Model, digest[:min(len(digest), 12)]), nil
+		return fmt.Sprintf("%s is there already (%s)", m.Model, shortDigest(digest)), nil
 	}
 	if name, ok := strings.CutPrefix(m.Source, "ollama://"); ok || m.Source == "" {
 		if err := pullByServer(ctx, c, name, m.Model, tell); err != nil {
