@@ -135,7 +135,7 @@ func (p *puller) files(ctx context.Context, source string, tell hub.Progress) (h
 	case isHub:
 		ref, err := hub.ParseRef(name)
 		if err != nil {
-			return hub.Model{}, err
+			return hub.Model{}, usageError{err, "write it like hf://HenryHHHH/DistilLlama"}
 		}
 		return h.Get(ctx, ref, tell)
 	case strings.Contains(source, "://"):
@@ -155,8 +155,8 @@ func pullFault(m eval.Model, err error) error {
 	case errors.As(err, &fault):
 		hint = fault.Hint
 	case errors.As(err, &create):
-		hint = "where Ollama cannot convert a tokenizer or architecture, convert the model to GGUF\n" +
-			"(llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
+		hint = "get the files again if they are damaged; where Ollama cannot convert a tokenizer or architecture,\n" +
+			"convert the model to GGUF (llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
 	case hint == "":
 		hint = "check the model's name and the server's connection, then run the same command again: what came is kept"
 	}
