@@ -268,9 +268,7 @@ func (t *tensor) contiguous() bool {
 	return true
 }
 
-// tensorsOf lists the tensors of a state dictionary. Rotary frequencies, which
-// older writers store beside the weights, follow from the configuration and
-// are left out, as the converter knows no place for them.
+// tensorsOf lists the tensors of a state dictionary but for rotary frequencies.
 func tensorsOf(state any) ([]namedTensor, error) {
 	var all []namedTensor
 	add := func(key, value any) error {
@@ -282,7 +280,7 @@ func tensorsOf(state any) ([]namedTensor, error) {
 			return fmt.Errorf("a key of its dictionary is no text but a %T", key)
 		case !isTensor:
 			return fmt.Errorf("its entry %q is no tensor: this is no file of weights alone", name)
-		case !strings.HasSuffix(name, ".rotary_emb.inv_freq"):
+		case !isRotary(name):
 			all = append(all, namedTensor{name, *t})
 		}
 		return nil
