@@ -213,7 +213,7 @@ func (p *byteProgress) begin(step string, total int64) {
 	case total <= 0:
 		fmt.Fprintf(p.w, "%s: %s\n", p.model, inert(step))
 	case p.tty:
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true),
+		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true), progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
 			progressbar.OptionSetDescription(p.model+": "+inert(step)))
 	}
