@@ -48,22 +48,8 @@ func checkPickle(p []byte) error {
 			return nil
 		}
 		at++
-		n := arg
-		rest := p[at:]
-		switch {
-		case arg == argLines:
-			first := bytes.IndexByte(rest, '\n')
-			second := bytes.IndexByte(rest[first+1:], '\n')
-			if first < 0 || second < 0 {
-				return errCutPickle
-			}
-			n = first + second + 2
-		case arg == argText && len(rest) >= 4:
-			n = 4 + int(binary.LittleEndian.Uint32(rest))
-		case (arg == argShort || arg == argLong1) && len(rest) >= 1:
-			n = 1 + int(rest[0])
-		}
-		if n < 0 || n > len(rest) {
+		n := argBytes(arg, p[at:])
+		if n < 0 || n > len(p)-at {
 			return errCutPickle
 		}
 		switch {
@@ -80,6 +66,27 @@ func checkPickle(p []byte) error {
 		at += n
 	}
 	return errCutPickle
+}
+
+// argBytes is the length of an opcode's argument, at the start of rest; -1
+// where rest is too short to tell.
+func argBytes(arg int, rest []byte) int {
+	switch {
+	case arg >= 0:
+		return arg
+	case arg == argLines:
+		first := bytes.IndexByte(rest, '\n')
+		second := bytes.IndexByte(rest[first+1:], '\n')
+		if first < 0 || second < 0 {
+			return -1
+		}
+		return first + second + 2
+	case arg == argText && len(rest) >= 4:
+		return 4 + int(binary.LittleEndian.Uint32(rest))
+	case arg != argText && len(rest) >= 1:
+		return 1 + int(rest[0])
+	}
+	return -1
 }
 
 var errCutPickle = errors.New("the pickle is cut off")
