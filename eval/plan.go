@@ -100,6 +100,17 @@ type Model struct {
 	SizeBytes       int64  `json:"size_bytes,omitempty"`
 }
 
+// ContextError means that a model has fewer positions than the plan wants.
+type ContextError struct {
+	Model Model
+	Has   int // positions
+}
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("check model %s (%s): num_ctx is %d, but it has %d positions",
+		e.Model.Name, e.Model.Model, e.Model.Generation.NumCtx, e.Has)
+}
+
 // Reference returns the model that the others are compared with, or nil.
 func (p Plan) Reference() *Model {
 	for i := range p.Models {

@@ -92,7 +92,9 @@ func outcomes(t *testing.T, run string) map[string]string {
 			Model   string          `json:"model"`
 			QueryID string          `json:"query_id"`
 			Text    string          `json:"text"`
+			Done    string          `json:"done_reason"`
 			Failure json.RawMessage `json:"failure"`
+			Tokens  json.RawMessage `json:"tokens"`
 			Scores  json.RawMessage `json:"scores"`
 		}
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
@@ -102,7 +104,7 @@ func outcomes(t *testing.T, run string) map[string]string {
 		if _, twice := out[key]; twice {
 			t.Errorf("%s stands twice", key)
 		}
-		out[key] = fmt.Sprintf("%q %s %s", r.Text, r.Failure, r.Scores)
+		out[key] = fmt.Sprintf("%q %s %s %s %s", r.Text, r.Done, r.Failure, r.Tokens, r.Scores)
 	}
 	return out
 }

@@ -65,7 +65,7 @@ func Open(name string) (*LLM, error) {
 	case slices.Contains(Names(), name):
 		l.open = func() (fs.File, error) { return embedded.Open("models/" + name + ".gguf") }
 	default:
-		return nil, fmt.Errorf("open built-in model %q: there is none; name %s, or the path of a .gguf file", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("open model %q: none of that name is inside the program; name %s, or the path of a .gguf file", name, strings.Join(Names(), ", "))
 	}
 	if err := l.inspect(); err != nil {
 		return nil, fmt.Errorf("open model %s: %w", name, err)
@@ -128,6 +128,10 @@ type randomAccess interface {
 func (l *LLM) file() (f randomAccess, size int64, changed time.Time, err error) {
 	opened, err := l.open()
 	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // the path stands in front already
+		}
 		return nil, 0, time.Time{}, err
 	}
 	stat, err := opened.Stat()

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // digests are what `make train` writes; a change of the weights must be meant.
@@ -349,5 +352,37 @@ func BenchmarkRun(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		open(b, "mini-teacher")
+	}
+}
+
+// TestGeneratorKnowsItsFile refuses a file that is not the one of the plan, and
+// a context that the model does not have.
+func TestGeneratorKnowsItsFile(t *testing.T) {
+	m := newTiny()
+	path := filepath.Join(t.TempDir(), "my.gguf")
+	write := func() {
+		t.Helper()
+		if err := os.WriteFile(path, m.bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	plan := eval.Model{Name: "mine", Model: path, Generation: eval.Generation{Raw: true, NumCtx: 17}}
+	var few *eval.ContextError
+	if _, err := Describe(plan); !errors.As(err, &few) || few.Has != 16 {
+		t.Errorf("17 of 16 positions: %v", err)
+	}
+	plan.Generation.NumCtx = 16
+	described, err := Describe(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewGenerator(described); err != nil {
+		t.Error(err)
+	}
+	m.set("general.name", "another")
+	write()
+	if _, err := NewGenerator(described); err == nil || !strings.Contains(err.Error(), described.Digest) {
+		t.Errorf("another file than the plan's: %v", err)
 	}
 }

@@ -27,17 +27,14 @@ type Generator struct {
 func Describe(m eval.Model) (eval.Model, error) {
 	llm, err := Open(m.Model)
 	if err != nil {
-		return m, fmt.Errorf("open built-in model %s (%s): %w", m.Name, m.Model, err)
+		return m, fmt.Errorf("check model %s: %w", m.Name, err)
 	}
 	info := llm.Info()
 	m.Digest, m.ProviderVersion = info.Digest, engineVersion
 	m.Parameters, m.Quantization = countOf(info.Parameters), info.Quantization
 	m.ContextLength, m.SizeBytes = info.ContextLength, info.SizeBytes
 	if m.Generation.NumCtx > info.ContextLength {
-		return m, fmt.Errorf("check model %s: num_ctx is %d, but it has %d positions", m.Name, m.Generation.NumCtx, info.ContextLength)
-	}
-	if !m.Generation.Raw {
-		return m, fmt.Errorf("check model %s: raw: false wants a prompt template, and models in this process have none", m.Name)
+		return m, &eval.ContextError{Model: m, Has: info.ContextLength}
 	}
 	return m, nil
 }
@@ -50,11 +47,14 @@ func countOf(n int64) string {
 	return fmt.Sprintf("%.2fM", float64(n)/1e6)
 }
 
-// NewGenerator opens the model of a plan.
+// NewGenerator opens a model that Describe has described.
 func NewGenerator(m eval.Model) (*Generator, error) {
 	llm, err := Open(m.Model)
 	if err != nil {
 		return nil, err
+	}
+	if is := llm.Info().Digest; is != m.Digest {
+		return nil, fmt.Errorf("open model %s: the plan was made for %s, the file is now %s; start again", m.Model, m.Digest, is)
 	}
 	g := m.Generation
 	o := Options{NumPredict: g.NumPredict, NumCtx: g.NumCtx, Temperature: g.Temperature,

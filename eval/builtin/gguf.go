@@ -14,11 +14,12 @@ import (
 // Bounds on what a file may claim, far above what a small model needs. They
 // hold before anything is allocated for the claim.
 const (
-	maxKeys    = 4096
-	maxTensors = 1 << 14
-	maxString  = 1 << 20
-	maxVocab   = 1 << 18
-	maxDims    = 4
+	maxDirectory = 64 << 20 // bytes
+	maxKeys      = 4096
+	maxTensors   = 1 << 14
+	maxString    = 1 << 20
+	maxVocab     = 1 << 18
+	maxDims      = 4
 )
 
 // ggufFile is the checked directory of a GGUF file: every size in it has been
@@ -40,14 +41,15 @@ type tensorInfo struct {
 type ggufReader struct {
 	r    *bufio.Reader
 	size int64 // of the file, in bytes
-	left int64 // bytes not yet read
+	read int64 // bytes so far
+	left int64 // bytes that may still be read
 	err  error // the first error; later reads return zeros
 	buf  [8]byte
 }
 
 // readGGUF reads the directory of a GGUF file of size bytes, versions 2 and 3.
 func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
-	g := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size, left: size}
+	g := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size, left: min(size, maxDirectory)}
 	if magic := g.bytes(4); string(magic) != "GGUF" {
 		return nil, fmt.Errorf("not a GGUF file: it starts with %q", magic)
 	}
@@ -64,7 +66,7 @@ func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 		f.readTensor(g)
 	}
 	if g.err == nil {
-		g.err = f.place(size-g.left, size)
+		g.err = f.place(g.read, size)
 	}
 	return f, g.err
 }
@@ -91,7 +93,7 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 	for range dims {
 		n := g.u64()
 		hi, lo := bits.Mul64(uint64(t.count), n)
-		if n == 0 || hi != 0 || lo > uint64(g.size)*2 { // no kind has more than one element a byte
+		if n == 0 || hi != 0 || lo > uint64(g.size)*8 { // no kind has more than eight elements a byte
 			g.fail("tensor %q claims more elements than the file has bytes", name)
 			return
 		}
@@ -100,7 +102,7 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 	t.kind = tensorKind(g.u32())
 	offset := g.u64()
 	if offset > uint64(g.size) {
-		g.fail("tensor %q starts past the end of the file", name)
+		g.fail("tensor %q starts past the end of the file: it is truncated or corrupt", name)
 		return
 	}
 	t.offset = int64(offset)
@@ -134,6 +136,15 @@ func (f *ggufFile) place(end, size int64) error {
 	return nil
 }
 
+// failAtEnd tells whether the file or the bound on its directory is at an end.
+func (g *ggufReader) failAtEnd() {
+	if g.left < g.size-g.read {
+		g.fail("its directory is longer than %d MB: no small model needs that", maxDirectory>>20)
+		return
+	}
+	g.fail("the file ends at byte %d, inside its directory: it is truncated or corrupt", g.size)
+}
+
 func (g *ggufReader) fail(format string, args ...any) {
 	if g.err == nil {
 		g.err = fmt.Errorf(format, args...)
@@ -142,8 +153,8 @@ func (g *ggufReader) fail(format string, args ...any) {
 
 // bytes reads n bytes. The caller has bounded n.
 func (g *ggufReader) bytes(n int64) []byte {
-	if g.err == nil && n > g.left {
-		g.fail("the file ends at byte %d, inside its directory: it is truncated or corrupt", g.size)
+	if n > g.left {
+		g.failAtEnd()
 	}
 	if g.err != nil {
 		return nil
@@ -153,10 +164,10 @@ func (g *ggufReader) bytes(n int64) []byte {
 		b = make([]byte, n)
 	}
 	if _, err := io.ReadFull(g.r, b); err != nil {
-		g.fail("read at byte %d: %w", g.size-g.left, err)
+		g.fail("read at byte %d: %w", g.read, err)
 		return nil
 	}
-	g.left -= n
+	g.read, g.left = g.read+n, g.left-n
 	return b
 }
 
@@ -180,8 +191,12 @@ func (g *ggufReader) str() string {
 
 // count checks a claimed number of items of at least size bytes each.
 func (g *ggufReader) count(n uint64, size, most uint64, what string) int {
-	if n > most || n > uint64(g.left)/size {
-		g.fail("the file claims %d %s: more than it can hold or than is supported (%d)", n, what, most)
+	switch {
+	case n > most:
+		g.fail("the file claims %d %s: at most %d are supported", n, what, most)
+		return 0
+	case n > uint64(g.left)/size:
+		g.failAtEnd()
 		return 0
 	}
 	return int(n)

@@ -39,6 +39,9 @@ func TestRefusals(t *testing.T) {
 		{"mixture of experts", "8 experts", func(m *tiny) { m.set("llama.expert_count", uint32(8)) }},
 		{"scaled positions", `rope scaling "yarn"`, func(m *tiny) { m.set("llama.rope.scaling.type", "yarn") }},
 		{"other quantisation", "Q4_K", func(m *tiny) { m.tensor("output.weight").kind = 12 }},
+		{"dense quantisation", "IQ1_S", func(m *tiny) {
+			m.tensor("output.weight").kind, m.tensor("output.weight").shape = 19, []uint64{256, 800}
+		}},
 		{"unknown quantisation", "type 4000", func(m *tiny) { m.tensor("output.weight").kind = 4000 }},
 		{"byte-pair tokenizer", `tokenizer "gpt2"`, func(m *tiny) { m.set("tokenizer.ggml.model", "gpt2") }},
 		{"scores missing", "10 tokens, 0 scores", func(m *tiny) { m.unset("tokenizer.ggml.scores") }},
@@ -126,6 +129,22 @@ func TestClaimsAreNotBelieved(t *testing.T) {
 		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
 			t.Errorf("%s: %d bytes allocated for a file of %d", name, after.TotalAlloc-before.TotalAlloc, len(raw))
 		}
+	}
+}
+
+// TestLongDirectory stops reading a directory that no small model has, though
+// the file is as long as it claims.
+func TestLongDirectory(t *testing.T) {
+	const count, each = 100, 1 << 20
+	raw := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64([]byte("GGUF\x03\x00\x00\x00"), 0), 1)
+	raw = binary.LittleEndian.AppendUint64(raw, 1)
+	raw = append(raw, 'k', typeArray, 0, 0, 0, typeString, 0, 0, 0)
+	raw = binary.LittleEndian.AppendUint64(raw, count)
+	for range count {
+		raw = append(binary.LittleEndian.AppendUint64(raw, each), make([]byte, each)...)
+	}
+	if _, err := readGGUF(bytes.NewReader(raw), int64(len(raw))); err == nil || !strings.Contains(err.Error(), "64 MB") {
+		t.Errorf("a directory of %d bytes: %v", len(raw), err)
 	}
 }
 

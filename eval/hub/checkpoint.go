@@ -124,7 +124,10 @@ func (c *checkpoint) unpickle(raw []byte) (state any, err error) {
 	u := pickle.NewUnpickler(bytes.NewReader(raw))
 	u.FindClass = findClass
 	u.PersistentLoad = c.storage
-	return u.Load()
+	if state, err = u.Load(); err != nil {
+		err = fmt.Errorf("its pickle cannot be read: %.300s", err.Error())
+	}
+	return state, err
 }
 
 type storageClass string
@@ -265,9 +268,7 @@ func (t *tensor) contiguous() bool {
 	return true
 }
 
-// tensorsOf lists the tensors of a state dictionary. Rotary frequencies, which
-// older writers store beside the weights, follow from the configuration and
-// are left out, as the converter knows no place for them.
+// tensorsOf lists the tensors of a state dictionary but for rotary frequencies.
 func tensorsOf(state any) ([]namedTensor, error) {
 	var all []namedTensor
 	add := func(key, value any) error {
@@ -275,10 +276,11 @@ func tensorsOf(state any) ([]namedTensor, error) {
 		t, isTensor := value.(*tensor)
 		switch {
 		case !isName:
-			return fmt.Errorf("a key of its dictionary is no text: %v", key)
+			// Of its kind alone: a value that holds itself would be printed for ever.
+			return fmt.Errorf("a key of its dictionary is no text but a %T", key)
 		case !isTensor:
 			return fmt.Errorf("its entry %q is no tensor: this is no file of weights alone", name)
-		case !strings.HasSuffix(name, ".rotary_emb.inv_freq"):
+		case !isRotary(name):
 			all = append(all, namedTensor{name, *t})
 		}
 		return nil

@@ -162,18 +162,23 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 	return c.finish(ctx, files, tell)
 }
 
-// finish converts checkpoints and reads the number of positions.
+// finish converts what Ollama cannot take as it is, and reads the number of
+// positions.
 func (c *Client) finish(ctx context.Context, files []File, tell Progress) (Model, error) {
 	var m Model
 	for _, f := range files {
 		switch {
 		case strings.HasSuffix(f.Name, ".bin"):
 			var err error
-			if f, err = c.converted(ctx, f, tell); err != nil {
+			if f, err = c.converted(ctx, f, Convert, tell); err != nil {
 				return Model{}, err
 			}
 		case strings.HasSuffix(f.Name, ".safetensors"):
-			if err := checkSafetensors(f); err != nil {
+			header, err := checkSafetensors(f)
+			if err == nil && header.rotary() {
+				f, err = c.converted(ctx, f, dropRotary, tell)
+			}
+			if err != nil {
 				return Model{}, err
 			}
 		case strings.HasSuffix(f.Name, ".gguf"):

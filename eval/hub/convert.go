@@ -16,18 +16,22 @@ import (
 
 const elsewhere = "name a source with safetensors or GGUF instead"
 
-// converted returns the safetensors form of a checkpoint, from the cache where
-// it was made before: the name there is the checkpoint's hash.
-func (c *Client) converted(ctx context.Context, bin File, tell Progress) (File, error) {
-	name := strings.TrimSuffix(strings.TrimPrefix(bin.Name, "pytorch_"), ".bin") + ".safetensors"
+// converter writes the safetensors file dest from a file of weights.
+type converter func(ctx context.Context, weights, dest string, tell func(done, total int64)) error
+
+// converted returns what convert makes of a file of weights, from the cache
+// where it was made before: the name there is the hash of the weights.
+func (c *Client) converted(ctx context.Context, weights File, convert converter, tell Progress) (File, error) {
+	name := strings.TrimPrefix(weights.Name, "pytorch_")
+	name = strings.TrimSuffix(name, filepath.Ext(name)) + ".safetensors"
 	dir := filepath.Join(c.cache, "converted")
-	dest := filepath.Join(dir, bin.SHA256+".safetensors")
+	dest := filepath.Join(dir, weights.SHA256+".safetensors")
 	if _, err := os.Stat(dest); err != nil {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return File{}, fmt.Errorf("make the cache folder: %w", err)
 		}
-		step := func(done, total int64) { tell("convert "+bin.Name, done, total) }
-		if err := Convert(ctx, bin.Path, dest, step); err != nil {
+		step := func(done, total int64) { tell("convert "+weights.Name, done, total) }
+		if err := convert(ctx, weights.Path, dest, step); err != nil {
 			return File{}, err
 		}
 	}
@@ -53,7 +57,13 @@ func Convert(ctx context.Context, checkpoint, dest string, tell func(done, total
 		return &Error{doing, err, elsewhere}
 	}
 	slices.SortFunc(tensors, func(a, b namedTensor) int { return strings.Compare(a.name, b.name) })
-	err = writeWhole(dest, func(w io.Writer) error { return writeSafetensors(ctx, w, tensors, tell) })
+	return store(ctx, doing, dest, func(w io.Writer) error { return writeSafetensors(ctx, w, tensors, tell) })
+}
+
+// store writes a file that is complete or not there, and says what keeps it
+// from being.
+func store(ctx context.Context, doing, dest string, write func(io.Writer) error) error {
+	err := writeWhole(dest, write)
 	switch {
 	case err == nil:
 		return nil
@@ -65,7 +75,6 @@ func Convert(ctx context.Context, checkpoint, dest string, tell func(done, total
 	return &Error{doing, err, elsewhere}
 }
 
-// writeWhole writes a file that is complete or not there.
 func writeWhole(dest string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(dest), "converting-*")
 	if err != nil {

@@ -204,6 +204,11 @@ func TestConvertRefuses(t *testing.T) {
 		{"number as entry", withPickle(t, "\x80\x02}X\x01\x00\x00\x00wK\x01s."), `entry "w" is no tensor`},
 		{"many names for one storage", withPickle(t, "\x80\x02}"+many(tensorPickle("J\x00\x41\x00\x00\x85K\x01\x85"))+"."), "bytes of tensors from"},
 		{"past the storage", withPickle(t, "\x80\x02}X\x01\x00\x00\x00w"+tensorPickle("J\x00\x00\x01\x00\x85K\x01\x85")+"s."), "reaches past its storage"},
+		{"long name", withPickle(t, "\x80\x02}X\x88\x13\x00\x00"+strings.Repeat("w", 5000)+"K\x01s."), "a text of 5004 bytes"},
+		{"texts repeated without end", withPickle(t, "\x80\x02](X\xa0\x0f\x00\x00"+strings.Repeat("w", 4000)+"q\x00"+strings.Repeat("h\x00", 20_000)+"e)R."), "with all repetitions"},
+		{"texts called as a function", withPickle(t, "\x80\x02(X\xa0\x0f\x00\x00"+strings.Repeat("w", 4000)+"q\x00"+strings.Repeat("h\x00", 2000)+"t)R."), "REDUCE"},
+		{"dictionary that is its own key", withPickle(t, "\x80\x02}q\x00h\x00K\x01s."), "a key of its dictionary is no text"},
+		{"key of nested pairs", withPickle(t, "\x80\x02}"+pairs(60)+"K\x01s."), "a key of its dictionary is no text"},
 		{"empty stack", withPickle(t, "\x80\x02R."), "stack"},
 		{"legacy", []byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."), "PyTorch before 1.6"},
 		{"cut archive", hubtest.Checkpoint()[:100_000], "no ZIP archive"},
@@ -219,6 +224,10 @@ func TestConvertRefuses(t *testing.T) {
 		})
 	}
 }
+
+// pairs is a pickle of a pair of twice the same pair of twice the same, and so
+// on: 2^depth numbers to whoever prints it.
+func pairs(depth int) string { return "K\x01" + strings.Repeat("q\x01h\x01\x86", depth) }
 
 // tensorPickle is a pickle of a tensor of that shape and stride in storage 0.
 func tensorPickle(view string) string {

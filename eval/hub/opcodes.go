@@ -10,11 +10,18 @@ import (
 // What follows an opcode of the pickles that torch.save writes: a positive
 // number is that many bytes, the others are below.
 const (
-	argLines  = -1 // two lines: module and class
-	argLong1  = -2 // one byte of length, then the number
-	argText   = -3 // four bytes of length, then UTF-8
-	argShort  = -4 // one byte of length, then text
-	maxPickle = 64 << 20
+	argLines = -1 // two lines: module and class
+	argLong1 = -2 // one byte of length, then the number
+	argText  = -3 // four bytes of length, then UTF-8
+	argShort = -4 // one byte of length, then text
+)
+
+// Bounds on a pickle. The unpickler puts values into the words of its errors,
+// so a few texts that are repeated without end could fill the memory.
+const (
+	maxPickle = 16 << 20 // bytes
+	maxName   = 4096     // bytes of a text; a tensor's name has tens
+	maxEcho   = 64 << 20 // bytes of all texts that the pickle repeats from its memo
 )
 
 // opcodes are those of protocol 2 as torch.save uses it. The unpickler knows
@@ -30,6 +37,7 @@ var opcodes = map[byte]int{
 // checkPickle walks over the opcodes without executing any, and refuses a
 // pickle that is none of torch.save's or claims more bytes than it has.
 func checkPickle(p []byte) error {
+	longest, echo := 0, 0
 	for at := 0; at < len(p); {
 		op := p[at]
 		arg, known := opcodes[op]
@@ -40,27 +48,45 @@ func checkPickle(p []byte) error {
 			return nil
 		}
 		at++
-		n := arg
-		rest := p[at:]
-		switch {
-		case arg == argLines:
-			first := bytes.IndexByte(rest, '\n')
-			second := bytes.IndexByte(rest[first+1:], '\n')
-			if first < 0 || second < 0 {
-				return errCutPickle
-			}
-			n = first + second + 2
-		case arg == argText && len(rest) >= 4:
-			n = 4 + int(binary.LittleEndian.Uint32(rest))
-		case (arg == argShort || arg == argLong1) && len(rest) >= 1:
-			n = 1 + int(rest[0])
-		}
-		if n < 0 || n > len(rest) {
+		n := argBytes(arg, p[at:])
+		if n < 0 || n > len(p)-at {
 			return errCutPickle
+		}
+		switch {
+		case (arg == argText || arg == argLines) && n > maxName:
+			return fmt.Errorf("a text of %d bytes in it: no name of a tensor or class is that long", n)
+		case op == 'h' || op == 'j':
+			echo += longest
+		case arg < 0:
+			longest = max(longest, n)
+		}
+		if echo > maxEcho {
+			return fmt.Errorf("its texts may come to more than %d MB with all repetitions: no checkpoint of weights needs that", maxEcho>>20)
 		}
 		at += n
 	}
 	return errCutPickle
+}
+
+// argBytes is the length of an opcode's argument, at the start of rest; -1
+// where rest is too short to tell.
+func argBytes(arg int, rest []byte) int {
+	switch {
+	case arg >= 0:
+		return arg
+	case arg == argLines:
+		first := bytes.IndexByte(rest, '\n')
+		second := bytes.IndexByte(rest[first+1:], '\n')
+		if first < 0 || second < 0 {
+			return -1
+		}
+		return first + second + 2
+	case arg == argText && len(rest) >= 4:
+		return 4 + int(binary.LittleEndian.Uint32(rest))
+	case arg != argText && len(rest) >= 1:
+		return 1 + int(rest[0])
+	}
+	return -1
 }
 
 var errCutPickle = errors.New("the pickle is cut off")

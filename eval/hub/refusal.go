@@ -61,7 +61,10 @@ func (c *Client) refusal(doing string, ref Ref, resp *http.Response) error {
 	case resp.StatusCode == http.StatusNotFound:
 		e.Hint = "check owner, repository and revision: " + page
 	case resp.StatusCode == http.StatusTooManyRequests:
-		e.Hint = waitHint(resp.Header.Get("Retry-After")) + "; a set HF_TOKEN raises the limit"
+		e.Hint = waitHint(resp.Header.Get("Retry-After"))
+		if !c.token {
+			e.Hint += "; a set HF_TOKEN raises the limit"
+		}
 	}
 	return e
 }

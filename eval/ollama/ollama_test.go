@@ -79,7 +79,7 @@ func TestResolveRefuses(t *testing.T) {
 	f := evaltest.NewOllama(t, "here:latest")
 	f.Context = 64
 	_, err := client(t, f.URL).Resolve(t.Context(), []eval.Model{model("gone"), model("here")})
-	var few *ollama.ContextError
+	var few *eval.ContextError
 	if !errors.As(err, &few) || few.Has != 64 {
 		t.Errorf("num_ctx 128 with 64 positions: %v", err)
 	}

@@ -29,21 +29,10 @@ func (e *MissingModelsError) Error() string {
 	return fmt.Sprintf("find models at %s: missing %s; %s", e.Address, strings.Join(names, ", "), have)
 }
 
-// ContextError means that a model has fewer positions than the plan wants.
-type ContextError struct {
-	Model eval.Model
-	Has   int
-}
-
-func (e *ContextError) Error() string {
-	return fmt.Sprintf("check model %s (%s): num_ctx is %d, but it has %d positions",
-		e.Model.Name, e.Model.Model, e.Model.Generation.NumCtx, e.Has)
-}
-
 // Resolve fills in what the server knows of the models: digest, size,
 // context length, template. All models must be of this client's server. A
 // missing model is a *MissingModelsError, one with too few positions a
-// *ContextError.
+// *eval.ContextError.
 func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model, error) {
 	version, err := c.Version(ctx)
 	if err != nil {
@@ -93,7 +82,7 @@ func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModel
 		m.Template = show.Template
 	}
 	if m.ContextLength > 0 && m.Generation.NumCtx > m.ContextLength {
-		return m, &ContextError{Model: m, Has: m.ContextLength}
+		return m, &eval.ContextError{Model: m, Has: m.ContextLength}
 	}
 	return m, nil
 }

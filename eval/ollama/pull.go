@@ -102,11 +102,28 @@ func (c *Client) Create(ctx context.Context, name string, files []Blob, numCtx i
 	if numCtx > 0 {
 		return nil
 	}
+	err := c.stateContext(ctx, name, tell)
+	if err == nil {
+		return nil
+	}
+	// Half made, it would be taken for there the next time.
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), detailTimeout)
+	defer cancel()
+	if left := c.api.Delete(cleanup, &api.DeleteRequest{Model: name}); left != nil {
+		err = errors.Join(err, fmt.Errorf("delete the unfinished model %s at %s: %w", name, c.base, plain(left)))
+	}
+	return err
+}
+
+// stateContext gives a model the positions that the server has read from its
+// files as its context length.
+func (c *Client) stateContext(ctx context.Context, name string, tell PullProgress) error {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: name})
 	if err != nil {
 		return fmt.Errorf("show model %s at %s: %w", name, c.base, plain(err))
 	}
-	if numCtx = contextLength(show.ModelInfo); numCtx == 0 {
+	numCtx := contextLength(show.ModelInfo)
+	if numCtx == 0 {
 		return nil
 	}
 	return c.create(ctx, name, &api.CreateRequest{Model: name, From: name, Template: rawTemplate, Parameters: contextOf(numCtx)}, tell)

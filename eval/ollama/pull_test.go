@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -116,6 +117,32 @@ func TestCreate(t *testing.T) {
 		if template, parameters := shown(t, server.URL, name); template != "{{ .Prompt }}" || strings.Join(strings.Fields(parameters), " ") != "num_ctx "+numCtx {
 			t.Errorf("%s has template %q and parameters %q, want num_ctx %s", name, template, parameters, numCtx)
 		}
+	}
+}
+
+// TestCreateHalf removes a model whose context length could not be stated:
+// the next pull would take it for there.
+func TestCreateHalf(t *testing.T) {
+	creations, deleted := 0, ""
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + " " + r.URL.Path {
+		case "POST /api/create":
+			if creations++; creations > 1 {
+				http.Error(w, `{"error":"no space left on device"}`, http.StatusInternalServerError)
+				return
+			}
+			w.Write([]byte(`{"status":"success"}`))
+		case "POST /api/show":
+			w.Write([]byte(`{"model_info":{"general.architecture":"llama","llama.context_length":128}}`))
+		case "DELETE /api/delete":
+			body, _ := io.ReadAll(r.Body)
+			deleted = string(body)
+		}
+	}))
+	defer s.Close()
+	err := client(t, s.URL).Create(t.Context(), "m", blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")}), 0, quiet)
+	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(deleted, `"m"`) {
+		t.Errorf("%v; deleted: %q", err, deleted)
 	}
 }
 

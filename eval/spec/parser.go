@@ -311,5 +311,8 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
 			p.fail(n, "model %s: %s: is missing", m.Name, need.key)
 		}
 	}
+	if m.Provider == eval.ProviderBuiltin && !m.Generation.Raw {
+		p.fail(n, "model %s: raw: false wants a prompt template, and models in this process have none; set raw: true", m.Name)
+	}
 	return m
 }

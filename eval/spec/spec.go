@@ -44,8 +44,8 @@ type Defaults struct {
 	Procfs  string
 }
 
-// Load reads the plan of the models file at path. A query file that it names
-// is looked for beside it.
+// Load reads the plan of the models file at path. A query or model file that
+// it names is looked for beside it.
 func Load(path string, d Defaults) (eval.Plan, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func Load(path string, d Defaults) (eval.Plan, error) {
 }
 
 // Parse reads a plan from a models file's text. name stands in errors, and
-// its folder is where a query file is looked for.
+// its folder is where a query or model file is looked for.
 func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
@@ -77,22 +77,33 @@ func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
 	if len(p.errs) > 0 {
 		return eval.Plan{}, errors.Join(p.errs...)
 	}
-	set, err := loadQueries(f.QuerySrc, filepath.Dir(name))
+	set, err := loadQueries(f.QuerySrc, name)
 	if err != nil {
 		return eval.Plan{}, err
 	}
 	f.Queries, f.Source = set, name
+	for i, m := range f.Models {
+		if m.Provider == eval.ProviderBuiltin && strings.EqualFold(filepath.Ext(m.Model), ".gguf") {
+			f.Models[i].Model = beside(name, m.Model)
+		}
+	}
 	return f, nil
 }
 
-func loadQueries(src, dir string) (queries.Set, error) {
+// beside is the path of a file that the models file names.
+func beside(models, path string) string {
+	dir := filepath.Dir(models)
+	if filepath.IsAbs(path) || dir == "." {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func loadQueries(src, models string) (queries.Set, error) {
 	if src == "builtin" {
 		return queries.Builtin(), nil
 	}
-	if !filepath.IsAbs(src) {
-		src = filepath.Join(dir, src)
-	}
-	return queries.Load(src)
+	return queries.Load(beside(models, src))
 }
 
 // syntaxError takes the line out of the yaml package's message.

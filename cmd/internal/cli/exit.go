@@ -70,7 +70,7 @@ func codeOf(err error) int {
 		model   *spec.Error
 		query   *queries.Error
 		queries queries.Errors
-		few     *ollama.ContextError
+		few     *eval.ContextError
 		table   *audit.InputError
 		line    inputError
 	)
@@ -91,7 +91,7 @@ func hintOf(err error) string {
 		hint    hinted
 		server  *ollama.ServerError
 		missing *ollama.MissingModelsError
-		few     *ollama.ContextError
+		few     *eval.ContextError
 	)
 	switch {
 	case errors.As(err, &hint):

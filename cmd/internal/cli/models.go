@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
@@ -120,11 +122,31 @@ func writeModels(w io.Writer, rows []modelRow) error {
 			fmt.Fprintf(t, "%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(firstLine(r.err)))
 			continue
 		}
-		digest := m.Digest[:min(len(m.Digest), 19)]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(digest), inert(orUnset(m.Parameters)),
-			inert(orUnset(m.Quantization)), m.ContextLength, humanize.Bytes(uint64(max(m.SizeBytes, 0))), r.loaded)
+		context, size := "-", "-"
+		if m.ContextLength > 0 {
+			context = strconv.Itoa(m.ContextLength)
+		}
+		if m.SizeBytes > 0 {
+			size = humanize.Bytes(uint64(m.SizeBytes))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(shortDigest(m.Digest)),
+			inert(orDash(m.Parameters)), inert(orDash(m.Quantization)), context, size, r.loaded)
 	}
 	return t.Flush()
+}
+
+// shortDigest is as much of a digest as ollama list shows.
+func shortDigest(d string) string {
+	d = strings.TrimPrefix(d, "sha256:")
+	return d[:min(len(d), 12)]
+}
+
+// orDash stands for what a provider does not say.
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }
 
 func firstLine(err error) string {

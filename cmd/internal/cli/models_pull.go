@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/ollama"
 )
@@ -30,6 +31,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 	}
 	p := &puller{a: a, providers: newProviders(a.settings), dir: filepath.Dir(plan.Source), hub: cfg}
 	code := exitDone
+	silent := make(map[string]bool) // servers that did not answer, by address
 	for _, m := range plan.Models {
 		bar := newByteProgress(a.err, terminal(a.err), m.Name)
 		said, err := p.pull(ctx, m, bar.tell)
@@ -38,10 +40,12 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 		switch {
 		case ctx.Err() != nil:
 			return hinted{fmt.Errorf("pull %s: %w", m.Name, eval.ErrInterrupted), "run the same command again: what came is kept"}
-		case errors.As(err, &server):
-			return err // the others are of the same server, or the user must see it first
+		case errors.As(err, &server) && silent[server.Address]: // said for the first of its models
 		case err != nil:
 			code = max(code, a.exit(pullFault(m, err)))
+			if server != nil {
+				silent[server.Address] = true
+			}
 		default:
 			fmt.Fprintf(a.out, "%s: %s\n", inert(m.Name), inert(said))
 		}
@@ -63,7 +67,10 @@ type puller struct {
 // pull gets one model and says what it did.
 func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (string, error) {
 	if m.Provider == eval.ProviderBuiltin {
-		return "is inside the program, nothing to pull", nil
+		if _, err := builtin.Describe(m); err != nil {
+			return "", builtinFault(err)
+		}
+		return m.Model + " runs inside the program, nothing to pull", nil
 	}
 	c, _, err := p.providers.client(m.Host)
 	if err != nil {
@@ -74,7 +81,7 @@ func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (str
 		return "", err
 	}
 	if there {
-		return fmt.Sprintf("%s is there already (%s)", m.Model, digest[:min(len(digest), 12)]), nil
+		return fmt.Sprintf("%s is there already (%s)", m.Model, shortDigest(digest)), nil
 	}
 	if name, ok := strings.CutPrefix(m.Source, "ollama://"); ok || m.Source == "" {
 		if err := pullByServer(ctx, c, name, m.Model, tell); err != nil {
@@ -128,7 +135,7 @@ func (p *puller) files(ctx context.Context, source string, tell hub.Progress) (h
 	case isHub:
 		ref, err := hub.ParseRef(name)
 		if err != nil {
-			return hub.Model{}, err
+			return hub.Model{}, usageError{err, "write it like hf://HenryHHHH/DistilLlama"}
 		}
 		return h.Get(ctx, ref, tell)
 	case strings.Contains(source, "://"):
@@ -148,8 +155,8 @@ func pullFault(m eval.Model, err error) error {
 	case errors.As(err, &fault):
 		hint = fault.Hint
 	case errors.As(err, &create):
-		hint = "where Ollama cannot convert a tokenizer or architecture, convert the model to GGUF\n" +
-			"(llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
+		hint = "get the files again if they are damaged; where Ollama cannot convert a tokenizer or architecture,\n" +
+			"convert the model to GGUF (llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
 	case hint == "":
 		hint = "check the model's name and the server's connection, then run the same command again: what came is kept"
 	}
@@ -206,7 +213,7 @@ func (p *byteProgress) begin(step string, total int64) {
 	case total <= 0:
 		fmt.Fprintf(p.w, "%s: %s\n", p.model, inert(step))
 	case p.tty:
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true),
+		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true), progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
 			progressbar.OptionSetDescription(p.model+": "+inert(step)))
 	}

@@ -68,7 +68,7 @@ func TestPullIntoOllama(t *testing.T) {
 	server := ollamatest.Start(t)
 	old := hubtest.Settings()
 	old["pytorch_model.bin"] = hubtest.Checkpoint()
-	h := hubtest.New(t, map[string]map[string][]byte{"own/tiny": hubtest.TinyLLaMA(), "own/old": old})
+	h := hubtest.New(t, map[string]map[string][]byte{"own/tiny": hubtest.TinyLLaMA(), "own/old": old, "own/early": hubtest.EarlyLLaMA()})
 	a, out, messages := pullApp(t, server.URL, h.URL)
 	dir := t.TempDir()
 	writeFiles(t, filepath.Join(dir, "folder"), hubtest.TinyLLaMA())
@@ -81,17 +81,18 @@ func TestPullIntoOllama(t *testing.T) {
 		`{name: inside, provider: builtin, model: mini-baby, role: reference}`,
 		`{name: tensors, provider: ollama, model: tensors, source: "hf://own/tiny"}`,
 		`{name: old, provider: ollama, model: old, source: "hf://own/old@main"}`,
+		`{name: early, provider: ollama, model: early, source: "hf://own/early"}`,
 		`{name: folder, provider: ollama, model: folder, source: folder}`,
 		`{name: gguf, provider: ollama, model: gguf, source: ./own.gguf}`,
 		`{name: second, provider: ollama, model: second, source: "ollama://gguf"}`)
 	if err := a.pullModels(t.Context(), file); err != nil {
 		t.Fatalf("%v\n%s", err, messages)
 	}
-	if got := strings.Count(out.String(), "\n"); got != 6 || !strings.Contains(out.String(), "old created from hf://own/old") {
+	if got := strings.Count(out.String(), "\n"); got != 7 || !strings.Contains(out.String(), "old created from hf://own/old") {
 		t.Errorf("pull says:\n%s", out)
 	}
 	askEach(t, a, file)
-	for _, name := range []string{"tensors", "old", "folder", "gguf", "second"} {
+	for _, name := range []string{"tensors", "old", "early", "folder", "gguf", "second"} {
 		resp, err := http.Post(server.URL+"/api/show", "application/json", strings.NewReader(`{"model":"`+name+`"}`))
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +110,7 @@ func TestPullIntoOllama(t *testing.T) {
 	if err := a.pullModels(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count(out.String(), "is there already"); got != 5 || len(h.Ranges()) != before {
+	if got := strings.Count(out.String(), "is there already"); got != 6 || len(h.Ranges()) != before {
 		t.Errorf("the second pull says, after %d downloads:\n%s", len(h.Ranges())-before, out)
 	}
 }
@@ -205,11 +206,36 @@ func TestPullInterrupted(t *testing.T) {
 	}
 }
 
+// TestPullWithoutServer says once that a server is not there, and goes on with
+// the models of another.
 func TestPullWithoutServer(t *testing.T) {
-	a, _, _ := pullApp(t, "http://127.0.0.1:1", "")
-	file := modelsFile(t, t.TempDir(), `{name: M, provider: ollama, model: m, role: reference}`)
-	if err := a.pullModels(t.Context(), file); err == nil || !strings.Contains(hintOf(err), "ollama serve") {
-		t.Errorf("without a server: %v, next %s", err, hintOf(err))
+	f := evaltest.NewOllama(t, "here:latest")
+	a, out, messages := pullApp(t, "http://127.0.0.1:1", "")
+	file := modelsFile(t, t.TempDir(),
+		`{name: M, provider: ollama, model: m, role: reference}`,
+		`{name: N, provider: ollama, model: n}`,
+		`{name: here, provider: ollama, model: here, host: "`+f.URL+`"}`)
+	err := a.pullModels(t.Context(), file)
+	if codeOfExit(err) != exitFailed || strings.Count(messages.String(), "ollama serve") != 1 {
+		t.Errorf("without a server: %v\n%s", err, messages)
+	}
+	if !strings.Contains(out.String(), "here: here is there already") {
+		t.Errorf("the other server's model: %q", out)
+	}
+}
+
+// TestPullInside has nothing to pull for models of this process, but says when
+// one is not there.
+func TestPullInside(t *testing.T) {
+	a, out, messages := pullApp(t, "http://127.0.0.1:1", "")
+	file := modelsFile(t, t.TempDir(),
+		`{name: M, provider: builtin, model: mini-baby, role: reference}`,
+		`{name: N, provider: builtin, model: ./none.gguf}`)
+	if err := a.pullModels(t.Context(), file); codeOfExit(err) != exitUsage {
+		t.Errorf("a file that is not there ends pull with %v", err)
+	}
+	if got := out.String(); got != "M: mini-baby runs inside the program, nothing to pull\n" || !strings.Contains(messages.String(), "none.gguf") {
+		t.Errorf("pull says %q and\n%s", got, messages)
 	}
 }
 

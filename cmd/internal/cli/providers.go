@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
@@ -48,7 +49,7 @@ func (p *providers) resolve(ctx context.Context, models []eval.Model) ([]eval.Mo
 		if m.Provider == eval.ProviderBuiltin {
 			described, err := builtin.Describe(m)
 			if err != nil {
-				return nil, hinted{err, "the models inside the program are mini-teacher, mini-student and mini-baby; a file must be a LLaMA GGUF in F16 or Q8_0"}
+				return nil, builtinFault(err)
 			}
 			out[i] = described
 			continue
@@ -76,6 +77,16 @@ func (p *providers) resolve(ctx context.Context, models []eval.Model) ([]eval.Mo
 		}
 	}
 	return out, nil
+}
+
+// builtinFault is a models file, or a model's file, that this process cannot
+// use.
+func builtinFault(err error) error {
+	var few *eval.ContextError
+	if errors.As(err, &few) {
+		return err // its next step is in exit.go
+	}
+	return usageError{err, "the models inside the program are " + strings.Join(builtin.Names(), ", ") + "; a file must be a LLaMA GGUF in F32, F16 or Q8_0"}
 }
 
 // open returns the generator of a resolved model.

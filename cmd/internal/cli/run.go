@@ -247,7 +247,11 @@ func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) erro
 	}
 	for _, m := range r.Models {
 		if m.GaveUp != "" {
-			return hinted{fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), "when its server answers again: disteval run --resume " + r.Dir}
+			next := "when its server answers again: disteval run --resume " + r.Dir
+			if m.Model.Provider == eval.ProviderBuiltin {
+				next = "its file cannot be used: name another in the models file, and run again"
+			}
+			return hinted{fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), next}
 		}
 	}
 	return nil

@@ -31,7 +31,15 @@ func Checkpoint() []byte { return bytes.Clone(checkpoint) }
 // in safetensors: always the same bytes.
 func TinyLLaMA() map[string][]byte {
 	files := Settings()
-	files["model.safetensors"] = weights()
+	files["model.safetensors"] = weights(false)
+	return files
+}
+
+// EarlyLLaMA is the tiny LLaMA as early writers stored it: with rotary
+// frequencies beside the weights.
+func EarlyLLaMA() map[string][]byte {
+	files := Settings()
+	files["model.safetensors"] = weights(true)
 	return files
 }
 
@@ -84,7 +92,7 @@ func tokenizer() []byte {
 }
 
 // weights is a safetensors file of random F32 numbers.
-func weights() []byte {
+func weights(rotary bool) []byte {
 	header := make(map[string]any)
 	var data []byte
 	random := rand.New(rand.NewPCG(1, 2))
@@ -110,6 +118,9 @@ func weights() []byte {
 		}
 		add(fmt.Sprintf("model.layers.%d.input_layernorm.weight", i), width)
 		add(fmt.Sprintf("model.layers.%d.post_attention_layernorm.weight", i), width)
+		if rotary {
+			add(fmt.Sprintf("model.layers.%d.self_attn.rotary_emb.inv_freq", i), width/4)
+		}
 	}
 	add("model.norm.weight", width)
 	add("lm_head.weight", vocab, width)
