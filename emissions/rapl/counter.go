@@ -17,8 +17,9 @@ const (
 	absurdW = 3000
 	// burst is the slack for counters that are updated in steps.
 	burst = 100 * time.Millisecond
-	// powerWindow is the shortest time over which power is told from a counter.
-	powerWindow = 20 * time.Millisecond
+	// powerWindow is the shortest time over which power is told from a counter:
+	// over less, one late step of the counter would pass for a surge.
+	powerWindow = 250 * time.Millisecond
 )
 
 // counter is one zone's energy as an integer state machine. A good reading is
@@ -37,7 +38,7 @@ type counter struct {
 	last   mark
 	have   bool
 	held   *mark
-	failed string // the reason while reads fail; the gap began at last.at
+	failed string // the reason while reads fail; the gap, if there was a good read before, began at last.at
 
 	peakW   float64 // highest power seen over powerWindow or longer
 	peakAt  time.Time
@@ -60,6 +61,9 @@ func newCounter(f folder) *counter {
 	}
 	return c
 }
+
+// summable tells whether the counter was ever read and can stand in a sum.
+func (c *counter) summable() bool { return c.have && (c.counts() || c.platform()) }
 
 // highW is the highest power to reckon with.
 func (c *counter) highW() float64 {
@@ -92,7 +96,7 @@ func (c *counter) growth(from, to mark) (uint64, bool) {
 
 // fail takes a failed read.
 func (c *counter) fail(reason string) {
-	if c.have && c.failed == "" {
+	if c.failed == "" {
 		c.failed = reason
 	}
 }
@@ -100,7 +104,7 @@ func (c *counter) fail(reason string) {
 // take takes a good read.
 func (c *counter) take(m mark) {
 	if !c.have {
-		c.have, c.last = true, m
+		c.have, c.last, c.failed = true, m, ""
 		c.peakAt = m.at
 		c.series.Add(m.at, 0)
 		return

@@ -27,7 +27,7 @@ type Probe struct {
 	Sockets []int  // by the processor topology; empty where sysfs has none
 	Reason  string // why nothing at all can be metered, and what to do; empty where something can
 
-	missing []string
+	missing []string // sockets without a zone and zones without a name
 }
 
 // Examine finds the zones below a sysfs root and tries every counter once.
@@ -41,16 +41,21 @@ func examine(sysfsRoot string, read readFunc) Probe {
 		z.RangeUJ, _ = readFunc(os.ReadFile).counter(filepath.Join(f.path, "max_energy_range_uj"))
 		if err := f.unreadable(read); err != nil {
 			z.Why = explain(err)
-			if z.Counted {
-				p.missing = append(p.missing, z.Name+" cannot be read: "+z.Why)
-			}
 		} else {
 			z.Readable = true
+		}
+		if f.name == "" {
+			p.missing = append(p.missing, z.Name+" has no name: what it measures is not known")
 		}
 		if f.place.domain == "package" {
 			covered[f.place.socket] = true
 		}
 		p.Zones = append(p.Zones, z)
+	}
+	if !slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Counted && z.Readable }) {
+		for i := range p.Zones {
+			p.Zones[i].Counted = p.Zones[i].Counted || p.Zones[i].Readable && p.Zones[i].platform()
+		}
 	}
 	present := sockets(sysfsRoot)
 	p.Sockets = slices.Sorted(maps.Keys(present))
@@ -66,7 +71,7 @@ func examine(sysfsRoot string, read readFunc) Probe {
 func (p Probe) reason(root string) string {
 	var why []string
 	for _, z := range p.Zones {
-		if z.Readable && (z.Counted || z.place.domain == "psys") {
+		if z.Readable && z.Counted {
 			return ""
 		}
 		if z.Counted {
@@ -82,4 +87,20 @@ func (p Probe) reason(root string) string {
 }
 
 // Missing returns what should be part of the sum and cannot be, with reasons.
-func (p Probe) Missing() []string { return p.missing }
+func (p Probe) Missing() []string {
+	var all []string
+	for _, z := range p.Zones {
+		switch {
+		case z.Counted && !z.Readable:
+			all = append(all, notRead(z.Name, z.Why))
+		case z.Counted && z.platform():
+			all = append(all, platformOnly)
+		}
+	}
+	return append(all, p.missing...)
+}
+
+// platformOnly is why psys alone is not a whole reading.
+const platformOnly = "only psys can be read, which is the whole platform by the firmware's own account"
+
+func notRead(zone, why string) string { return zone + " cannot be read: " + why }
