@@ -90,6 +90,10 @@ func TestAnalyse(t *testing.T) {
 		{"constant, one high", fmt.Sprintf("name,duration_s,emissions_kg,country,cpu_tdp_w,ram_gb\na,100,%.4g,FRA,200,32\nb,777.5,%.4g,FRA,200,32\nc,3600,%.5g,FRA,200,32\n", 100*k, 777.5*k*300, 3600*k), "3", "2 4", 112},
 		{"measured", "name,duration_s,emissions_kg,country\na,100,0.00150,AUS\nb,900,0.0112,AUS\nc,50,0.00071,AUS\n", "", "", 0},
 		{"measured, one a thousandth", "name,duration_s,emissions_kg\na,100,0.00150\nb,900,0.0000112\nc,50,0.00071\n", "3", "", 0},
+		{"measured, one a thousandfold", "name,duration_s,emissions_kg\na,100,0.00150\nb,900,11.2\nc,50,0.00071\n", "3", "", 0},
+		{"two rows, one a hundredth", "name,duration_s,emissions_kg\na,100,0.00150\nb,900,0.000112\n", "3", "", 0},
+		{"two rows, one impossible", "name,duration_s,emissions_kg,country\na,100,0.00150,AUS\nb,900,1120,AUS\n", "3", "", 0},
+		{"a spreadsheet's", "\ufeff\"name\",\"duration_s\",\"emissions_kg\"\r\n\"a\",\"100\",\"0.00150\"\r\n", "", "", 0},
 		{"too little for a machine", "name,duration_s,emissions_kg,country\na,100,1.5e-9,AUS\n", "2", "", 0},
 		{"too much for a machine", "name,duration_s,emissions_kg,country\na,100,15,AUS\n", "2", "", 0},
 		{"zero", "name,duration_s,emissions_kg\na,100,0.0\nb,10,0.0001\n", "2", "", 0},
@@ -120,6 +124,21 @@ func TestAnalyse(t *testing.T) {
 				t.Errorf("combinations %+v, want %v W", r.Groups, tt.watts)
 			}
 		})
+	}
+}
+
+// A constant whose factor is not known shows by which factor it came about.
+func TestUnknownFactor(t *testing.T) {
+	const k = 66.5 * 58.5 / 3.6e9
+	var out strings.Builder
+	r := analyse(t, fmt.Sprintf("name,duration_s,emissions_kg,country,ram_gb\na,100,%.4g,FRA,64\nb,777.5,%.4g,FRA,64\n", 100*k, 777.5*k))
+	if err := r.Write(&out, "x"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"assumed, not measured", "no constant power", "at 66.5 W (85 W × 0.5 + 64 GB × 3/8 W) the digits allow a factor of 58."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
 	}
 }
 

@@ -73,6 +73,11 @@ func (c *counter) highW() float64 {
 	return defaultLimitW
 }
 
+// most is the energy to reckon with where the counter was not read for d.
+func (c *counter) most(d time.Duration) emissions.Energy {
+	return emissions.Energy(d.Seconds() * c.highW() * 1e6)
+}
+
 // possible is the most energy in µJ the zone can use in d.
 func (c *counter) possible(d time.Duration) float64 {
 	w := float64(absurdW)

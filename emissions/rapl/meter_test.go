@@ -141,6 +141,9 @@ func TestTrees(t *testing.T) {
 			if got := strings.Join(counted, ","); got != tt.counted {
 				t.Errorf("counted %s, want %s", got, tt.counted)
 			}
+			if r.Low != r.Energy || (r.High > r.Energy) != (tt.quality == emissions.Partial) {
+				t.Errorf("bounds %d to %d of %d", r.Low, r.High, r.Energy)
+			}
 			if all := fmt.Sprintf("%+v", r); !strings.Contains(all, tt.says) {
 				t.Errorf("%s does not say %q", all, tt.says)
 			}

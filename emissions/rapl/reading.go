@@ -22,6 +22,7 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 		return r
 	}
 	t := m.tally(&r)
+	r.High += emissions.Energy(len(m.missing)) * (&counter{}).most(to.Sub(from))
 	finish(&r, t, m.missing)
 	return r
 }
@@ -39,6 +40,7 @@ func (m *Meter) tally(r *emissions.Reading) tally {
 	for _, c := range m.counters {
 		if !c.have {
 			if c.counts() {
+				r.High += c.most(r.End.Sub(r.Start))
 				t.reasons = append(t.reasons, notRead(c.label(), c.failed))
 			}
 			continue
@@ -59,7 +61,7 @@ func (m *Meter) tally(r *emissions.Reading) tally {
 			continue
 		}
 		r.Energy += z.Energy
-		r.High += z.Energy + emissions.Energy(change.Lost.Seconds()*c.highW()*1e6)
+		r.High += z.Energy + c.most(change.Lost)
 		t.known = t.known || change.Lost < r.End.Sub(r.Start)
 		for _, g := range change.Spans {
 			why := g.Reason
@@ -112,7 +114,6 @@ func finish(r *emissions.Reading, t tally, missing []string) {
 		r.Reason = cmp.Or(r.Reason, "no counter covers the interval")
 	case len(reasons) > 0:
 		r.Quality = emissions.Partial
-		r.Warnings = append(r.Warnings, reasons...)
 	default:
 		r.Quality = emissions.Measured
 	}
