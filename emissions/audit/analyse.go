@@ -206,7 +206,7 @@ func outliers(r *Report, rows []Row) {
 			if f.Factor < 1 {
 				direction = "low"
 			}
-			f.Implausible = append(f.Implausible, fmt.Sprintf("%s by a factor of about %.3g against the other rows", direction, off))
+			f.Implausible = append(f.Implausible, fmt.Sprintf("%s by a factor of about %s against the other rows", direction, three(off)))
 		}
 	}
 }

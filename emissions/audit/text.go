@@ -112,3 +112,12 @@ func digits(w float64) string {
 	}
 	return fmt.Sprintf("%.1f", w)
 }
+
+// three prints a factor above 1 to three digits, never as a power of ten
+// before a million.
+func three(factor float64) string {
+	if factor >= 100 && factor < 1e6 {
+		return fmt.Sprintf("%.0f", factor)
+	}
+	return fmt.Sprintf("%.3g", factor)
+}
