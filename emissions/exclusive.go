@@ -14,7 +14,7 @@ import (
 func LockDir() string { return filepath.Join(os.TempDir(), "disteval-metering") }
 
 // recheck is how often a run looks for others that began after it.
-const recheck = 5 * time.Second
+const recheck = time.Second
 
 // WarnOverlap returns m with a warning on every reading while, or since,
 // another metered run went on on this machine: counters of the machine cannot

@@ -15,19 +15,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-var testFactors = Factors{
-	Lookup: func(country string) (emissions.CarbonFactor, error) {
-		for _, f := range testTable {
-			if f.ISO3 == country {
-				return f, nil
-			}
+func lookup(country string) (emissions.CarbonFactor, error) {
+	for _, f := range testFactors {
+		if f.ISO3 == country {
+			return f, nil
 		}
-		return emissions.CarbonFactor{}, fmt.Errorf("no carbon factor for country %q", country)
-	},
-	All: testTable,
+	}
+	return emissions.CarbonFactor{}, fmt.Errorf("no carbon factor for country %q", country)
 }
 
-var testTable = []emissions.CarbonFactor{
+var testFactors = Factors{
 	{GPerKWh: 553.76, ISO3: "AUS", Country: "Australia", Year: 2024, Source: "Ember"},
 	{GPerKWh: 44.18, ISO3: "FRA", Country: "France", Year: 2024, Source: "Ember"},
 	{GPerKWh: 342.06, ISO3: "DEU", Country: "Germany", Year: 2024, Source: "Ember"},
@@ -36,7 +33,7 @@ var testTable = []emissions.CarbonFactor{
 
 func analyse(t *testing.T, table string) Report {
 	t.Helper()
-	rows, err := Parse(strings.NewReader(table), testFactors.Lookup)
+	rows, err := Parse(strings.NewReader(table), lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +41,7 @@ func analyse(t *testing.T, table string) Report {
 }
 
 func TestPublished(t *testing.T) {
-	rows, err := Parse(Published(), testFactors.Lookup)
+	rows, err := Parse(Published(), lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +164,7 @@ func TestMalformed(t *testing.T) {
 		{h + "\n\"a,1,2\n", 2, `"`},
 	}
 	for _, tt := range tests {
-		_, err := Parse(strings.NewReader(tt.table), testFactors.Lookup)
+		_, err := Parse(strings.NewReader(tt.table), lookup)
 		var in *InputError
 		if !errors.As(err, &in) || in.Line != tt.line || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%q: %v, want line %d and %q", tt.table, err, tt.line, tt.says)
@@ -188,7 +185,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("name,duration_s,emissions_kg\na,1,2\nb,3,4e-5\n")
 	f.Add("name,duration_s,emissions_kg,country,energy_kwh,cpu_tdp_w,ram_gb\na,1,2,AUS,0,0,0\n")
 	f.Fuzz(func(t *testing.T, table string) {
-		rows, err := Parse(strings.NewReader(table), testFactors.Lookup)
+		rows, err := Parse(strings.NewReader(table), lookup)
 		if err != nil {
 			var in *InputError
 			if !errors.As(err, &in) {

@@ -176,9 +176,15 @@ func TestOwnListener(t *testing.T) {
 }
 
 func TestIsLocal(t *testing.T) {
-	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "": true, "0.0.0.0": true, "192.0.2.7": false, "example.org": false} {
+	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "": true, "0.0.0.0": true, "192.0.2.7": false, "server.invalid": false} {
 		if got := IsLocal(host); got != want {
 			t.Errorf("IsLocal(%q) = %v", host, got)
+		}
+	}
+	names, err := net.LookupAddr("127.0.0.1") // whatever else the loopback is called here
+	for _, name := range names {
+		if err == nil && !IsLocal(strings.TrimSuffix(name, ".")) {
+			t.Errorf("%s, a name of 127.0.0.1, is not local", name)
 		}
 	}
 }
