@@ -157,11 +157,16 @@ func (c *counter) accept(m mark, delta uint64) {
 	}
 }
 
-// period is how soon the zone must be read again, so that no wrap can hide.
+// period is how soon the zone must be read again, so that no wrap can hide;
+// one that fails is tried again soon, so that its gap is no longer than that.
 func (c *counter) period() time.Duration {
+	longest := maxPeriod
+	if c.have && c.failed != "" {
+		longest = retryPeriod
+	}
 	if c.span == 0 {
-		return maxPeriod
+		return longest
 	}
 	wrap := float64(c.span) / 1e6 / c.highW()
-	return max(minPeriod, min(maxPeriod, time.Duration(wrap/4*float64(time.Second))))
+	return max(minPeriod, min(longest, time.Duration(wrap/4*float64(time.Second))))
 }

@@ -14,8 +14,9 @@ import (
 const Method = "rapl"
 
 const (
-	maxPeriod = time.Second
-	minPeriod = time.Millisecond
+	maxPeriod   = time.Second
+	minPeriod   = time.Millisecond
+	retryPeriod = 100 * time.Millisecond
 )
 
 // Meter is an emissions.Meter over powercap counters. It never fails to

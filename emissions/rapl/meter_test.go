@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,13 +54,31 @@ func drive(t testing.TB, root string, watts map[string]float64, opts ...Option) 
 // read, however busy the machine: each is its power times the time.
 func live(t testing.TB, root string, watts map[string]float64) *Meter {
 	t.Helper()
+	return failing(t, root, watts, &atomic.Bool{})
+}
+
+// failing is live, but for the times when fail is set: then no read is good.
+func failing(t testing.TB, root string, watts map[string]float64, fail *atomic.Bool) *Meter {
+	t.Helper()
 	start := time.Now()
 	m := New(root, WithReadFile(func(path string) ([]byte, error) {
+		base, err := os.ReadFile(path)
 		w, ok := watts[filepath.Base(filepath.Dir(path))]
-		if !ok || filepath.Base(path) != "energy_uj" {
-			return os.ReadFile(path)
+		if err != nil || !ok || filepath.Base(path) != "energy_uj" {
+			return base, err
 		}
-		return fmt.Append(nil, 1000+uint64(w*1e6*time.Since(start).Seconds())), nil
+		if fail.Load() {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
+		}
+		begin, err := parseCounter(base)
+		if err != nil {
+			return nil, err
+		}
+		span, err := readFunc(os.ReadFile).counter(filepath.Join(filepath.Dir(path), "max_energy_range_uj"))
+		if err != nil {
+			span = math.MaxUint64
+		}
+		return fmt.Append(nil, (begin+uint64(w*1e6*time.Since(start).Seconds()))%span), nil
 	}))
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -188,20 +207,25 @@ func TestPermissionDenied(t *testing.T) {
 // The acceptance run: 150 W and 20 W of memory, two wraps, three failed reads.
 func TestWrapsAndFailedReads(t *testing.T) {
 	t.Parallel()
-	m, d := drive(t, tree(t, "wrapping"), map[string]float64{"intel-rapl:0": 150, "intel-rapl:0:0": 20})
-	from := moment(m, d)
+	var fail atomic.Bool
+	m := failing(t, tree(t, "wrapping"), map[string]float64{"intel-rapl:0": 150, "intel-rapl:0:0": 20}, &fail)
+	read := func() { // meets what is there now for certain
+		now := time.Now()
+		m.Read(now, now)
+	}
+	from := time.Now()
 	for range 3 {
 		time.Sleep(900 * time.Millisecond)
-		d.Fail("intel-rapl:0")
-		now := time.Now()
-		m.Read(now, now) // meets the failure for certain
+		fail.Store(true)
+		read()
 		time.Sleep(600 * time.Millisecond)
-		d.Restore("intel-rapl:0")
+		fail.Store(false)
+		read()
 	}
 	time.Sleep(500 * time.Millisecond)
-	r := m.Read(from, moment(m, d))
+	r := m.Read(from, time.Now())
 	near(t, r, 170, 0.01)
-	if r.Quality != emissions.Measured || len(r.Gaps) != 3 || r.Gaps[0].Zone != "package-0" {
+	if r.Quality != emissions.Measured || len(r.Gaps) != 6 || r.Gaps[0].Zone != "package-0" || r.Gaps[3].Zone != "package-0/dram" {
 		t.Errorf("quality %s, gaps %+v, %s", r.Quality, r.Gaps, r.Reason)
 	}
 	if r.Low != r.Energy || r.High != r.Energy {
@@ -276,6 +300,10 @@ func TestHourAt300W(t *testing.T) {
 	if p := sampled.period(); p != time.Second {
 		t.Errorf("period %v", p)
 	}
+	sampled.fail("away")
+	if p := sampled.period(); p != retryPeriod {
+		t.Errorf("a counter that fails is tried again after %v", p)
+	}
 	small := &counter{span: 100e6, peakW: 100}
 	if p := small.period(); p != 250*time.Millisecond {
 		t.Errorf("a counter that wraps in 1 s is read every %v, want 250ms", p)
@@ -285,11 +313,11 @@ func TestHourAt300W(t *testing.T) {
 func TestStepBackIsPartial(t *testing.T) {
 	t.Parallel()
 	m, d := drive(t, tree(t, "no-max"), map[string]float64{"intel-rapl:0": 100})
-	from := time.Now()
+	from := moment(m, d)
 	time.Sleep(1100 * time.Millisecond)
 	d.StepTo("intel-rapl:0", 5)
 	time.Sleep(2300 * time.Millisecond)
-	r := m.Read(from, time.Now())
+	r := m.Read(from, moment(m, d))
 	if r.Quality != emissions.Partial || !strings.Contains(r.Reason, "stepped from") {
 		t.Errorf("%s: %s", r.Quality, r.Reason)
 	}
