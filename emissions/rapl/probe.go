@@ -69,17 +69,11 @@ func examine(sysfsRoot string, read readFunc) Probe {
 }
 
 func (p Probe) reason(root string) string {
-	var why []string
-	for _, z := range p.Zones {
-		if z.Readable && z.Counted {
-			return ""
-		}
-		if z.Counted {
-			why = append(why, z.Name+": "+z.Why)
-		}
+	if slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Readable && z.Counted }) {
+		return ""
 	}
-	if len(why) > 0 {
-		return "no energy counter can be read: " + strings.Join(why, "; ")
+	if all := p.unread().sentences(); len(all) > 0 {
+		return strings.Join(all, "; ")
 	}
 	return fmt.Sprintf("there are no powercap energy counters under %s, as in most virtual machines and containers: "+
 		"run on the machine itself, load intel_rapl_common and intel_rapl_msr, or name the host's sysfs with emissions.sysfs",
@@ -88,14 +82,9 @@ func (p Probe) reason(root string) string {
 
 // Missing returns what should be part of the sum and cannot be, with reasons.
 func (p Probe) Missing() []string {
-	var all []string
-	for _, z := range p.Zones {
-		switch {
-		case z.Counted && !z.Readable:
-			all = append(all, notRead(z.Name, z.Why))
-		case z.Counted && z.platform():
-			all = append(all, platformOnly)
-		}
+	all := p.unread().sentences()
+	if slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Counted && z.platform() }) {
+		all = append(all, platformOnly)
 	}
 	return append(all, p.missing...)
 }
@@ -103,4 +92,40 @@ func (p Probe) Missing() []string {
 // platformOnly is why psys alone is not a whole reading.
 const platformOnly = "only psys can be read, which is the whole platform by the firmware's own account"
 
-func notRead(zone, why string) string { return zone + " cannot be read: " + why }
+func (p Probe) unread() unread {
+	var out unread
+	for _, z := range p.Zones {
+		if z.Counted && !z.Readable {
+			out.add(z.Name, z.Why)
+		}
+	}
+	return out
+}
+
+// unread are the names of zones that cannot be read, by the reason: most of
+// the time all have one.
+type unread []struct {
+	why   string
+	names []string
+}
+
+func (u *unread) add(name, why string) {
+	for i := range *u {
+		if (*u)[i].why == why {
+			(*u)[i].names = append((*u)[i].names, name)
+			return
+		}
+	}
+	*u = append(*u, struct {
+		why   string
+		names []string
+	}{why, []string{name}})
+}
+
+func (u unread) sentences() []string {
+	var out []string
+	for _, g := range u {
+		out = append(out, strings.Join(g.names, ", ")+" cannot be read: "+g.why)
+	}
+	return out
+}

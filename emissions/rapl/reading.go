@@ -35,13 +35,14 @@ type tally struct {
 
 func (m *Meter) tally(r *emissions.Reading) tally {
 	var t tally
+	var never unread
 	copies := m.copies()
 	alone := !slices.ContainsFunc(m.counters, func(c *counter) bool { return c.have && c.counts() })
 	for _, c := range m.counters {
 		if !c.have {
 			if c.counts() {
 				r.High += c.most(r.End.Sub(r.Start))
-				t.reasons = append(t.reasons, notRead(c.label(), c.failed))
+				never.add(c.label(), c.failed)
 			}
 			continue
 		}
@@ -71,6 +72,7 @@ func (m *Meter) tally(r *emissions.Reading) tally {
 			t.reasons = append(t.reasons, fmt.Sprintf("%s: %.3f s are missing: %s", z.Name, g.End.Sub(g.Start).Seconds(), why))
 		}
 	}
+	t.reasons = slices.Concat(never.sentences(), t.reasons)
 	if alone && t.known {
 		t.reasons = append(t.reasons, platformOnly)
 	}

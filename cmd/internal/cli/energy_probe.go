@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -50,7 +51,7 @@ func probeRAPL(b *strings.Builder, p rapl.Probe) {
 			counted = "summed"
 		}
 		if !z.Readable {
-			state = z.Why
+			state, _, _ = strings.Cut(z.Why, "; ") // what to do stands below, once
 		}
 		wraps := "range not known"
 		if z.RangeUJ > 0 {
@@ -62,7 +63,7 @@ func probeRAPL(b *strings.Builder, p rapl.Probe) {
 	for _, m := range p.Missing() {
 		fmt.Fprintf(b, "  missing: %s\n", m)
 	}
-	if p.Reason != "" {
+	if !slices.ContainsFunc(p.Zones, func(z rapl.Zone) bool { return z.Counted }) {
 		fmt.Fprintf(b, "  %s\n", p.Reason)
 	}
 }
