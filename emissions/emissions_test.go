@@ -194,3 +194,28 @@ func TestSamplerStops(t *testing.T) {
 		t.Errorf("%d samples in 20 ms", after)
 	}
 }
+
+// late is a meter whose counter can be read again after some reads.
+type late struct {
+	steady
+	fails int
+}
+
+func (l *late) Read(from, to time.Time) Reading {
+	r := l.steady.Read(from, to)
+	if l.fails--; l.fails >= 0 {
+		r.Quality = Partial
+		r.Gaps = []Gap{{Start: from, End: to, Reason: afterLast}}
+	}
+	return r
+}
+
+func TestReadWhole(t *testing.T) {
+	now := time.Now()
+	if r := ReadWhole(&late{steady{100, Measured, "x"}, 3}, now, now); r.Quality != Measured {
+		t.Errorf("did not wait for the third read: %+v", r)
+	}
+	if r := ReadWhole(&late{steady{100, Measured, "x"}, 1e9}, now, now); r.Quality != Partial {
+		t.Errorf("a counter that stays away: %+v", r)
+	}
+}

@@ -14,7 +14,7 @@ import (
 func LockDir() string { return filepath.Join(os.TempDir(), "disteval-metering") }
 
 // recheck is how often a run looks for others that began after it.
-const recheck = 5 * time.Second
+const recheck = time.Second
 
 // WarnOverlap returns m with a warning on every reading while, or since,
 // another metered run went on on this machine: counters of the machine cannot
@@ -26,6 +26,7 @@ type overlap struct {
 	Meter
 	dir     string
 	file    *os.File
+	path    string // of file
 	checked time.Time
 	warning string
 }
@@ -46,11 +47,20 @@ func (o *overlap) register() {
 		// The umask must not keep other users out; the sticky bit keeps their
 		// hands off our file. Only the folder's owner can and need do this.
 		_ = os.Chmod(o.dir, 0o777|os.ModeSticky)
-		o.file, err = os.CreateTemp(o.dir, fmt.Sprintf("run-%d-", os.Getpid()))
+		o.file, err = os.CreateTemp(o.dir, "new-")
 	}
 	if err == nil {
+		o.path = o.file.Name()
 		_ = o.file.Chmod(0o644)
 		err = lockFile(o.file)
+	}
+	if err == nil {
+		// It gets its name when it is locked: before, it would pass for the
+		// file of a run that died.
+		named := filepath.Join(o.dir, fmt.Sprintf("run-%d-%s", os.Getpid(), strings.TrimPrefix(filepath.Base(o.path), "new-")))
+		if err = os.Rename(o.path, named); err == nil {
+			o.path = named
+		}
 	}
 	if err != nil {
 		o.warning = fmt.Sprintf("whether another metered run overlaps is not known: %v", err)
@@ -79,7 +89,7 @@ func (o *overlap) check(now time.Time) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(o.dir, e.Name())
-		if path == o.file.Name() || !strings.HasPrefix(e.Name(), "run-") {
+		if path == o.path || !strings.HasPrefix(e.Name(), "run-") {
 			continue
 		}
 		if held(path) {
@@ -92,7 +102,7 @@ func (o *overlap) check(now time.Time) {
 
 func (o *overlap) release() {
 	if o.file != nil {
-		_ = os.Remove(o.file.Name())
+		_ = os.Remove(o.path)
 		_ = o.file.Close()
 	}
 }

@@ -2,6 +2,7 @@ package emissions
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -42,4 +43,23 @@ func (s *Sampler) Close() error {
 	s.stop()
 	<-s.done
 	return nil
+}
+
+// patience is how long an interval's end may wait for a good reading.
+const patience = time.Second
+
+// ReadWhole is m.Read for an interval that is worth a wait: where a counter
+// fails just at its end, it is read again, for a second at most, until a good
+// reading brackets the interval.
+func ReadWhole(m Meter, from, to time.Time) Reading {
+	r := m.Read(from, to)
+	for began := time.Now(); r.openEnded() && time.Since(began) < patience; {
+		time.Sleep(patience / 50)
+		r = m.Read(from, to)
+	}
+	return r
+}
+
+func (r Reading) openEnded() bool {
+	return slices.ContainsFunc(r.Gaps, func(g Gap) bool { return g.Reason == afterLast })
 }

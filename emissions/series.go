@@ -25,6 +25,9 @@ type Series struct {
 	gaps   []Gap
 }
 
+// afterLast is the reason of a span that a good reading to come may close.
+const afterLast = "after the last good reading"
+
 type point struct {
 	at   time.Duration // since base
 	sum  uint64
@@ -47,7 +50,7 @@ func (s *Series) Add(t time.Time, sum uint64) {
 }
 
 // AddLost appends a point after a span, beginning at the newest point, over
-// which the quantity's growth is not known; sum must not include that growth.
+// which the quantity's growth is not known; sum holds the least that it was.
 func (s *Series) AddLost(t time.Time, sum uint64, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +123,7 @@ func (s *Series) Between(from, to time.Time) Change {
 		c.Spans = append(c.Spans, Gap{Start: from, End: s.base.Add(min(first, hi)), Reason: "before the first good reading"})
 	}
 	if hi > last {
-		c.Spans = append(c.Spans, Gap{Start: s.base.Add(max(last, lo)), End: to, Reason: "after the last good reading"})
+		c.Spans = append(c.Spans, Gap{Start: s.base.Add(max(last, lo)), End: to, Reason: afterLast})
 	}
 	for _, g := range c.Spans {
 		c.Lost += g.End.Sub(g.Start)

@@ -180,7 +180,7 @@ func (t *turn) answer(ctx, drain context.Context, gen Generator, open []Job) (ga
 	}
 	workers.Wait()
 	if !a.end.IsZero() {
-		a.checkpoint(ctx)
+		a.checkpoint(ctx, emissions.ReadWhole(a.meter, a.start, a.end))
 	}
 	switch {
 	case a.err != nil:
@@ -236,7 +236,7 @@ func (a *answering) ask(ctx, drain context.Context, job Job) bool {
 	}
 	if a.lastStored.IsZero() || a.end.Sub(a.lastStored) >= checkpointEvery {
 		a.lastStored = a.end
-		a.checkpoint(ctx)
+		a.checkpoint(ctx, a.meter.Read(a.start, a.end))
 	}
 	if r.Failure == nil {
 		a.inARow = 0
@@ -247,9 +247,9 @@ func (a *answering) ask(ctx, drain context.Context, job Job) bool {
 }
 
 // checkpoint stores the answer phase as far as it has come.
-func (a *answering) checkpoint(ctx context.Context) {
+func (a *answering) checkpoint(ctx context.Context, sofar emissions.Reading) {
 	err := a.Store.PutPhase(ctx, Phase{Model: a.model.Name, Process: a.Process, Name: PhaseAnswer,
-		Start: a.start, End: a.end, Reading: a.meter.Read(a.start, a.end)})
+		Start: a.start, End: a.end, Reading: sofar})
 	if err != nil && a.err == nil {
 		a.err = err
 	}

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/disteval/disteval/emissions"
@@ -80,7 +81,10 @@ var rank = []emissions.Quality{emissions.Measured, emissions.Partial, emissions.
 func add(a, b emissions.Reading) emissions.Reading {
 	share := weightedShare(a, b)
 	if slices.Index(rank, b.Quality) > slices.Index(rank, a.Quality) {
-		a.Quality, a.Reason = b.Quality, b.Reason
+		a.Quality = b.Quality
+	}
+	if b.Reason != "" && b.Reason != a.Reason {
+		a.Reason = strings.TrimPrefix(a.Reason+"; "+b.Reason, "; ")
 	}
 	if a.Method != b.Method {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("metered by %s before and by %s after a resumption", a.Method, b.Method))

@@ -1,12 +1,14 @@
 package main_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -88,6 +90,34 @@ func TestInterrupted(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(run, "summary.json"))
 	if err != nil || json.Unmarshal(data, &summary) != nil || summary.Status != "partial" {
 		t.Errorf("summary: %v, status %q; want partial", err, summary.Status)
+	}
+}
+
+// TestInterruptedBaseline sends SIGINT while the idle machine is measured,
+// which would go on for an hour.
+func TestInterruptedBaseline(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "models.yaml"), "version: 1\nemissions: {idle_baseline: 1h}\nmodels: [{name: B, provider: builtin, model: mini-baby}]\n")
+	cmd := program(t, dir, nil, "run", "--models", "models.yaml")
+	messages, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hung := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer hung.Stop()
+	for lines := bufio.NewScanner(messages); lines.Scan(); {
+		if strings.Contains(lines.Text(), "idle baseline") {
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
 	}
 }
 

@@ -49,6 +49,7 @@ type Group struct {
 	Rows         []int // indices
 	Rate         span  // kg/s, common to the rows' printed digits
 	Combinations []Combination
+	Stated       []Combination // the constant powers of the machine that the rows state, without a factor
 }
 
 // Combination is a constant power and a factor that reproduce a group's rows
@@ -80,6 +81,9 @@ func Analyse(rows []Row, factors Factors) Report {
 	for i := range r.Groups {
 		g := &r.Groups[i]
 		g.Combinations = combinations(rows, *g, factors)
+		if first := rows[g.Rows[0]]; first.RAMGB != nil && oneMachine(rows, *g) {
+			g.Stated = powers(first)
+		}
 		for _, k := range g.Rows {
 			r.Findings[k].Assumed = true
 		}
@@ -190,9 +194,9 @@ func outliers(r *Report, rows []Row) {
 			level[i] = r.Findings[i].AtFactors[len(r.Findings[i].AtFactors)-1].Watts
 		}
 	}
+	limit, usual, ok := reference(r, level)
 	for i := range rows {
 		f := &r.Findings[i]
-		limit, usual, ok := reference(r, level, i)
 		if !ok || f.Assumed || level[i] == 0 {
 			continue
 		}
@@ -202,40 +206,39 @@ func outliers(r *Report, rows []Row) {
 			if f.Factor < 1 {
 				direction = "low"
 			}
-			f.Implausible = append(f.Implausible, fmt.Sprintf("%s by a factor of about %.3g against the other rows", direction, off))
+			f.Implausible = append(f.Implausible, fmt.Sprintf("%s by a factor of about %s against the other rows", direction, three(off)))
 		}
 	}
 }
 
-// reference is what a row is compared with: the largest group of one
-// constant, or else the median of the other rows, if there are two or more.
-func reference(r *Report, level []float64, row int) (limit, usual float64, ok bool) {
+// reference is what the rows are compared with: the largest group of one
+// constant, or else the median of those that are possible by themselves. Of
+// two rows that is the higher one.
+func reference(r *Report, level []float64) (limit, usual float64, ok bool) {
 	if len(r.Groups) > 0 {
 		return beyondConstant, level[r.Groups[0].Rows[0]], true
 	}
-	var others []float64
+	var possible []float64
 	for i, l := range level {
-		if i != row && l > 0 {
-			others = append(others, l)
+		if len(r.Findings[i].Implausible) == 0 {
+			possible = append(possible, l)
 		}
 	}
-	if len(others) < 2 {
+	if len(level) < 2 || len(possible) == 0 {
 		return 0, 0, false
 	}
-	slices.Sort(others)
-	return beyondReason, others[len(others)/2], true
+	slices.Sort(possible)
+	return beyondReason, possible[len(possible)/2], true
 }
 
 // combinations searches the constant mode of CodeCarbon 2: half a TDP, its
 // default where none is stated, plus 3/8 W for each GB of memory, at every
 // factor that could have applied.
 func combinations(rows []Row, g Group, factors Factors) []Combination {
-	first := rows[g.Rows[0]]
-	for _, i := range g.Rows {
-		if !equal(rows[i].TDPW, first.TDPW) || !equal(rows[i].RAMGB, first.RAMGB) || rows[i].Country != first.Country {
-			return nil // one constant over different machines or grids is no formula
-		}
+	if !oneMachine(rows, g) {
+		return nil
 	}
+	first := rows[g.Rows[0]]
 	var found []Combination
 	for _, c := range factors.factorsFor(first) {
 		for _, p := range powers(first) {
@@ -251,6 +254,15 @@ func combinations(rows []Row, g Group, factors Factors) []Combination {
 		return cmp.Or(cmp.Compare(a.age(), b.age()), cmp.Compare(a.miss(centre), b.miss(centre)))
 	})
 	return found
+}
+
+// oneMachine tells whether a group's rows state one machine and one grid: one
+// constant over different ones is no formula.
+func oneMachine(rows []Row, g Group) bool {
+	first := rows[g.Rows[0]]
+	return !slices.ContainsFunc(g.Rows, func(i int) bool {
+		return !equal(rows[i].TDPW, first.TDPW) || !equal(rows[i].RAMGB, first.RAMGB) || rows[i].Country != first.Country
+	})
 }
 
 func (c Combination) watts() float64 { return c.CPUW + c.RAMW }

@@ -25,11 +25,9 @@ type Row struct {
 	RAMGB     *float64 // GB
 }
 
-// Factors are the carbon factors an audit reckons with.
-type Factors struct {
-	Lookup func(country string) (emissions.CarbonFactor, error)
-	All    []emissions.CarbonFactor
-}
+// Factors are the carbon factors of today that an audit reckons with, beside
+// the Dated ones.
+type Factors []emissions.CarbonFactor
 
 // Dated are factors that tools used when their figures were published, beside
 // today's.
@@ -51,7 +49,7 @@ func Published() *strings.Reader { return strings.NewReader(published) }
 // without a country every one.
 func (f Factors) factorsFor(r Row) []emissions.CarbonFactor {
 	var out []emissions.CarbonFactor
-	for _, list := range [][]emissions.CarbonFactor{Dated, f.All} {
+	for _, list := range [][]emissions.CarbonFactor{Dated, f} {
 		for _, c := range list {
 			if c.GPerKWh > 0 && (r.Country == "" || c.ISO3 == r.Country) {
 				out = append(out, c)

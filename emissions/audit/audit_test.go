@@ -15,19 +15,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-var testFactors = Factors{
-	Lookup: func(country string) (emissions.CarbonFactor, error) {
-		for _, f := range testTable {
-			if f.ISO3 == country {
-				return f, nil
-			}
+func lookup(country string) (emissions.CarbonFactor, error) {
+	for _, f := range testFactors {
+		if f.ISO3 == country {
+			return f, nil
 		}
-		return emissions.CarbonFactor{}, fmt.Errorf("no carbon factor for country %q", country)
-	},
-	All: testTable,
+	}
+	return emissions.CarbonFactor{}, fmt.Errorf("no carbon factor for country %q", country)
 }
 
-var testTable = []emissions.CarbonFactor{
+var testFactors = Factors{
 	{GPerKWh: 553.76, ISO3: "AUS", Country: "Australia", Year: 2024, Source: "Ember"},
 	{GPerKWh: 44.18, ISO3: "FRA", Country: "France", Year: 2024, Source: "Ember"},
 	{GPerKWh: 342.06, ISO3: "DEU", Country: "Germany", Year: 2024, Source: "Ember"},
@@ -36,7 +33,7 @@ var testTable = []emissions.CarbonFactor{
 
 func analyse(t *testing.T, table string) Report {
 	t.Helper()
-	rows, err := Parse(strings.NewReader(table), testFactors.Lookup)
+	rows, err := Parse(strings.NewReader(table), lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +41,7 @@ func analyse(t *testing.T, table string) Report {
 }
 
 func TestPublished(t *testing.T) {
-	rows, err := Parse(Published(), testFactors.Lookup)
+	rows, err := Parse(Published(), lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +87,10 @@ func TestAnalyse(t *testing.T) {
 		{"constant, one high", fmt.Sprintf("name,duration_s,emissions_kg,country,cpu_tdp_w,ram_gb\na,100,%.4g,FRA,200,32\nb,777.5,%.4g,FRA,200,32\nc,3600,%.5g,FRA,200,32\n", 100*k, 777.5*k*300, 3600*k), "3", "2 4", 112},
 		{"measured", "name,duration_s,emissions_kg,country\na,100,0.00150,AUS\nb,900,0.0112,AUS\nc,50,0.00071,AUS\n", "", "", 0},
 		{"measured, one a thousandth", "name,duration_s,emissions_kg\na,100,0.00150\nb,900,0.0000112\nc,50,0.00071\n", "3", "", 0},
+		{"measured, one a thousandfold", "name,duration_s,emissions_kg\na,100,0.00150\nb,900,11.2\nc,50,0.00071\n", "3", "", 0},
+		{"two rows, one a hundredth", "name,duration_s,emissions_kg\na,100,0.00150\nb,900,0.000112\n", "3", "", 0},
+		{"two rows, one impossible", "name,duration_s,emissions_kg,country\na,100,0.00150,AUS\nb,900,1120,AUS\n", "3", "", 0},
+		{"a spreadsheet's", "\ufeff\"name\",\"duration_s\",\"emissions_kg\"\r\n\"a\",\"100\",\"0.00150\"\r\n", "", "", 0},
 		{"too little for a machine", "name,duration_s,emissions_kg,country\na,100,1.5e-9,AUS\n", "2", "", 0},
 		{"too much for a machine", "name,duration_s,emissions_kg,country\na,100,15,AUS\n", "2", "", 0},
 		{"zero", "name,duration_s,emissions_kg\na,100,0.0\nb,10,0.0001\n", "2", "", 0},
@@ -123,6 +124,21 @@ func TestAnalyse(t *testing.T) {
 	}
 }
 
+// A constant whose factor is not known shows by which factor it came about.
+func TestUnknownFactor(t *testing.T) {
+	const k = 66.5 * 58.5 / 3.6e9
+	var out strings.Builder
+	r := analyse(t, fmt.Sprintf("name,duration_s,emissions_kg,country,ram_gb\na,100,%.4g,FRA,64\nb,777.5,%.4g,FRA,64\n", 100*k, 777.5*k))
+	if err := r.Write(&out, "x"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"assumed, not measured", "no constant power", "at 66.5 W (85 W × 0.5 + 64 GB × 3/8 W) the digits allow a factor of 58."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	const h = "name,duration_s,emissions_kg"
 	tests := []struct {
@@ -148,7 +164,7 @@ func TestMalformed(t *testing.T) {
 		{h + "\n\"a,1,2\n", 2, `"`},
 	}
 	for _, tt := range tests {
-		_, err := Parse(strings.NewReader(tt.table), testFactors.Lookup)
+		_, err := Parse(strings.NewReader(tt.table), lookup)
 		var in *InputError
 		if !errors.As(err, &in) || in.Line != tt.line || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%q: %v, want line %d and %q", tt.table, err, tt.line, tt.says)
@@ -169,7 +185,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("name,duration_s,emissions_kg\na,1,2\nb,3,4e-5\n")
 	f.Add("name,duration_s,emissions_kg,country,energy_kwh,cpu_tdp_w,ram_gb\na,1,2,AUS,0,0,0\n")
 	f.Fuzz(func(t *testing.T, table string) {
-		rows, err := Parse(strings.NewReader(table), testFactors.Lookup)
+		rows, err := Parse(strings.NewReader(table), lookup)
 		if err != nil {
 			var in *InputError
 			if !errors.As(err, &in) {

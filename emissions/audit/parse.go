@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -63,17 +64,23 @@ func parsePrinted(text string) (Printed, error) {
 
 var known = []string{"name", "duration_s", "emissions_kg", "country", "energy_kwh", "cpu_tdp_w", "ram_gb"}
 
+// bom is the byte order mark that spreadsheets begin a file with.
+const bom = "\ufeff"
+
 // Parse reads a CSV table strictly: name, duration_s and emissions_kg, and
 // optionally country, energy_kwh, cpu_tdp_w and ram_gb, whose fields may be
 // empty. Errors are *InputError.
 func Parse(in io.Reader, lookup func(string) (emissions.CarbonFactor, error)) ([]Row, error) {
-	r := csv.NewReader(in)
+	text := bufio.NewReader(in)
+	if mark, err := text.Peek(len(bom)); err == nil && string(mark) == bom {
+		_, _ = text.Discard(len(bom))
+	}
+	r := csv.NewReader(text)
 	r.TrimLeadingSpace = true
 	header, err := r.Read()
 	if err != nil {
 		return nil, inputError(err, "there is no header; expected "+strings.Join(known, ","))
 	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	if err := checkHeader(header); err != nil {
 		return nil, &InputError{1, err}
 	}

@@ -17,7 +17,7 @@ func (r Report) Write(w io.Writer, name string) error {
 		f.write(&b, i+1)
 	}
 	for _, g := range r.Groups {
-		r.writeGroup(&b, g)
+		g.write(&b)
 	}
 	bad := 0
 	for _, f := range r.Findings {
@@ -68,7 +68,7 @@ func (f Finding) write(b *strings.Builder, number int) {
 	}
 }
 
-func (r Report) writeGroup(b *strings.Builder, g Group) {
+func (g Group) write(b *strings.Builder) {
 	numbers := make([]string, len(g.Rows))
 	for i, k := range g.Rows {
 		numbers[i] = fmt.Sprint(k + 1)
@@ -81,6 +81,9 @@ func (r Report) writeGroup(b *strings.Builder, g Group) {
 	if len(g.Combinations) == 0 {
 		fmt.Fprintf(b, "  no constant power of CodeCarbon's with a known factor reproduces them; the product of power and factor is %s W·g/kWh\n",
 			span{g.Rate.lo * wattsPer, g.Rate.hi * wattsPer}.format("%.5g"))
+		for _, p := range g.Stated {
+			fmt.Fprintf(b, "  at %g W (%s + %s) the digits allow a factor of %s g/kWh, which is none that is known for it\n", p.watts(), p.CPU, p.RAM, g.factor(p.watts()))
+		}
 		return
 	}
 	for i, c := range g.Combinations {
@@ -91,7 +94,12 @@ func (r Report) writeGroup(b *strings.Builder, g Group) {
 		fmt.Fprintf(b, "  rows %s = %g W × %g g/kWh: (%s + %s) at %s %d, %s\n", list, c.watts(), c.Factor.GPerKWh, c.CPU, c.RAM, c.Factor.ISO3, c.Factor.Year, c.Factor.Source)
 	}
 	w := g.Combinations[0].watts()
-	fmt.Fprintf(b, "  at %g W the digits allow a factor of %s g/kWh\n", w, span{g.Rate.lo * wattsPer / w, g.Rate.hi * wattsPer / w}.format("%.5g"))
+	fmt.Fprintf(b, "  at %g W the digits allow a factor of %s g/kWh\n", w, g.factor(w))
+}
+
+// factor is the carbon factor in g/kWh that the group's digits allow at a power.
+func (g Group) factor(watts float64) string {
+	return span{g.Rate.lo * wattsPer / watts, g.Rate.hi * wattsPer / watts}.format("%.5g")
 }
 
 func (s span) format(verb string) string {
@@ -115,4 +123,13 @@ func digits(w float64) string {
 		return fmt.Sprintf("%.2f", w)
 	}
 	return fmt.Sprintf("%.1f", w)
+}
+
+// three prints a factor above 1 to three digits, never as a power of ten
+// before a million.
+func three(factor float64) string {
+	if factor >= 100 && factor < 1e6 {
+		return fmt.Sprintf("%.0f", factor)
+	}
+	return fmt.Sprintf("%.3g", factor)
 }

@@ -3,8 +3,6 @@ package codecarbon
 import (
 	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,25 +29,6 @@ func TestWriteCSV(t *testing.T) {
 	want := "2024-10-05T01:02:03|a,b|||77.12" + strings.Repeat("|", 19) + "32" + strings.Repeat("|", 14)
 	if got := strings.Join(records[1], "|"); got != want {
 		t.Errorf("row\n%s\nwant\n%s", got, want)
-	}
-}
-
-func TestWriteFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "emissions.csv")
-	for range 2 {
-		if err := WriteFile(path, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(path)
-	if err != nil || string(data) != header+"\n" {
-		t.Errorf("%q %v", data, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".emissions*")); len(left) > 0 {
-		t.Errorf("left behind %v", left)
-	}
-	if err := WriteFile(filepath.Join(path, "x"), nil); err == nil {
-		t.Error("wrote below a file")
 	}
 }
 

@@ -16,7 +16,7 @@ type Host struct {
 	Sockets  int     // physical processors, 0 where not known
 	Threads  int     // hardware threads of the machine
 	Cores    float64 // hardware threads this job may use
-	MemoryGB float64 // GB (10^9 bytes) of memory this job may use
+	MemoryGB float64 // GB of memory this job may use, of 2^30 bytes as memory is sold and CodeCarbon counts it
 }
 
 // Inspect reads what the estimate would stand on.
@@ -49,7 +49,7 @@ func inspect(o Options) (Host, error) {
 		}
 	}
 	if !math.IsInf(memory, 1) {
-		h.MemoryGB = memory / 1e9
+		h.MemoryGB = memory / (1 << 30)
 	}
 	return h, nil
 }
@@ -154,6 +154,8 @@ func cgroupLimits(o Options) limits {
 			l = tighter(l, limits{cores: parseCPUMax(text(dir, "cpu.max")), bytes: parseBytes(text(dir, "memory.max"))})
 			quota := text(dir, "cpu.cfs_quota_us") + " " + text(dir, "cpu.cfs_period_us")
 			l = tighter(l, limits{cores: parseCPUMax(quota), bytes: parseBytes(text(dir, "memory.limit_in_bytes"))})
+			l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus.effective"))})
+			l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
 		}
 	}
 	return l
@@ -178,6 +180,7 @@ func tighter(a, b limits) limits {
 }
 
 // parseCgroup returns the group by controller folder: "" for version 2.
+// Controllers that are mounted together may have one folder, such as cpu,cpuacct.
 func parseCgroup(text string) map[string]string {
 	groups := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -189,8 +192,9 @@ func parseCgroup(text string) map[string]string {
 			groups[""] = filepath.Clean("/" + parts[2])
 		}
 		for _, c := range strings.Split(parts[1], ",") {
-			if c == "cpu" || c == "memory" {
+			if c == "cpu" || c == "memory" || c == "cpuset" {
 				groups[c] = filepath.Clean("/" + parts[2])
+				groups[filepath.Base(parts[1])] = groups[c]
 			}
 		}
 	}
@@ -208,6 +212,24 @@ func parseCPUMax(text string) float64 {
 		return 0
 	}
 	return quota / period
+}
+
+// parseCPUSet counts the processors of a list such as 0-3,8; 0 for no limit.
+func parseCPUSet(text string) float64 {
+	var n float64
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, errFrom := strconv.ParseUint(first, 10, 16)
+		to, errTo := strconv.ParseUint(last, 10, 16)
+		if errFrom != nil || errTo != nil || to < from {
+			return 0
+		}
+		n += float64(to - from + 1)
+	}
+	return n
 }
 
 // parseBytes reads a memory limit, 0 for none; version 1 says none by a

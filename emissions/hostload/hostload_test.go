@@ -36,7 +36,7 @@ func stat(busy int) string {
 
 func TestEstimate(t *testing.T) {
 	proc := write(t, map[string]string{
-		"stat": stat(100), "meminfo": "MemTotal:       15625000 kB\n",
+		"stat": stat(100), "meminfo": "MemTotal:       16777216 kB\n",
 		"cpuinfo": "model name\t: Never Heard Of It\nphysical id\t: 0\n",
 	})
 	m := New(Options{Procfs: proc, Sysfs: t.TempDir()})
@@ -74,7 +74,7 @@ func TestNoProc(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
-	base := map[string]string{"stat": stat(1), "meminfo": "MemTotal: 62500000 kB\n", "cpuinfo": "model name : X\n"}
+	base := map[string]string{"stat": stat(1), "meminfo": "MemTotal: 67108864 kB\n", "cpuinfo": "model name : X\n"}
 	tests := []struct {
 		name  string
 		proc  string
@@ -84,11 +84,14 @@ func TestInspect(t *testing.T) {
 		gb    float64
 	}{
 		{"whole machine", "", nil, nil, 4, 64},
-		{"cgroup v2", "0::/job\n", map[string]string{"fs/cgroup/job/cpu.max": "150000 100000\n", "fs/cgroup/job/memory.max": "8000000000\n"}, nil, 1.5, 8},
+		{"cgroup v2", "0::/job\n", map[string]string{"fs/cgroup/job/cpu.max": "150000 100000\n", "fs/cgroup/job/memory.max": "8589934592\n"}, nil, 1.5, 8},
 		{"cgroup v2, limit of the parent", "0::/a/b\n", map[string]string{"fs/cgroup/a/cpu.max": "200000 100000\n", "fs/cgroup/a/b/cpu.max": "max 100000\n"}, nil, 2, 64},
-		{"cgroup v1", "4:memory:/x\n1:cpu,cpuacct:/y\n", map[string]string{"fs/cgroup/cpu/y/cpu.cfs_quota_us": "300000", "fs/cgroup/cpu/y/cpu.cfs_period_us": "100000", "fs/cgroup/memory/x/memory.limit_in_bytes": "16000000000"}, nil, 3, 16},
+		{"cgroup v1", "4:memory:/x\n1:cpu,cpuacct:/y\n", map[string]string{"fs/cgroup/cpu/y/cpu.cfs_quota_us": "300000", "fs/cgroup/cpu/y/cpu.cfs_period_us": "100000", "fs/cgroup/memory/x/memory.limit_in_bytes": "17179869184"}, nil, 3, 16},
 		{"cgroup v1 without limits", "4:memory:/x\n1:cpu:/y\n", map[string]string{"fs/cgroup/cpu/y/cpu.cfs_quota_us": "-1", "fs/cgroup/cpu/y/cpu.cfs_period_us": "100000", "fs/cgroup/memory/x/memory.limit_in_bytes": "9223372036854771712"}, nil, 4, 64},
-		{"slurm", "", nil, map[string]string{"SLURM_CPUS_ON_NODE": "2", "SLURM_MEM_PER_CPU": "1024"}, 2, 2.147483648},
+		{"cgroup v1 mounted together", "1:cpu,cpuacct:/y\n", map[string]string{"fs/cgroup/cpu,cpuacct/y/cpu.cfs_quota_us": "300000", "fs/cgroup/cpu,cpuacct/y/cpu.cfs_period_us": "100000"}, nil, 3, 64},
+		{"cgroup v2, some processors", "0::/job\n", map[string]string{"fs/cgroup/job/cpuset.cpus.effective": "0,2-3\n"}, nil, 3, 64},
+		{"cgroup v1, some processors", "3:cpuset:/z\n", map[string]string{"fs/cgroup/cpuset/z/cpuset.cpus": "1-2\n"}, nil, 2, 64},
+		{"slurm", "", nil, map[string]string{"SLURM_CPUS_ON_NODE": "2", "SLURM_MEM_PER_CPU": "1024"}, 2, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,9 +176,15 @@ func TestOwnListener(t *testing.T) {
 }
 
 func TestIsLocal(t *testing.T) {
-	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "": true, "0.0.0.0": true, "192.0.2.7": false, "example.org": false} {
+	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "": true, "0.0.0.0": true, "192.0.2.7": false, "server.invalid": false} {
 		if got := IsLocal(host); got != want {
 			t.Errorf("IsLocal(%q) = %v", host, got)
+		}
+	}
+	names, err := net.LookupAddr("127.0.0.1") // whatever else the loopback is called here
+	for _, name := range names {
+		if err == nil && !IsLocal(strings.TrimSuffix(name, ".")) {
+			t.Errorf("%s, a name of 127.0.0.1, is not local", name)
 		}
 	}
 }
@@ -186,6 +195,7 @@ func BenchmarkMetering(b *testing.B) {
 	}
 	m := New(Options{Procfs: "/proc", Sysfs: "/sys"})
 	for b.Loop() {
+		m.read = time.Time{} // not what was read within this tick
 		m.sample()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e9*100, "%core")
@@ -201,6 +211,7 @@ func BenchmarkServerShare(b *testing.B) {
 		if n++; n%int(rescan/period) == 0 {
 			s.scanned = time.Time{}
 		}
+		s.read = time.Time{}
 		s.sample()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e9*100, "%core")

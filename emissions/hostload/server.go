@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -249,16 +250,29 @@ func parseListeners(text string, port uint16) []string {
 	return inodes
 }
 
-// IsLocal tells whether host, a name or an address, is this machine.
+// resolving is how long a name server may take.
+const resolving = 2 * time.Second
+
+// IsLocal tells whether host, a name or an address, is this machine. A name
+// that cannot be resolved is not.
 func IsLocal(host string) bool {
 	if host == "" || host == "localhost" {
 		return true
 	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		name, nameErr := os.Hostname()
-		return nameErr == nil && strings.EqualFold(name, host)
+	if name, err := os.Hostname(); err == nil && strings.EqualFold(name, host) {
+		return true
 	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return isOwn(ip)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolving)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return err == nil && !slices.ContainsFunc(ips, func(ip netip.Addr) bool { return !isOwn(ip.Unmap()) })
+}
+
+// isOwn tells whether ip is an address of this machine.
+func isOwn(ip netip.Addr) bool {
 	if ip.IsLoopback() || ip.IsUnspecified() {
 		return true
 	}

@@ -137,7 +137,7 @@ func (m *meter) Read(from, to time.Time) emissions.Reading {
 	case !known:
 		r.Energy, r.Low, r.High = 0, 0, 0
 	case len(reasons) > 0:
-		r.Quality, r.Warnings = emissions.Partial, reasons
+		r.Quality = emissions.Partial
 	default:
 		r.Quality = emissions.Measured
 	}

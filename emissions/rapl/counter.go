@@ -17,8 +17,9 @@ const (
 	absurdW = 3000
 	// burst is the slack for counters that are updated in steps.
 	burst = 100 * time.Millisecond
-	// powerWindow is the shortest time over which power is told from a counter.
-	powerWindow = 20 * time.Millisecond
+	// powerWindow is the shortest time over which power is told from a counter:
+	// over less, one late step of the counter would pass for a surge.
+	powerWindow = 250 * time.Millisecond
 )
 
 // counter is one zone's energy as an integer state machine. A good reading is
@@ -37,7 +38,7 @@ type counter struct {
 	last   mark
 	have   bool
 	held   *mark
-	failed string // the reason while reads fail; the gap began at last.at
+	failed string // the reason while reads fail; the gap, if there was a good read before, began at last.at
 
 	peakW   float64 // highest power seen over powerWindow or longer
 	peakAt  time.Time
@@ -61,12 +62,20 @@ func newCounter(f folder) *counter {
 	return c
 }
 
+// summable tells whether the counter was ever read and can stand in a sum.
+func (c *counter) summable() bool { return c.have && (c.counts() || c.platform()) }
+
 // highW is the highest power to reckon with.
 func (c *counter) highW() float64 {
 	if high := math.Max(c.peakW, c.limitW); high > 0 {
 		return high
 	}
 	return defaultLimitW
+}
+
+// most is the energy to reckon with where the counter was not read for d.
+func (c *counter) most(d time.Duration) emissions.Energy {
+	return emissions.Energy(d.Seconds() * c.highW() * 1e6)
 }
 
 // possible is the most energy in µJ the zone can use in d.
@@ -92,7 +101,7 @@ func (c *counter) growth(from, to mark) (uint64, bool) {
 
 // fail takes a failed read.
 func (c *counter) fail(reason string) {
-	if c.have && c.failed == "" {
+	if c.failed == "" {
 		c.failed = reason
 	}
 }
@@ -100,7 +109,7 @@ func (c *counter) fail(reason string) {
 // take takes a good read.
 func (c *counter) take(m mark) {
 	if !c.have {
-		c.have, c.last = true, m
+		c.have, c.last, c.failed = true, m, ""
 		c.peakAt = m.at
 		c.series.Add(m.at, 0)
 		return
@@ -148,11 +157,16 @@ func (c *counter) accept(m mark, delta uint64) {
 	}
 }
 
-// period is how soon the zone must be read again, so that no wrap can hide.
+// period is how soon the zone must be read again, so that no wrap can hide;
+// one that fails is tried again soon, so that its gap is no longer than that.
 func (c *counter) period() time.Duration {
+	longest := maxPeriod
+	if c.have && c.failed != "" {
+		longest = retryPeriod
+	}
 	if c.span == 0 {
-		return maxPeriod
+		return longest
 	}
 	wrap := float64(c.span) / 1e6 / c.highW()
-	return max(minPeriod, min(maxPeriod, time.Duration(wrap/4*float64(time.Second))))
+	return max(minPeriod, min(longest, time.Duration(wrap/4*float64(time.Second))))
 }

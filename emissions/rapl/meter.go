@@ -14,8 +14,9 @@ import (
 const Method = "rapl"
 
 const (
-	maxPeriod = time.Second
-	minPeriod = time.Millisecond
+	maxPeriod   = time.Second
+	minPeriod   = time.Millisecond
+	retryPeriod = 100 * time.Millisecond
 )
 
 // Meter is an emissions.Meter over powercap counters. It never fails to
@@ -28,8 +29,8 @@ type Meter struct {
 	mu       sync.Mutex
 	counters []*counter
 	mirrors  []*mirror
-	missing  []string // sockets and zones that should count and cannot, with the reason
-	noZones  string   // why nothing can be read at all
+	missing  []string // sockets without a zone and zones without a name
+	noZones  string   // why nothing could be read when the meter was opened
 }
 
 // Option changes a Meter.
@@ -60,14 +61,14 @@ func (m *Meter) Start(ctx context.Context) error {
 // Close ends the sampling.
 func (m *Meter) Close() error { return m.sampler.Close() }
 
+// open finds the zones. One that cannot be read now is tried in every round:
+// it may have been written anew at that moment.
 func (m *Meter) open() {
 	p := examine(m.root, m.readFile)
 	m.noZones = p.Reason
 	m.missing = p.missing
 	for _, z := range p.Zones {
-		if z.Readable {
-			m.counters = append(m.counters, newCounter(z.folder))
-		}
+		m.counters = append(m.counters, newCounter(z.folder))
 	}
 	m.mirrors = pairMirrors(m.counters)
 }

@@ -27,7 +27,7 @@ type Probe struct {
 	Sockets []int  // by the processor topology; empty where sysfs has none
 	Reason  string // why nothing at all can be metered, and what to do; empty where something can
 
-	missing []string
+	missing []string // sockets without a zone and zones without a name
 }
 
 // Examine finds the zones below a sysfs root and tries every counter once.
@@ -41,16 +41,21 @@ func examine(sysfsRoot string, read readFunc) Probe {
 		z.RangeUJ, _ = readFunc(os.ReadFile).counter(filepath.Join(f.path, "max_energy_range_uj"))
 		if err := f.unreadable(read); err != nil {
 			z.Why = explain(err)
-			if z.Counted {
-				p.missing = append(p.missing, z.Name+" cannot be read: "+z.Why)
-			}
 		} else {
 			z.Readable = true
+		}
+		if f.name == "" {
+			p.missing = append(p.missing, z.Name+" has no name: what it measures is not known")
 		}
 		if f.place.domain == "package" {
 			covered[f.place.socket] = true
 		}
 		p.Zones = append(p.Zones, z)
+	}
+	if !slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Counted && z.Readable }) {
+		for i := range p.Zones {
+			p.Zones[i].Counted = p.Zones[i].Counted || p.Zones[i].Readable && p.Zones[i].platform()
+		}
 	}
 	present := sockets(sysfsRoot)
 	p.Sockets = slices.Sorted(maps.Keys(present))
@@ -64,17 +69,11 @@ func examine(sysfsRoot string, read readFunc) Probe {
 }
 
 func (p Probe) reason(root string) string {
-	var why []string
-	for _, z := range p.Zones {
-		if z.Readable && (z.Counted || z.place.domain == "psys") {
-			return ""
-		}
-		if z.Counted {
-			why = append(why, z.Name+": "+z.Why)
-		}
+	if slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Readable && z.Counted }) {
+		return ""
 	}
-	if len(why) > 0 {
-		return "no energy counter can be read: " + strings.Join(why, "; ")
+	if all := p.unread().sentences(); len(all) > 0 {
+		return strings.Join(all, "; ")
 	}
 	return fmt.Sprintf("there are no powercap energy counters under %s, as in most virtual machines and containers: "+
 		"run on the machine itself, load intel_rapl_common and intel_rapl_msr, or name the host's sysfs with emissions.sysfs",
@@ -82,4 +81,51 @@ func (p Probe) reason(root string) string {
 }
 
 // Missing returns what should be part of the sum and cannot be, with reasons.
-func (p Probe) Missing() []string { return p.missing }
+func (p Probe) Missing() []string {
+	all := p.unread().sentences()
+	if slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Counted && z.platform() }) {
+		all = append(all, platformOnly)
+	}
+	return append(all, p.missing...)
+}
+
+// platformOnly is why psys alone is not a whole reading.
+const platformOnly = "only psys can be read, which is the whole platform by the firmware's own account"
+
+func (p Probe) unread() unread {
+	var out unread
+	for _, z := range p.Zones {
+		if z.Counted && !z.Readable {
+			out.add(z.Name, z.Why)
+		}
+	}
+	return out
+}
+
+// unread are the names of zones that cannot be read, by the reason: most of
+// the time all have one.
+type unread []struct {
+	why   string
+	names []string
+}
+
+func (u *unread) add(name, why string) {
+	for i := range *u {
+		if (*u)[i].why == why {
+			(*u)[i].names = append((*u)[i].names, name)
+			return
+		}
+	}
+	*u = append(*u, struct {
+		why   string
+		names []string
+	}{why, []string{name}})
+}
+
+func (u unread) sentences() []string {
+	var out []string
+	for _, g := range u {
+		out = append(out, strings.Join(g.names, ", ")+" cannot be read: "+g.why)
+	}
+	return out
+}

@@ -14,14 +14,15 @@ import (
 // newest readings are older than to.
 func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	r := emissions.Reading{Start: from, End: to, Method: Method, Quality: emissions.Unavailable}
-	if m.noZones != "" {
-		r.Reason = m.noZones
-		return r
-	}
 	m.bracket(to)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.noZones != "" && !slices.ContainsFunc(m.counters, (*counter).summable) {
+		r.Reason = m.noZones
+		return r
+	}
 	t := m.tally(&r)
+	r.High += emissions.Energy(len(m.missing)) * (&counter{}).most(to.Sub(from))
 	finish(&r, t, m.missing)
 	return r
 }
@@ -34,12 +35,20 @@ type tally struct {
 
 func (m *Meter) tally(r *emissions.Reading) tally {
 	var t tally
+	var never unread
 	copies := m.copies()
-	platformOnly := !slices.ContainsFunc(m.counters, func(c *counter) bool { return c.counts() })
+	alone := !slices.ContainsFunc(m.counters, func(c *counter) bool { return c.have && c.counts() })
 	for _, c := range m.counters {
+		if !c.have {
+			if c.counts() {
+				r.High += c.most(r.End.Sub(r.Start))
+				never.add(c.label(), c.failed)
+			}
+			continue
+		}
 		change := c.series.Between(r.Start, r.End)
 		z := emissions.Zone{Name: c.label(), Energy: emissions.Energy(change.Amount)}
-		z.Counted = c.counts() && copies[c] == "" || platformOnly && c.place.domain == "psys"
+		z.Counted = c.counts() && copies[c] == "" || alone && c.platform()
 		z.Note = note(c, copies[c])
 		r.Zones = append(r.Zones, z)
 		if copies[c] != "" {
@@ -53,14 +62,19 @@ func (m *Meter) tally(r *emissions.Reading) tally {
 			continue
 		}
 		r.Energy += z.Energy
-		r.High += z.Energy + emissions.Energy(change.Lost.Seconds()*c.highW()*1e6)
+		r.High += z.Energy + c.most(change.Lost)
 		t.known = t.known || change.Lost < r.End.Sub(r.Start)
 		for _, g := range change.Spans {
-			t.reasons = append(t.reasons, fmt.Sprintf("%s: %.3f s are missing: %s", z.Name, g.End.Sub(g.Start).Seconds(), cmp.Or(c.failed, g.Reason)))
+			why := g.Reason
+			if g.End.Equal(r.End) {
+				why = cmp.Or(c.failed, why) // it fails still
+			}
+			t.reasons = append(t.reasons, fmt.Sprintf("%s: %.3f s are missing: %s", z.Name, g.End.Sub(g.Start).Seconds(), why))
 		}
 	}
-	if platformOnly && t.known {
-		t.reasons = append(t.reasons, "only psys can be read, which is the whole platform by the firmware's own account")
+	t.reasons = slices.Concat(never.sentences(), t.reasons)
+	if alone && t.known {
+		t.reasons = append(t.reasons, platformOnly)
 	}
 	return t
 }
@@ -102,7 +116,6 @@ func finish(r *emissions.Reading, t tally, missing []string) {
 		r.Reason = cmp.Or(r.Reason, "no counter covers the interval")
 	case len(reasons) > 0:
 		r.Quality = emissions.Partial
-		r.Warnings = append(r.Warnings, reasons...)
 	default:
 		r.Quality = emissions.Measured
 	}

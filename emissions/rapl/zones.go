@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // zoneID matches a zone's folder, such as intel-rapl:0, intel-rapl-mmio:0:1.
@@ -37,14 +38,14 @@ type folder struct {
 }
 
 func (f folder) label() string {
-	name := f.place.domain
+	name := cmp.Or(f.place.domain, f.id)
 	if f.place.socket >= 0 {
 		name = fmt.Sprintf("package-%d", f.place.socket)
 		if f.place.die >= 0 {
 			name += fmt.Sprintf("-die-%d", f.place.die)
 		}
 		if f.place.domain != "package" {
-			name += "/" + f.place.domain
+			name += "/" + cmp.Or(f.place.domain, f.id)
 		}
 	}
 	if strings.HasSuffix(f.driver, "-mmio") {
@@ -57,6 +58,12 @@ func (f folder) label() string {
 func (f folder) counts() bool {
 	return !f.view && (f.place.domain == "package" || f.place.domain == "dram")
 }
+
+func (f folder) topLevel() bool { return strings.Count(f.id, ":") == 1 }
+
+// platform tells whether it is the whole platform, which stands alone where
+// nothing that counts can be read.
+func (f folder) platform() bool { return !f.view && f.place.domain == "psys" }
 
 // find returns the zones below a sysfs root, wherever powercap is mounted, in
 // the order of their place in the machine.
@@ -101,10 +108,9 @@ func walk(dir string, depth int, seen map[string]folder) {
 			continue
 		}
 		name, err := os.ReadFile(filepath.Join(path, "name"))
-		if err == nil {
-			if _, dup := seen[e.Name()]; !dup {
-				seen[e.Name()] = folder{id: e.Name(), driver: match[1], path: path, name: strings.TrimSpace(string(name))}
-			}
+		_, statErr := os.Stat(filepath.Join(path, "energy_uj"))
+		if _, dup := seen[e.Name()]; !dup && (err == nil || statErr == nil) {
+			seen[e.Name()] = folder{id: e.Name(), driver: match[1], path: path, name: strings.TrimSpace(string(name))}
 		}
 		walk(path, depth+1, seen)
 	}
@@ -129,28 +135,40 @@ func compareIDs(a, b string) int {
 
 // place gives every folder its topology: packages by their name, what is
 // nested by its parent, memory at the top level by the number in its name or
-// else by its turn among its driver's.
+// else by its turn among its driver's, which is that of the sockets.
 func place(all []folder) {
 	parents := map[string]topology{}
-	turn := map[string]int{}
+	sockets := map[string][]int{} // by driver
 	for i := range all {
 		f := &all[i]
 		f.place = topology{socket: -1, die: -1, domain: f.name}
 		if m := packageName.FindStringSubmatch(f.name); m != nil {
 			f.place = topology{socket: number(m[1]), die: number(m[2]), domain: "package"}
 			parents[f.id] = f.place
-			continue
+			if !slices.Contains(sockets[f.driver], f.place.socket) {
+				sockets[f.driver] = append(sockets[f.driver], f.place.socket)
+			}
 		}
+	}
+	for _, s := range sockets {
+		slices.Sort(s)
+	}
+	turn := map[string]int{}
+	for i := range all {
+		f := &all[i]
 		if p, ok := parents[f.id[:strings.LastIndex(f.id, ":")]]; ok {
 			f.place.socket, f.place.die = p.socket, p.die
 			continue
 		}
-		if domain, digits, _ := strings.Cut(f.name, "-"); domain == "dram" {
+		if domain, digits, _ := strings.Cut(f.name, "-"); domain == "dram" && f.topLevel() {
 			f.place = topology{socket: number(digits), die: -1, domain: domain}
-			if f.place.socket < 0 {
-				f.place.socket = turn[f.driver]
-			}
+			n := turn[f.driver]
 			turn[f.driver]++
+			if s := sockets[f.driver]; f.place.socket < 0 && n < len(s) {
+				f.place.socket = s[n]
+			} else if f.place.socket < 0 {
+				f.place.socket = n
+			}
 		}
 	}
 }
@@ -180,13 +198,13 @@ func markViews(all []folder, read readFunc) {
 		}
 	}
 	for _, f := range all {
-		if f.place.domain == "dram" && strings.Count(f.id, ":") > 1 && f.unreadable(read) == nil {
+		if f.place.domain == "dram" && !f.topLevel() && f.unreadable(read) == nil {
 			nested[f.place.socket] = true
 		}
 	}
 	for i := range all {
 		f := &all[i]
-		topMemory := f.place.domain == "dram" && strings.Count(f.id, ":") == 1
+		topMemory := f.place.domain == "dram" && f.topLevel()
 		f.view = counted[f.place] != f.driver || topMemory && nested[f.place.socket]
 		if n := claims[f.label()]; n > 0 {
 			f.extra = fmt.Sprintf("#%d", n+1)
@@ -204,21 +222,24 @@ func (f folder) unreadable(read readFunc) error {
 // readFunc reads a file, as os.ReadFile does.
 type readFunc func(path string) ([]byte, error)
 
-// attempts at a read before it counts as failed: a file that is being
-// written anew may be empty for a moment.
-const attempts = 3
+// A file that is being written anew is empty for a moment: it is read again
+// after ever longer pauses, 15 ms in all, before the read counts as failed.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 8 * time.Millisecond
+)
 
 // counter reads a file of one whole number.
-func (read readFunc) counter(path string) (n uint64, err error) {
-	for range attempts {
-		var data []byte
-		if data, err = read(path); err == nil {
-			if n, err = parseCounter(data); err == nil {
-				return n, nil
-			}
-		}
+func (read readFunc) counter(path string) (uint64, error) {
+	data, err := read(path)
+	for pause := firstPause; pause <= lastPause && err == nil && len(data) == 0; pause *= 2 {
+		time.Sleep(pause)
+		data, err = read(path)
 	}
-	return 0, err
+	if err != nil {
+		return 0, err
+	}
+	return parseCounter(data)
 }
 
 func parseCounter(data []byte) (uint64, error) {

@@ -22,6 +22,6 @@ func runAudit(out io.Writer, in io.Reader, name string) (implausible bool, err e
 	if err != nil {
 		return false, fmt.Errorf("audit %s: %w", name, err)
 	}
-	report := audit.Analyse(rows, audit.Factors{Lookup: grid.Lookup, All: grid.All()})
+	report := audit.Analyse(rows, grid.All())
 	return report.Implausible(), report.Write(out, name)
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/disteval/disteval/emissions/audit"
 )
 
 func newEnergyCmd(a *app) *cobra.Command {
@@ -61,8 +59,7 @@ cannot be right. Exit code 3 when a row is implausible.`,
 func (a *app) audit(name string) error {
 	in := a.in
 	switch name {
-	case "published":
-		in = audit.Published()
+	case auditPublished: // runAudit has it
 	case "-":
 		name = "standard input"
 	default:

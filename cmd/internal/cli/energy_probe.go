@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -29,7 +30,7 @@ func energyProbe(out io.Writer, sysfs, procfs string) error {
 		}
 	}
 	probeHost(&b, hostload.Options{Procfs: procfs, Sysfs: sysfs, Getenv: os.Getenv})
-	fmt.Fprintf(&b, "\nmethod auto would give: %s\n", autoQuality(processors))
+	fmt.Fprintf(&b, "\nmethod auto would give: %s\n", autoQuality(processors, accelerators, hasNVIDIA(procfs)))
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -50,7 +51,7 @@ func probeRAPL(b *strings.Builder, p rapl.Probe) {
 			counted = "summed"
 		}
 		if !z.Readable {
-			state = z.Why
+			state, _, _ = strings.Cut(z.Why, "; ") // what to do stands below, once
 		}
 		wraps := "range not known"
 		if z.RangeUJ > 0 {
@@ -62,7 +63,7 @@ func probeRAPL(b *strings.Builder, p rapl.Probe) {
 	for _, m := range p.Missing() {
 		fmt.Fprintf(b, "  missing: %s\n", m)
 	}
-	if p.Reason != "" {
+	if !slices.ContainsFunc(p.Zones, func(z rapl.Zone) bool { return z.Counted }) {
 		fmt.Fprintf(b, "  %s\n", p.Reason)
 	}
 }
@@ -82,12 +83,20 @@ func probeHost(b *strings.Builder, o hostload.Options) {
 	}
 }
 
-func autoQuality(p rapl.Probe) string {
+// autoQuality says what autoSource makes of the machine.
+func autoQuality(p rapl.Probe, gpus nvml.Probe, hasGPU bool) string {
+	method, quality := "rapl", "measured"
 	switch {
 	case p.Reason != "":
-		return "an estimate by load (quality estimated)"
-	case len(p.Missing()) > 0:
-		return "rapl (quality partial)"
+		method, quality = "an estimate by load", "estimated"
+	case len(p.Missing()) > 0 || hasGPU && gpus.Reason != "":
+		quality = "partial"
 	}
-	return "rapl (quality measured)"
+	switch {
+	case gpus.Reason == "":
+		method += " and nvml"
+	case hasGPU:
+		method += " without the NVIDIA accelerator"
+	}
+	return fmt.Sprintf("%s (quality %s)", method, quality)
 }

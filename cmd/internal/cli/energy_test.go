@@ -15,6 +15,8 @@ import (
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/audit"
 	"github.com/disteval/disteval/emissions/emissionstest"
+	"github.com/disteval/disteval/emissions/nvml"
+	"github.com/disteval/disteval/emissions/rapl"
 )
 
 func fakeSysfs(t *testing.T, tree string) string {
@@ -31,7 +33,7 @@ func fakeProc(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{
-		"stat": "cpu 100 0 0 100\ncpu0 50 0 0 50\ncpu1 50 0 0 50\n", "meminfo": "MemTotal: 7812500 kB\n", "cpuinfo": "model name : Odd\n",
+		"stat": "cpu 100 0 0 100\ncpu0 50 0 0 50\ncpu1 50 0 0 50\n", "meminfo": "MemTotal: 8388608 kB\n", "cpuinfo": "model name : Odd\n",
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -111,6 +113,27 @@ func TestEnergyProbe(t *testing.T) {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: no %q in\n%s", tree, want, out.String())
 			}
+		}
+	}
+}
+
+func TestAutoQuality(t *testing.T) {
+	none := nvml.Probe{Reason: "no"}
+	whole, absent := rapl.Examine(fakeSysfs(t, "one-socket")), rapl.Examine(t.TempDir())
+	for _, tt := range []struct {
+		cpu    rapl.Probe
+		gpu    nvml.Probe
+		hasGPU bool
+		want   string
+	}{
+		{whole, none, false, "rapl (quality measured)"},
+		{whole, nvml.Probe{}, true, "rapl and nvml (quality measured)"},
+		{whole, none, true, "rapl without the NVIDIA accelerator (quality partial)"},
+		{absent, none, false, "an estimate by load (quality estimated)"},
+		{absent, nvml.Probe{}, true, "an estimate by load and nvml (quality estimated)"},
+	} {
+		if got := autoQuality(tt.cpu, tt.gpu, tt.hasGPU); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
 }

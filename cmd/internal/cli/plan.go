@@ -61,8 +61,8 @@ func writePlan(w io.Writer, p eval.Plan, settings []setting) error {
 	line("plan hash", "%s", p.Hash())
 	line("scoring", "include_prompt %t, embedding %s", p.Scoring.IncludePrompt, p.Scoring.Embedding)
 	e := p.Emissions
-	line("emissions", "method %s, country %s, pue %g, carbon_intensity_g_per_kwh %s, cpu_tdp_w %s, idle_baseline %s, sysfs %s, procfs %s",
-		e.Method, orUnset(e.Country), e.PUE, orUnsetNumber(e.CarbonIntensity), orUnsetNumber(e.CPUTDPW), e.IdleBaseline, e.Sysfs, e.Procfs)
+	line("emissions", "method %s, country %s, pue %g, carbon_intensity_g_per_kwh %s (source %s), cpu_tdp_w %s, idle_baseline %s, sysfs %s, procfs %s",
+		e.Method, orUnset(e.Country), e.PUE, orUnsetNumber(e.CarbonIntensity), orUnset(e.CarbonSource), orUnsetNumber(e.CPUTDPW), e.IdleBaseline, e.Sysfs, e.Procfs)
 	for _, m := range p.Models {
 		fmt.Fprintln(t)
 		line("model "+m.Name, "%s (%s)", m.Model, m.Role)

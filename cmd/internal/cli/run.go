@@ -224,7 +224,10 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 			}
 		}
 	}
-	meters, err := a.startMeters(ctx, plan)
+	meters, err := a.startMeters(a.drain, plan)
+	if a.drain.Err() != nil && err != nil {
+		return eval.ErrInterrupted // while the idle baseline was measured
+	}
 	if err != nil {
 		return err
 	}
