@@ -35,7 +35,7 @@ func published(models []Model) []PublishedRow {
 // audited says what the audit finds in the published rows that stand beside
 // this run, and which of this run's own figures cannot be.
 func audited(r Report) ([]string, error) {
-	factors := audit.Factors{Lookup: grid.Lookup, All: grid.All()}
+	factors := audit.Factors(grid.All())
 	var out []string
 	if len(r.Published) > 0 {
 		rows, err := audit.Parse(audit.Published(), grid.Lookup)
