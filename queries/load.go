@@ -56,7 +56,7 @@ func formatOf(path string) (Format, error) {
 	case ".csv":
 		return CSV, nil
 	}
-	return "", fmt.Errorf("load queries %s: unknown format; the name must end in .yaml, .yml, .jsonl or .csv", path)
+	return "", &Error{File: path, Reason: "unknown format; the name must end in .yaml, .yml, .jsonl or .csv"}
 }
 
 // Read reads a set in the given format; name is what errors call the file, and
