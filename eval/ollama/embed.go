@@ -20,8 +20,11 @@ func (c *Client) Embedder(model string) *Embedder { return &Embedder{client: c, 
 func (e *Embedder) Name() string { return e.model }
 
 // Embed returns one vector a text. A text too long for the model is an error:
-// a vector of its beginning would pass for one of the whole.
+// a vector of its beginning would pass for one of the whole. So is an answer
+// that takes longer than loading a model may.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.client.limits.LoadSilence)
+	defer cancel()
 	no := false
 	resp, err := e.client.api.Embed(ctx, &api.EmbedRequest{Model: e.model, Input: texts, Truncate: &no})
 	if err != nil {
