@@ -111,6 +111,7 @@ func TestRefuses(t *testing.T) {
 		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, builtin"},
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
 		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
+		{"a second document", "version: 1" + models + "\n---\nversion: 1" + models, 3, "second YAML document"},
 		{"alias bomb", bomb + "models: *j", 2, "unknown key"},
 	}
 	for _, tt := range tests {

@@ -93,7 +93,7 @@ func (p *providers) open(m eval.Model) (eval.Generator, error) {
 // scoringConfig turns the plan's scoring into the scorer's configuration.
 func (p *providers) scoringConfig(s eval.Scoring) (scoring.Config, error) {
 	cfg := scoring.Config{IncludePrompt: s.IncludePrompt}
-	if s.Embedding == eval.EmbeddingBuiltin || s.Embedding == "" {
+	if !served(s) {
 		return cfg, nil
 	}
 	c, _, err := p.client("")
@@ -104,14 +104,25 @@ func (p *providers) scoringConfig(s eval.Scoring) (scoring.Config, error) {
 	return cfg, nil
 }
 
+// served reports whether a server makes the vectors.
+func served(s eval.Scoring) bool {
+	return s.Embedding != eval.EmbeddingBuiltin && s.Embedding != ""
+}
+
 // checkEmbedding asks for one vector, so that a missing embedding model ends
 // a run before it starts and not when it is to be scored.
 func (p *providers) checkEmbedding(ctx context.Context, s eval.Scoring) error {
-	cfg, err := p.scoringConfig(s)
-	if err != nil || cfg.Embedder == nil {
+	if !served(s) {
+		return nil
+	}
+	c, _, err := p.client("")
+	if err != nil {
 		return err
 	}
-	vectors, err := cfg.Embedder.Embed(ctx, []string{"Paris"})
+	if _, err := c.Version(ctx); err != nil {
+		return err
+	}
+	vectors, err := c.Embedder(s.Embedding).Embed(ctx, []string{"Paris"})
 	if err == nil && len(vectors) != 1 {
 		err = errors.New("no vector came back")
 	}

@@ -63,10 +63,11 @@ func withSet(file string, do func(queries.Set) error) error {
 	return do(set)
 }
 
-// noFile makes a file that is not there a matter of usage.
+// noFile makes a file that cannot be read a matter of usage.
 func noFile(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError{err, "name a query file that exists, or none for the set inside the program"}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return usageError{err, "name a query file that can be read, or none for the set inside the program"}
 	}
 	return err
 }
