@@ -92,7 +92,7 @@ func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, befor
 	t := &turn{Runner: r, model: m, meter: r.Meter(m), total: len(r.Plan.Queries.Queries), open: len(open)}
 	gaveUp, err := t.take(ctx, drain, open, before)
 	if err != nil && !errors.Is(err, ErrInterrupted) {
-		return errors.Join(err, r.Store.Flush(ctx))
+		return err
 	}
 	// A turn cut short does not take back why an earlier one was given up:
 	// that turn's failures are still to be asked again.

@@ -69,7 +69,6 @@ type tally struct {
 	values            [][]float64   // [metric][query]
 	spent             []spentEnergy // by the replies whose energy is known
 	negated, disagree int
-	correct           int // replies with em 1
 }
 
 func gather(ctx context.Context, run eval.Run) ([]*tally, error) {
@@ -116,9 +115,6 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 			continue
 		}
 		t.values[j][query] = s.Value
-		if s.Metric == metrics.EM && s.Value == 1 {
-			t.correct++
-		}
 	}
 	for _, f := range r.Flags {
 		switch f {
@@ -152,7 +148,7 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratio(float64(t.tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
-	out.LatencyMS = Latency{P50: t.percentile(50), P95: t.percentile(95), P99: t.percentile(99)}
+	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for j, def := range metrics.All() {
 		xs := t.scored(j)
 		s := stat.MeanBootstrap

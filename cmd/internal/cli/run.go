@@ -222,7 +222,10 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 		Meter: func(m eval.Model) emissions.Meter { return meters.of(m) }, Open: ps.open}
 	err = runner.Run(ctx, a.drain)
 	bar.close()
-	return errors.Join(err, store.Flush(ctx))
+	if stored := store.Flush(ctx); !errors.Is(err, stored) {
+		err = errors.Join(err, stored)
+	}
+	return err
 }
 
 // conclude prints the table, judges where it was asked to, and says how it ended.
