@@ -72,7 +72,6 @@ const (
 	FailTruncated FailureKind = "truncated"  // the answer ended before it was done
 	FailMalformed FailureKind = "malformed"  // the answer is not what the protocol says
 	FailTooLong   FailureKind = "too_long"   // the answer passed the bound
-	FailNotAsked  FailureKind = "not_asked"  // the model was given up before
 	FailGenerator FailureKind = "generation" // the in-process model could not go on
 )
 

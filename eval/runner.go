@@ -27,6 +27,7 @@ const firstWarmup = "Hello"
 // from several goroutines and must not block.
 type Observer interface {
 	PhaseBegun(model Model, name PhaseName, open, total int)
+	WarmupFailed(model Model, err error) // the questions are asked all the same
 	ReplyReceived(model Model, job Job, r Reply)
 	ModelEnded(model Model, gaveUp string)
 }
@@ -91,10 +92,14 @@ func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, befor
 	t := &turn{Runner: r, model: m, meter: r.Meter(m), total: len(r.Plan.Queries.Queries), open: len(open)}
 	gaveUp, err := t.take(ctx, drain, open, before)
 	if err != nil && !errors.Is(err, ErrInterrupted) {
-		return errors.Join(err, r.Store.Flush(ctx))
-	}
-	if err := r.Store.GiveUp(ctx, m.Name, gaveUp); err != nil {
 		return err
+	}
+	// A turn cut short does not take back why an earlier one was given up:
+	// that turn's failures are still to be asked again.
+	if err == nil {
+		if err := r.Store.GiveUp(ctx, m.Name, gaveUp); err != nil {
+			return err
+		}
 	}
 	r.Observer.ModelEnded(m, gaveUp)
 	return errors.Join(err, r.Store.Flush(ctx))
@@ -115,6 +120,25 @@ func (t *turn) take(ctx, drain context.Context, open []Job, before string) (gave
 	if err != nil {
 		return fmt.Sprintf("open: %v", err), nil
 	}
+	if gaveUp, err = t.prepare(drain, gen, before); gaveUp != "" || err != nil {
+		return gaveUp, err
+	}
+	gaveUp, err = t.answer(ctx, drain, gen, open)
+	if ctx.Err() == nil {
+		// After an interrupt as well, but not for long. The answers are all
+		// there: a model that stays loaded is for the server to clear.
+		unload, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		_ = t.phase(unload, PhaseUnload, 0, gen.Unload)
+	}
+	return gaveUp, err
+}
+
+// prepare loads and warms up. It ends with drain: nothing of these is worth
+// waiting for once the run shall end. A warm-up that the server answers with a
+// failure does not stop the model: in a resumed run its prompt is that of an
+// earlier question, which may have failed in the same way.
+func (t *turn) prepare(drain context.Context, gen Generator, before string) (gaveUp string, err error) {
 	for _, step := range []struct {
 		name PhaseName
 		do   func(context.Context) error
@@ -125,31 +149,36 @@ func (t *turn) take(ctx, drain context.Context, open []Job, before string) (gave
 		if drain.Err() != nil {
 			return "", ErrInterrupted
 		}
-		// Nothing of these is worth waiting for once the run shall end.
-		if err := t.phase(drain, step.name, step.do); err != nil {
-			if drain.Err() != nil {
-				return "", ErrInterrupted
-			}
+		err := t.phase(drain, step.name, t.Backoff.Retries, step.do)
+		var f *Failure
+		switch {
+		case err == nil:
+		case drain.Err() != nil:
+			return "", ErrInterrupted
+		case step.name == PhaseWarmup && errors.As(err, &f) && !f.Retry:
+			t.Observer.WarmupFailed(t.model, err)
+		default:
 			return fmt.Sprintf("%s: %v", step.name, err), nil
 		}
 	}
-	gaveUp, err = t.answer(ctx, drain, gen, open)
-	if ctx.Err() == nil {
-		// After an interrupt as well, but not for long. The answers are all
-		// there: a model that stays loaded is for the server to clear.
-		unload, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		_ = t.phase(unload, PhaseUnload, gen.Unload)
-	}
-	return gaveUp, err
+	return "", nil
 }
 
-// phase times and meters one step and stores it.
-func (t *turn) phase(ctx context.Context, name PhaseName, do func(context.Context) error) error {
+// phase times and meters one step and stores it. A failure that can pass by
+// itself is tried again up to retries times; the time is that of the last try.
+func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(context.Context) error) error {
 	t.Observer.PhaseBegun(t.model, name, t.open, t.total)
 	start := t.Now()
-	if err := do(ctx); err != nil {
-		return err
+	for n := 1; ; n++ {
+		err := do(ctx)
+		if err == nil {
+			break
+		}
+		f := asFailure(err)
+		if !f.Retry || n > retries || !sleep(ctx, t.Backoff.wait(n, f.After)) {
+			return err
+		}
+		start = t.Now()
 	}
 	end := t.Now()
 	return t.Store.PutPhase(ctx, Phase{Model: t.model.Name, Process: t.Process, Name: name,

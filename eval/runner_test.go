@@ -56,8 +56,8 @@ func (s *memory) PutPhase(_ context.Context, p eval.Phase) error {
 func (s *memory) GiveUp(_ context.Context, model, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if reason != "" {
-		s.gaveUp[model] = reason
+	if s.gaveUp[model] = reason; reason == "" {
+		delete(s.gaveUp, model)
 	}
 	return nil
 }
@@ -71,14 +71,22 @@ type told struct {
 	warmups  []string
 	unloaded bool
 	loadErr  error
+	loadNo   int   // of the first loads, which fail with a failure that passes
+	warmErr  error // of every warm-up
 	answer   func(ctx context.Context, prompt string, n int) (eval.Reply, error)
 }
 
-func (g *told) Load(context.Context) error { return g.loadErr }
+func (g *told) Load(context.Context) error {
+	if g.loadNo > 0 {
+		g.loadNo--
+		return refuse(true)
+	}
+	return g.loadErr
+}
 
 func (g *told) Warmup(_ context.Context, prompt string) error {
 	g.warmups = append(g.warmups, prompt)
-	return nil
+	return g.warmErr
 }
 
 func (g *told) Generate(ctx context.Context, prompt string) (eval.Reply, error) {
@@ -103,6 +111,7 @@ func (g *told) Unload(context.Context) error {
 type quiet struct{}
 
 func (quiet) PhaseBegun(eval.Model, eval.PhaseName, int, int) {}
+func (quiet) WarmupFailed(eval.Model, error)                  {}
 func (quiet) ReplyReceived(eval.Model, eval.Job, eval.Reply)  {}
 func (quiet) ModelEnded(eval.Model, string)                   {}
 
@@ -230,6 +239,66 @@ func TestModelThatDoesNotLoadIsGivenUpAndTheNextOneAsked(t *testing.T) {
 	}
 	if !strings.Contains(s.gaveUp["A"], "no memory") || len(s.replies) != 3 {
 		t.Errorf("gave up %v, %d replies", s.gaveUp, len(s.replies))
+	}
+}
+
+func TestLoadThatFailsForAWhile(t *testing.T) {
+	s, g := newMemory(), &told{answer: yes, loadNo: 3}
+	if err := runner(plan(3, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.gaveUp) != 0 || len(s.replies) != 3 {
+		t.Errorf("gave up %v, %d replies; want the fourth load to do", s.gaveUp, len(s.replies))
+	}
+	s, g = newMemory(), &told{answer: yes, loadNo: 4}
+	if err := runner(plan(3, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.gaveUp["A"] == "" || len(g.asked) != 0 {
+		t.Errorf("gave up %v after four loads, asked %v", s.gaveUp, g.asked)
+	}
+}
+
+// TestWarmupThatFails: a resumed run warms up with the question before, which
+// may be one that the server refuses.
+func TestWarmupThatFails(t *testing.T) {
+	s, g := newMemory(), &told{answer: yes, warmErr: refuse(false)}
+	if err := runner(plan(3, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.warmups) != 1 || len(s.gaveUp) != 0 || len(s.replies) != 3 {
+		t.Errorf("refused: %d warm-ups, gave up %v, %d replies", len(g.warmups), s.gaveUp, len(s.replies))
+	}
+	s, g = newMemory(), &told{answer: yes, warmErr: refuse(true)}
+	if err := runner(plan(3, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.warmups) != 4 || s.gaveUp["A"] == "" || len(g.asked) != 0 {
+		t.Errorf("unreachable: %d warm-ups, gave up %v, asked %v", len(g.warmups), s.gaveUp, g.asked)
+	}
+}
+
+// TestInterruptKeepsWhatWasGivenUp: the failures of a given-up model are asked
+// again by the next resumption, also when this one was cut short.
+func TestInterruptKeepsWhatWasGivenUp(t *testing.T) {
+	s := newMemory()
+	s.gaveUp["A"] = "5 failures in a row"
+	drain, interrupt := context.WithCancel(t.Context())
+	g := &told{answer: func(ctx context.Context, prompt string, n int) (eval.Reply, error) {
+		interrupt()
+		return yes(ctx, prompt, n)
+	}}
+	if err := runner(plan(6, "A"), s, g).Run(t.Context(), drain); !errors.Is(err, eval.ErrInterrupted) {
+		t.Fatalf("Run = %v, want ErrInterrupted", err)
+	}
+	if s.gaveUp["A"] == "" {
+		t.Errorf("the interrupt has taken back that the model was given up")
+	}
+	if err := runner(plan(6, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.gaveUp["A"] != "" {
+		t.Errorf("all is answered, but the model is still given up: %s", s.gaveUp["A"])
 	}
 }
 

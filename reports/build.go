@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -31,12 +32,12 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		Queries: QuerySet{Name: p.Queries.Name, Version: p.Queries.Version, N: len(p.Queries.Queries), SHA256: p.Queries.SHA256()},
 		Plan:    p, Host: rec.Host, MovedTo: rec.MovedTo, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
 		Warnings: slices.Clone(rec.Warnings),
-		Replies:  run.Replies,
 	}
-	t, err := gather(ctx, run)
+	t, replies, err := gather(ctx, run)
 	if err != nil {
 		return Report{}, err
 	}
+	r.Replies = replies
 	for i, m := range p.Models {
 		model := t[i].model(m, rec)
 		r.derive(&model, rec)
@@ -72,10 +73,11 @@ type tally struct {
 	values            [][]float64   // [metric][query]
 	spent             []spentEnergy // by the replies whose energy is known
 	negated, disagree int
-	correct           int // replies with em 1
 }
 
-func gather(ctx context.Context, run eval.Run) ([]*tally, error) {
+// gather goes once over the replies. It also returns the way to go over them
+// again: a short run's are kept, so that each file need not read them anew.
+func gather(ctx context.Context, run eval.Run) ([]*tally, repliesFunc, error) {
 	p := run.Record().Plan
 	n := len(p.Queries.Queries)
 	all := metrics.All()
@@ -92,13 +94,47 @@ func gather(ctx context.Context, run eval.Run) ([]*tally, error) {
 	for i, q := range p.Queries.Queries {
 		queryAt[q.ID] = i
 	}
+	var kept []eval.ScoredReply
+	bytes := 0
 	for r, err := range run.Replies(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		byName[r.Reply.Job.Model].add(r, queryAt[r.Query.ID])
+		if bytes += replyBytes + len(r.Reply.Text); bytes > keepBytes {
+			kept = nil
+			continue
+		}
+		kept = append(kept, r)
 	}
-	return out, ctx.Err()
+	if bytes > keepBytes {
+		return out, run.Replies, ctx.Err()
+	}
+	return out, replay(kept), ctx.Err()
+}
+
+const (
+	keepBytes  = 4 << 20 // most that Build keeps of replies
+	replyBytes = 1 << 10 // about what a reply takes beside its text
+)
+
+type repliesFunc = func(context.Context) iter.Seq2[eval.ScoredReply, error]
+
+// replay goes over replies that are kept.
+func replay(replies []eval.ScoredReply) repliesFunc {
+	return func(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+		return func(yield func(eval.ScoredReply, error) bool) {
+			for _, r := range replies {
+				if ctx.Err() != nil {
+					yield(eval.ScoredReply{}, ctx.Err())
+					return
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (t *tally) add(r eval.ScoredReply, query int) {
@@ -119,9 +155,6 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 			continue
 		}
 		t.values[j][query] = s.Value
-		if s.Metric == metrics.EM && s.Value == 1 {
-			t.correct++
-		}
 	}
 	for _, f := range r.Flags {
 		switch f {

@@ -159,6 +159,7 @@ func TestAuditBesidePublishedTable(t *testing.T) {
 		"published, baby-llama-58m: implies at most 0.34 W, less than any working machine",
 		"published, baby-llama-58m: low by a factor of about 212 against the other rows",
 		"this run, BABY-LLAMA-58M: implies at most 0.1 W, less than any working machine",
+		"this run, BABY-LLAMA-58M: low by a factor of about 360 against the other rows",
 	}
 	if diff := cmp.Diff(want, r.Audit); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -183,6 +184,36 @@ func TestPartialRun(t *testing.T) {
 	for _, want := range []string{"student was given up: connection refused", "3 of 10 queries have no outcome", "teacher: failures: 1."} {
 		if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, want) }) {
 			t.Errorf("no warning says %q", want)
+		}
+	}
+}
+
+// TestFiguresOfAModelNotAsked: it has none, and none of them is 0.
+func TestFiguresOfAModelNotAsked(t *testing.T) {
+	run := madeRun(10, "teacher", "student")
+	run.replies, run.record.Phases = run.replies[:10], run.record.Phases[:1]
+	r := build(t, run, Options{Factor: &emissions.CarbonFactor{GPerKWh: 500}})
+	m := r.Models[1]
+	if m.Replies != 0 || m.Failures != 0 || m.Missing != 10 || m.Energy.Quality != emissions.Unavailable {
+		t.Errorf("%d replies, %d failures, %d missing, energy %s", m.Replies, m.Failures, m.Missing, m.Energy.Quality)
+	}
+	for name, got := range map[string]*float64{
+		"p50": m.LatencyMS.P50, "p95": m.LatencyMS.P95, "p99": m.LatencyMS.P99, "duration": m.DurationS, "load": m.LoadS, "tokens/s": m.TokensPerS,
+		"Wh": m.Energy.Wh, "low Wh": m.Energy.LowWh, "Wh per 1,000": m.Energy.WhPer1000, "Wh per correct": m.Energy.WhPerCorrect,
+		"J per token": m.Energy.JPerToken, "mean W": m.Energy.MeanW, "kg": m.EmissionsKg, "g per 1,000": m.GPer1000,
+	} {
+		if got != nil {
+			t.Errorf("%s is %g, want none", name, *got)
+		}
+	}
+	for _, s := range m.Metrics {
+		if s.N != 0 || s.Value() != nil {
+			t.Errorf("%s: n %d, mean %v", s.Name, s.N, s.Value())
+		}
+	}
+	for _, c := range r.Comparisons {
+		if c.N != 0 || c.PHolm != nil {
+			t.Errorf("%s is compared on %d queries, p %v", c.Metric, c.N, c.PHolm)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package evaltest holds what tests of asking need: a fake Ollama that can
-// misbehave, stores' conformance tests, and models that answer as told.
+// misbehave.
 //
 // Policy: the fake speaks the protocol as observed of a real server and counts
 // what it is asked; whatever it does wrong, a test has told it to.
@@ -33,6 +33,7 @@ const (
 	Status429  Fault = "429"
 	Status500  Fault = "500"
 	ErrorPiece Fault = "error piece" // an error in the middle of the stream
+	Babble     Fault = "babble"      // pieces without text, without end
 )
 
 // Ollama is a fake server. Its fields are changed by Set, or before the first
@@ -217,6 +218,13 @@ func (o *Ollama) misbehave(w http.ResponseWriter, r *http.Request, fault Fault) 
 		fmt.Fprint(w, `{"response":"`)
 		for range 1 << 14 { // a gigabyte
 			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	case Babble:
+		pieces := []byte(strings.Repeat(`{"response":"","done":false}`+"\n", 1<<12))
+		for {
+			if _, err := w.Write(pieces); err != nil {
 				return
 			}
 		}

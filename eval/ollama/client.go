@@ -103,26 +103,35 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 		err = errors.New("the answer holds no version")
 	}
 	if err != nil {
-		return "", &ServerError{Address: c.base.String(), Err: plain(err)}
+		return "", c.serverError("its version", err)
 	}
 	return v, nil
 }
 
-// ServerError means that no Ollama answers at an address.
+// ServerError means that no Ollama answers at an address, or none that is well.
 type ServerError struct {
 	Address string
+	Asked   string // what the server was asked for
 	Err     error
 }
 
+func (c *Client) serverError(asked string, err error) *ServerError {
+	return &ServerError{Address: c.base.String(), Asked: asked, Err: plain(err)}
+}
+
 func (e *ServerError) Error() string {
-	return fmt.Sprintf("ask the Ollama server at %s for its version: %v", e.Address, e.Err)
+	return fmt.Sprintf("ask the Ollama server at %s for %s: %v", e.Address, e.Asked, e.Err)
 }
 
 func (e *ServerError) Unwrap() error { return e.Err }
 
-// plain says time-outs in words and drops the method and address that a
-// url.Error repeats.
+// plain says time-outs and bare status codes in words and drops the method and
+// address that a url.Error repeats.
 func plain(err error) error {
+	var status api.StatusError
+	if errors.As(err, &status) && status.Status == "" && status.ErrorMessage == "" {
+		return fmt.Errorf("HTTP %d", status.StatusCode)
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -141,20 +150,23 @@ func (t boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: controlBytes}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, most: controlBytes}
 	return resp, nil
 }
 
+var errBodyTooLong = errors.New("the answer does not end")
+
+// boundedBody is an error after most bytes.
 type boundedBody struct {
 	io.ReadCloser
-	left int
+	most, read int
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("the answer is longer than %d MB", controlBytes>>20)
+	if b.read >= b.most {
+		return 0, fmt.Errorf("%w: over %d MB", errBodyTooLong, b.most>>20)
 	}
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
-	b.left -= n
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.most-b.read)])
+	b.read += n
 	return n, err
 }

@@ -26,7 +26,8 @@ func (c *Client) Embedder(model string) *Embedder { return &Embedder{client: c, 
 func (e *Embedder) Name() string { return e.model }
 
 // Embed returns one vector a text. A text too long for the model is an error:
-// a vector of its beginning would pass for one of the whole.
+// a vector of its beginning would pass for one of the whole. So is an answer
+// that takes longer than loading a model may.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	vectors, err := e.post(ctx, texts)
 	if err != nil {
@@ -61,7 +62,7 @@ func (e *Embedder) post(ctx context.Context, texts []string) ([][]float32, error
 	var answer struct {
 		Embeddings [][]component `json:"embeddings"`
 	}
-	if err := json.NewDecoder(&boundedBody{ReadCloser: resp.Body, left: controlBytes}).Decode(&answer); err != nil {
+	if err := json.NewDecoder(&boundedBody{ReadCloser: resp.Body, most: controlBytes}).Decode(&answer); err != nil {
 		return nil, err
 	}
 	vectors := make([][]float32, len(answer.Embeddings))

@@ -18,6 +18,11 @@ import (
 	"github.com/disteval/disteval/eval"
 )
 
+// streamFactor is how many bytes of stream a byte of the longest reply may
+// take, with its escapes and the JSON around each piece. It ends a stream of
+// pieces that say nothing.
+const streamFactor = 8
+
 // keepAlive keeps a model loaded between questions and their retries.
 const keepAlive = 30 * time.Minute
 
@@ -94,8 +99,8 @@ func (g *Generator) request(prompt string, options map[string]any, keep time.Dur
 }
 
 // stream sends one request and reads its answer to the end.
-func (g *Generator) stream(ctx context.Context, body api.GenerateRequest, silence time.Duration) (eval.Reply, error) {
-	payload, err := json.Marshal(body)
+func (g *Generator) stream(ctx context.Context, ask api.GenerateRequest, silence time.Duration) (eval.Reply, error) {
+	payload, err := json.Marshal(ask)
 	if err != nil {
 		return eval.Reply{}, fmt.Errorf("encode request for %s: %w", g.model.Name, err)
 	}
@@ -117,7 +122,8 @@ func (g *Generator) stream(ctx context.Context, body api.GenerateRequest, silenc
 	if resp.StatusCode != http.StatusOK {
 		return eval.Reply{}, statusFailure(resp)
 	}
-	lines := lineReader{r: bufio.NewReaderSize(resp.Body, 16<<10), max: g.client.limits.LineBytes}
+	body := &boundedBody{ReadCloser: resp.Body, most: streamFactor * g.client.limits.ReplyBytes}
+	lines := lineReader{r: bufio.NewReaderSize(body, 16<<10), max: g.client.limits.LineBytes}
 	return g.collect(ctx, &lines, watch, silence)
 }
 
@@ -129,7 +135,7 @@ func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.
 		if errors.Is(err, io.EOF) {
 			return partial(&text), truncated(text.Len())
 		}
-		if errors.Is(err, errLineTooLong) {
+		if errors.Is(err, errLineTooLong) || errors.Is(err, errBodyTooLong) {
 			return partial(&text), &eval.Failure{Kind: eval.FailTooLong, Message: err.Error()}
 		}
 		if err != nil {

@@ -114,6 +114,40 @@ func TestVersionOfDeadServer(t *testing.T) {
 	check("a closed port")
 }
 
+// TestResolveOfServerThatFails: what breaks after the version is the server's
+// too, and a bare status code is told as one.
+func TestResolveOfServerThatFails(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/version" {
+			w.Write([]byte(`{"version":"1"}`))
+			return
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer s.Close()
+	var server *ollama.ServerError
+	if _, err := client(t, s.URL).Resolve(t.Context(), []eval.Model{model("m")}); !errors.As(err, &server) || !strings.Contains(err.Error(), "502") {
+		t.Errorf("a server that answers 502: %v, want a ServerError", err)
+	}
+}
+
+// TestEmbedOfSilentServer ends without an interrupt.
+func TestEmbedOfSilentServer(t *testing.T) {
+	silent := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
+	defer s.Close()
+	defer close(silent)
+	base, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := testLimits
+	limits.LoadSilence = 50 * time.Millisecond
+	if _, err := ollama.New(base, limits).Embedder("m").Embed(t.Context(), []string{"a"}); err == nil || !strings.Contains(err.Error(), "no answer in time") {
+		t.Errorf("Embed = %v", err)
+	}
+}
+
 func TestVersionOfOtherServer(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>hello</html>")) }))
 	defer s.Close()
@@ -161,6 +195,7 @@ func TestGenerateFaults(t *testing.T) {
 		{evaltest.Hang, eval.FailTimeout, true},
 		{evaltest.HTML, eval.FailMalformed, false},
 		{evaltest.Endless, eval.FailTooLong, false},
+		{evaltest.Babble, eval.FailTooLong, false},
 		{evaltest.ErrorPiece, eval.FailStatus, false},
 		{evaltest.Status400, eval.FailStatus, false},
 		{evaltest.Status404, eval.FailStatus, false},

@@ -42,7 +42,7 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 	defer cancel()
 	list, err := c.api.List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list models at %s: %w", c.base, plain(err))
+		return nil, c.serverError("its models", err)
 	}
 	missing := &MissingModelsError{Address: c.base.String()}
 	byName := make(map[string]api.ListModelResponse)
@@ -73,7 +73,7 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})
 	if err != nil {
-		return m, fmt.Errorf("show model %s at %s: %w", m.Model, c.base, plain(err))
+		return m, c.serverError("what it knows of model "+m.Model, err)
 	}
 	m.Digest, m.SizeBytes = entry.Digest, entry.Size
 	m.Parameters, m.Quantization = show.Details.ParameterSize, show.Details.QuantizationLevel

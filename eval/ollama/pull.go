@@ -51,7 +51,7 @@ func (c *Client) Find(ctx context.Context, name string) (digest string, ok bool,
 	defer cancel()
 	list, err := c.api.List(ctx)
 	if err != nil {
-		return "", false, fmt.Errorf("list models at %s: %w", c.base, plain(err))
+		return "", false, c.serverError("its models", err)
 	}
 	for _, m := range list.Models {
 		if fullName(m.Name) == fullName(name) {

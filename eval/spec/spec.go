@@ -6,6 +6,7 @@
 package spec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -65,12 +66,17 @@ func Load(path string, d Defaults) (eval.Plan, error) {
 // Parse reads a plan from a models file's text. name stands in errors, and
 // its folder is where a query or model file is looked for.
 func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
+		return eval.Plan{}, &Error{File: name, Reason: "the file is empty; it needs at least version: 1 and models:"}
+	} else if err != nil {
 		return eval.Plan{}, syntaxError(name, err)
 	}
-	if len(doc.Content) == 0 {
-		return eval.Plan{}, &Error{File: name, Reason: "the file is empty; it needs at least version: 1 and models:"}
+	if err := decoder.Decode(&more); err == nil {
+		return eval.Plan{}, &Error{File: name, Line: more.Line, Reason: "a second YAML document; a models file is one"}
+	} else if !errors.Is(err, io.EOF) {
+		return eval.Plan{}, syntaxError(name, err)
 	}
 	p := &parser{file: name}
 	f := p.plan(doc.Content[0], d)

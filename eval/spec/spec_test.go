@@ -134,6 +134,7 @@ func TestRefuses(t *testing.T) {
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
 		{"template for a model inside", "version: 1\ngeneration: {raw: false}" + models, 3, "set raw: true"},
 		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
+		{"a second document", "version: 1" + models + "\n---\nversion: 1" + models, 3, "second YAML document"},
 		{"alias bomb", bomb + "models: *j", 2, "unknown key"},
 	}
 	for _, tt := range tests {

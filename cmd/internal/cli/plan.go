@@ -2,9 +2,10 @@ package cli
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -29,10 +30,12 @@ func (a *app) loadPlan(models string) (eval.Plan, error) {
 	} else {
 		plan, err = spec.Load(models, d)
 	}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return plan, usageError{fmt.Errorf("read the models file and its queries: %w", err),
+			"name files that can be read; the README shows a models file, and --models builtin needs none"}
+	}
 	if err != nil {
-		if os.IsNotExist(err) {
-			return plan, usageError{fmt.Errorf("read the models file: %w", err), "name a models file; the README shows one, and --models builtin needs none"}
-		}
 		return plan, err
 	}
 	// What the user says on the command line or in the environment stands

@@ -61,6 +61,13 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 	}
 }
 
+// WarmupFailed says that the model is asked without having been warmed up.
+func (p *progress) WarmupFailed(m eval.Model, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, "%s: the warm-up failed, the questions are asked all the same: %s\n", inert(m.Name), inert(err.Error()))
+}
+
 // ReplyReceived moves the bar on.
 func (p *progress) ReplyReceived(m eval.Model, job eval.Job, r eval.Reply) {
 	p.mu.Lock()

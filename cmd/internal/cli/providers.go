@@ -105,7 +105,7 @@ func (p *providers) open(m eval.Model) (eval.Generator, error) {
 // scoringConfig turns the plan's scoring into the scorer's configuration.
 func (p *providers) scoringConfig(s eval.Scoring) (scoring.Config, error) {
 	cfg := scoring.Config{IncludePrompt: s.IncludePrompt}
-	if s.Embedding == eval.EmbeddingBuiltin || s.Embedding == "" {
+	if !served(s) {
 		return cfg, nil
 	}
 	c, _, err := p.client("")
@@ -116,11 +116,26 @@ func (p *providers) scoringConfig(s eval.Scoring) (scoring.Config, error) {
 	return cfg, nil
 }
 
+// served reports whether a server makes the vectors.
+func served(s eval.Scoring) bool {
+	return s.Embedding != eval.EmbeddingBuiltin && s.Embedding != ""
+}
+
 // checkEmbedding scores a text that no reply is, so that an embedding model
 // which is missing ends a run before it starts and not when it is to be scored.
 func (p *providers) checkEmbedding(ctx context.Context, s eval.Scoring) error {
+	if !served(s) {
+		return nil
+	}
+	c, _, err := p.client("")
+	if err != nil {
+		return err
+	}
+	if _, err := c.Version(ctx); err != nil {
+		return err
+	}
 	cfg, err := p.scoringConfig(s)
-	if err != nil || cfg.Embedder == nil {
+	if err != nil {
 		return err
 	}
 	const probe = "is the embedding model there"

@@ -78,7 +78,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	}
 	ps := newProviders(a.settings)
 	if o.DryRun {
-		plan, err := a.plan(ctx, ps, o, nil)
+		plan, err := a.plan(ps, o, nil)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 }
 
 // plan reads and resolves the plan of o, or of a stored run that goes on.
-func (a *app) plan(ctx context.Context, ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, error) {
+func (a *app) plan(ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, error) {
 	var plan eval.Plan
 	if o.Models == "" && stored == nil {
 		return plan, usageError{errors.New("run: --dry-run needs --models"), ""}
@@ -110,21 +110,25 @@ func (a *app) plan(ctx context.Context, ps *providers, o runOptions, stored *eva
 		if plan, err = a.loadPlan(o.Models); err != nil {
 			return plan, err
 		}
-		if o.Limit > 0 && o.Limit < len(plan.Queries.Queries) {
-			plan.Queries.Queries = plan.Queries.Queries[:o.Limit]
-		}
 	} else {
 		plan = *stored
 	}
-	plan.Parallel = o.Concurrency
-	var err error
-	if plan.Models, err = ps.resolve(ctx, plan.Models); err != nil {
-		return plan, err
+	if o.Limit > 0 && o.Limit < len(plan.Queries.Queries) {
+		plan.Queries.Queries = plan.Queries.Queries[:o.Limit]
 	}
+	plan.Parallel = o.Concurrency
 	if _, err := factor(plan.Emissions); err != nil {
 		return plan, err
 	}
-	return plan, ps.checkEmbedding(ctx, plan.Scoring)
+	// Before the first question there is nothing to wait for.
+	var err error
+	if plan.Models, err = ps.resolve(a.drain, plan.Models); err == nil {
+		err = ps.checkEmbedding(a.drain, plan.Scoring)
+	}
+	if a.drain.Err() != nil {
+		return plan, hinted{fmt.Errorf("%w before the first question; nothing was asked", eval.ErrInterrupted), ""}
+	}
+	return plan, err
 }
 
 // openRun makes a new run's folder, or opens the one to go on with.
@@ -132,7 +136,7 @@ func (a *app) openRun(ctx context.Context, ps *providers, o runOptions) (*runsto
 	if o.Resume != "" {
 		return a.resumeRun(ctx, ps, o)
 	}
-	plan, err := a.plan(ctx, ps, o, nil)
+	plan, err := a.plan(ps, o, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +162,7 @@ func (a *app) resumeRun(ctx context.Context, ps *providers, o runOptions) (*runs
 		return nil, err
 	}
 	rec := store.Record()
-	plan, err := a.plan(ctx, ps, o, &rec.Plan)
+	plan, err := a.plan(ps, o, &rec.Plan)
 	if err == nil && plan.Hash() != rec.PlanHash {
 		differs := eval.Differences(rec.Plan.Facts(), plan.Facts())
 		err = usageError{fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", o.Resume, strings.Join(differs, "\n  ")),
@@ -237,7 +241,10 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 		Meter: func(m eval.Model) emissions.Meter { return meters.of(m) }, Open: ps.open}
 	err = runner.Run(ctx, a.drain)
 	bar.close()
-	return errors.Join(err, store.Flush(ctx))
+	if stored := store.Flush(ctx); !errors.Is(err, stored) {
+		err = errors.Join(err, stored)
+	}
+	return err
 }
 
 // conclude prints the table, judges where it was asked to, and says how it ended.
