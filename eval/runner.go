@@ -165,7 +165,8 @@ func (t *turn) prepare(drain context.Context, gen Generator, before string) (gav
 }
 
 // phase times and meters one step and stores it. A failure that can pass by
-// itself is tried again up to retries times; the time is that of the last try.
+// itself is tried again up to retries times, but for a time-out, which has been
+// waited for long enough; the time is that of the last try.
 func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(context.Context) error) error {
 	t.Observer.PhaseBegun(t.model, name, t.open, t.total)
 	start := t.Now()
@@ -175,7 +176,7 @@ func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(c
 			break
 		}
 		f := asFailure(err)
-		if !f.Retry || n > retries || !sleep(ctx, t.Backoff.wait(n, f.After)) {
+		if !f.Retry || f.Kind == FailTimeout || n > retries || !sleep(ctx, t.Backoff.wait(n, f.After)) {
 			return err
 		}
 		start = t.Now()

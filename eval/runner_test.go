@@ -70,6 +70,7 @@ type told struct {
 	asked    []string
 	warmups  []string
 	unloaded bool
+	loads    int
 	loadErr  error
 	loadNo   int   // of the first loads, which fail with a failure that passes
 	warmErr  error // of every warm-up
@@ -77,6 +78,7 @@ type told struct {
 }
 
 func (g *told) Load(context.Context) error {
+	g.loads++
 	if g.loadNo > 0 {
 		g.loadNo--
 		return refuse(true)
@@ -256,6 +258,17 @@ func TestLoadThatFailsForAWhile(t *testing.T) {
 	}
 	if s.gaveUp["A"] == "" || len(g.asked) != 0 {
 		t.Errorf("gave up %v after four loads, asked %v", s.gaveUp, g.asked)
+	}
+}
+
+// TestLoadThatHangs: a load that timed out once is not waited for again.
+func TestLoadThatHangs(t *testing.T) {
+	s, g := newMemory(), &told{loadErr: &eval.Failure{Kind: eval.FailTimeout, Message: "silence", Retry: true}}
+	if err := runner(plan(3, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.gaveUp["A"] == "" || g.loads != 1 {
+		t.Errorf("gave up %v after %d loads, want one", s.gaveUp, g.loads)
 	}
 }
 

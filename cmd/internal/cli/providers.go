@@ -20,10 +20,13 @@ type providers struct {
 	clients map[string]*ollama.Client // by address
 }
 
+// loadPatience is how many times the wait for an answer a model may take to load.
+const loadPatience = 5
+
 func newProviders(s *settings) *providers {
 	limits := ollama.DefaultLimits
 	limits.Silence = s.timeout()
-	limits.LoadSilence = max(limits.LoadSilence, limits.Silence)
+	limits.LoadSilence = loadPatience * limits.Silence
 	return &providers{limits: limits, clients: make(map[string]*ollama.Client)}
 }
 

@@ -36,7 +36,7 @@ var settingDefs = []struct {
 	{"country", "", "country of the electricity, such as AUS, where models.yaml names none", nil},
 	{"sysfs", "/sys", "root of sysfs, for containers that mount the host's", nil},
 	{"procfs", "/proc", "root of procfs, for containers that mount the host's", nil},
-	{"timeout", "2m", "longest silence of a model server before a question counts as timed out", nil},
+	{"timeout", "2m", "longest silence of a model server before a question counts as timed out; five times that while a model loads", nil},
 }
 
 // addSettingFlags makes every setting a global flag.
