@@ -166,6 +166,16 @@ func TestAuditBesidePublishedTable(t *testing.T) {
 	}
 }
 
+func TestSharedWarningIsSaidOnce(t *testing.T) {
+	run := madeRun(10, "teacher", "student")
+	for i := range run.record.Phases {
+		run.record.Phases[i].Reading.Warnings = []string{"two runs overlap"}
+	}
+	if r := build(t, run, Options{}); !slices.Contains(r.Warnings, "teacher, student, energy: two runs overlap") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+}
+
 func TestPartialRun(t *testing.T) {
 	run := madeRun(10, "teacher", "student")
 	run.replies = slices.Delete(run.replies, 17, 20)

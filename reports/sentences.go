@@ -111,9 +111,6 @@ func warnings(r Report) []string {
 		if m.Failures > 0 {
 			add("%s: failures: %d. They are neither right nor wrong and enter no mean.", name, m.Failures)
 		}
-		for _, w := range m.Energy.Warnings {
-			add("%s, energy: %s", name, w)
-		}
 		if m.Energy.Quality == emissions.Partial || (m.Energy.Quality == emissions.Unavailable && m.Replies > 0) {
 			add("%s: energy is %s: %s", name, m.Energy.Quality, m.Energy.Reason)
 		}
@@ -133,17 +130,31 @@ func warnings(r Report) []string {
 	return out
 }
 
+// energyWarnings names for each warning of the meters all the models that it
+// is of: on one machine it mostly is of every one.
 func energyWarnings(r Report) []string {
-	var kinds []string
+	var kinds, said, out []string
+	of := make(map[string][]string)
+	for _, m := range r.Models {
+		for _, w := range m.Energy.Warnings {
+			if of[w] == nil {
+				said = append(said, w)
+			}
+			of[w] = append(of[w], m.Model.Name)
+		}
+	}
+	for _, w := range said {
+		out = append(out, fmt.Sprintf("%s, energy: %s", strings.Join(of[w], ", "), w))
+	}
 	for _, m := range r.Models {
 		if kind := strings.TrimSpace(m.Energy.Method + " " + string(m.Energy.Quality)); !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
 	}
 	if len(kinds) > 1 {
-		return []string{"The models' energies were obtained in different ways (" + strings.Join(kinds, "; ") + ") and must not be ranked against each other."}
+		out = append(out, "The models' energies were obtained in different ways ("+strings.Join(kinds, "; ")+") and must not be ranked against each other.")
 	}
-	return nil
+	return out
 }
 
 // summarizeReviews sets people's verdicts beside em and beside each other;
