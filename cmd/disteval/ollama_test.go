@@ -23,46 +23,60 @@ models:
 `
 
 // TestMainJobOnARealOllama runs the whole main job against models of random
-// weights with the shapes of the published ones: uninterrupted, and killed
-// twenty times and resumed.
+// weights with the shapes of the published ones: uninterrupted over all
+// queries, and over some of them killed twenty times and resumed.
 func TestMainJobOnARealOllama(t *testing.T) {
 	server := ollamatest.Start(t)
 	server.CreateRandom(t, "baby-llama-58m", ollamatest.BabyLlama58M)
 	server.CreateRandom(t, "distilllama", ollamatest.DistilLlama)
 	env := []string{"OLLAMA_HOST=" + server.Host}
-
-	whole := t.TempDir()
-	writeFile(t, filepath.Join(whole, "models.yaml"), realModels)
-	start := time.Now()
-	out, err := program(t, whole, env, "run", "--models", "models.yaml").Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	run := func(dir string) string {
+		out, err := program(t, dir, env, "run", "--models", "models.yaml").Output()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		t.Logf("%s", out)
+		return onlyRun(t, dir)
 	}
-	took := time.Since(start)
-	t.Logf("%s", out)
-	run := onlyRun(t, whole)
-	checkSummary(t, run)
+
+	all := t.TempDir()
+	writeFile(t, filepath.Join(all, "models.yaml"), realModels)
+	dir := run(all)
+	checkSummary(t, dir)
 	for _, file := range []string{"run.db", "summary.json", "replies.jsonl", "summary.md", "report.html", "report.xlsx", "emissions.csv"} {
-		if info, err := os.Stat(filepath.Join(run, file)); err != nil || info.Size() == 0 {
+		if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	want := outcomes(t, run)
 
-	killed := t.TempDir()
-	writeFile(t, filepath.Join(killed, "models.yaml"), realModels)
+	start := time.Now()
+	want := outcomes(t, run(someQueries(t)))
+	took := time.Since(start)
 	random := rand.New(rand.NewPCG(3, 4))
-	got := outcomes(t, killAndResume(t, killed, env, "models.yaml", 20, func() time.Duration {
+	got := outcomes(t, killAndResume(t, someQueries(t), env, "models.yaml", 20, func() time.Duration {
 		return time.Duration(random.Int64N(int64(took / 8)))
 	}))
-	if !maps.Equal(got, want) {
-		t.Errorf("after 20 kills there are %d outcomes, %d of them those of the uninterrupted run", len(got), same(got, want))
+	if len(want) != 80 || !maps.Equal(got, want) {
+		t.Errorf("after 20 kills there are %d outcomes, %d of them those of the uninterrupted run, which has %d", len(got), same(got, want), len(want))
 		for k, v := range want {
 			if got[k] != v {
 				t.Errorf("%s: %s, uninterrupted %s", k, got[k], v)
 			}
 		}
 	}
+}
+
+// someQueries makes a folder with the models and 40 of the queries.
+func someQueries(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	set, err := program(t, dir, nil, "queries", "export").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "some.jsonl"), strings.Join(strings.SplitAfter(string(set), "\n")[:40], ""))
+	writeFile(t, filepath.Join(dir, "models.yaml"), realModels+"queries: some.jsonl\n")
+	return dir
 }
 
 func checkSummary(t *testing.T, run string) {
