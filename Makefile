@@ -4,13 +4,13 @@ GO ?= go
 TESTFLAGS ?=
 FUZZTIME ?= 60s
 FUZZTIME_LONG ?= 600s
-
+ECHARTS := reports/html/assets/echarts.min.js
 
 .PHONY: build run test check bench fuzz generate golden assets train
 
 build: bin/disteval
 
-bin/disteval: FORCE
+bin/disteval: $(if $(shell command -v npm),$(ECHARTS)) FORCE
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $@ ./cmd/disteval
 FORCE:
 
@@ -47,9 +47,13 @@ generate: node_modules
 golden:
 	$(GO) test ./reports/... ./cmd/... -update
 
-# ECharts for reports that open offline; a binary built without it links the CDN.
+# ECharts for reports that open offline. A binary built without it links the CDN,
+# so that a build needs neither npm nor a registry.
 assets: node_modules
-	cp node_modules/echarts/dist/echarts.min.js reports/html/assets/echarts.min.js
+	cp node_modules/echarts/dist/echarts.min.js $(ECHARTS)
+
+$(ECHARTS): package-lock.json
+	@$(MAKE) --no-print-directory assets || echo "npm did not get ECharts: reports of this build load it from a CDN"
 
 node_modules: package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund
