@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -262,26 +261,6 @@ func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([
 			out[i].Reason = v
 		}
 	}
-	lift(out, floor)
+	metrics.FillLift(out, floor)
 	return out, nil
-}
-
-// lift fills in cosine_lift, which needs the whole run's floor.
-func lift(scores []metrics.Score, floor *float64) {
-	at := func(name string) *metrics.Score {
-		return &scores[slices.IndexFunc(scores, func(s metrics.Score) bool { return s.Metric == name })]
-	}
-	cosine, out := at(metrics.Cosine), at(metrics.CosineLift)
-	if cosine.Status != metrics.Scored {
-		out.Reason = cosine.Reason
-		return
-	}
-	if floor == nil {
-		return
-	}
-	if v, ok := metrics.Lift(cosine.Value, *floor); ok {
-		out.Value, out.Status, out.Reason = v, metrics.Scored, ""
-	} else {
-		out.Reason = "the floor is 1"
-	}
 }

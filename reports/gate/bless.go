@@ -48,13 +48,13 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 			return nil, "", err
 		}
 	}
-	changed, err := stale(ctx, r)
+	missing, err := unscored(ctx, r)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, m := range r.Models {
-		if ids := changed[m.Model.Name]; len(ids) > 0 {
-			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, staleReason(r, ids))
+		if ids := missing[m.Model.Name]; len(ids) > 0 {
+			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, unscoredReason(r, ids))
 		}
 	}
 	right, err := rightQueries(ctx, r)

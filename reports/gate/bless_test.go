@@ -154,9 +154,6 @@ func TestBlessRefuses(t *testing.T) {
 		{name: "missing", want: "1 missing", change: func(r *reports.Report) { r.Models[0].Missing = 1 }},
 		{name: "given up", want: "bless a run without failures", change: func(r *reports.Report) { r.Models[0].GaveUp = "x" }},
 		{name: "not scored", want: "not scored", change: func(r *reports.Report) { r.Scoring = nil }},
-		{name: "a reply changed after the scoring", want: "score the run again", change: func(r *reports.Report) {
-			*r = run(144, func(rs []eval.ScoredReply) { rs[0].Reply.Text = " Rome" })
-		}},
 		{name: "a reply not scored", want: "(q000)", change: func(r *reports.Report) { *r = run(144, func(rs []eval.ScoredReply) { unscore(&rs[0]) }) }},
 		{name: "no model", want: "no model", change: func(r *reports.Report) { r.Models = nil }},
 		{name: "model gone", existing: strings.Replace(expectations(em072), "student", "teacher", 1), want: "no model teacher"},

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/junit"
 	"github.com/disteval/disteval/reports/text"
@@ -57,7 +59,7 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 		return err
 	}
 	defer store.Close()
-	r, err := a.report(ctx, store, nil, nil, run)
+	r, err := a.judged(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 			return err
 		}
 		defer base.Close()
-		b, err := a.report(ctx, base, nil, nil, baseline)
+		b, err := a.judged(ctx, base)
 		if err != nil {
 			return err
 		}
@@ -88,6 +90,21 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 		return exitError(code)
 	}
 	return nil
+}
+
+// judged builds the report that a verdict is made from: with the scores that
+// the stored replies give, whatever scores are stored.
+func (a *app) judged(ctx context.Context, store *runstore.Store) (reports.Report, error) {
+	run, changed, err := scoring.Current(ctx, store)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	dir := store.Record().Dir
+	if len(changed) > 0 {
+		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the gate goes by the replies, and disteval score %s stores their scores\n",
+			inert(dir), len(changed), inert(changed[0].String()), inert(dir))
+	}
+	return a.report(ctx, run, nil, nil, dir)
 }
 
 // samePlace tells whether two paths lead to one folder.

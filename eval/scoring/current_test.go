@@ -1,0 +1,110 @@
+package scoring
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/queries"
+)
+
+// stored is a scored run in memory.
+type stored struct {
+	scoring *eval.ScoringRecord
+	replies []eval.ScoredReply
+}
+
+func (s stored) Record() eval.RunRecord                         { return eval.RunRecord{Scoring: s.scoring} }
+func (s stored) Reviews(context.Context) ([]eval.Review, error) { return nil, nil }
+func (s stored) Replies(context.Context) iter.Seq2[eval.ScoredReply, error] {
+	return func(yield func(eval.ScoredReply, error) bool) {
+		for _, r := range s.replies {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// fourReplies are right, and scored as they should be.
+func fourReplies(t *testing.T, embedding string) stored {
+	t.Helper()
+	s := stored{scoring: &eval.ScoringRecord{Scoring: eval.Scoring{Embedding: embedding}, Floors: map[string]float64{"m": 0.5}}}
+	scorer := New(Config{})
+	for _, id := range []string{"a", "b", "c", "d"} {
+		r := eval.ScoredReply{Query: queries.Query{ID: id, Prompt: "The capital of France is", Keyword: "Paris", Reference: "Paris"},
+			Reply: eval.Reply{Job: eval.JobID{Model: "m", Query: id}, Text: " Paris"}}
+		result, err := scorer.Score(t.Context(), Config{}.Pair(r.Query, r.Reply.Text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Scores = result.Scores
+		floor := 0.5
+		metrics.FillLift(r.Scores, &floor)
+		s.replies = append(s.replies, r)
+	}
+	return s
+}
+
+func scoreOf(r eval.ScoredReply, metric string) *metrics.Score {
+	return &r.Scores[slices.IndexFunc(r.Scores, func(s metrics.Score) bool { return s.Metric == metric })]
+}
+
+// TestCurrent changes replies and scores, and wants the scores of the replies.
+func TestCurrent(t *testing.T) {
+	s := fourReplies(t, eval.EmbeddingBuiltin)
+	s.replies[0].Reply.Text = " not Rome" // wrong now
+	scoreOf(s.replies[1], metrics.EM).Value = 0
+	for i := range s.replies[2].Scores {
+		s.replies[2].Scores[i] = metrics.Score{Metric: s.replies[2].Scores[i].Metric, Status: metrics.Unscored}
+	}
+	run, changed, err := Current(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]eval.JobID{{Model: "m", Query: "a"}, {Model: "m", Query: "b"}}, changed); diff != "" {
+		t.Errorf("changed, -want +got:\n%s", diff)
+	}
+	var got []eval.ScoredReply
+	for r, err := range run.Replies(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	for i, want := range []float64{0, 1, 0, 1} {
+		if em := scoreOf(got[i], metrics.EM); em.Value != want || (em.Status == metrics.Scored) != (i != 2) {
+			t.Errorf("reply %d: em %+v, want %v", i, em, want)
+		}
+	}
+	cosine, lift := scoreOf(got[0], metrics.Cosine), scoreOf(got[0], metrics.CosineLift)
+	if cosine.Value >= 0.99 || lift.Status != metrics.Scored || lift.Value != (cosine.Value-0.5)/0.5 {
+		t.Errorf("cosine %+v, lift %+v", cosine, lift)
+	}
+	if scoreOf(s.replies[0], metrics.EM).Value != 1 {
+		t.Error("the stored scores were changed in place")
+	}
+}
+
+// TestCurrentKeepsServedCosines: a server's vectors cannot be had again.
+func TestCurrentKeepsServedCosines(t *testing.T) {
+	s := fourReplies(t, "nomic-embed-text")
+	scoreOf(s.replies[0], metrics.Cosine).Value = 0.25
+	if _, changed, err := Current(t.Context(), s); err != nil || len(changed) > 0 {
+		t.Errorf("%v, changed %v", err, changed)
+	}
+}
+
+func TestCurrentOfARunNotScored(t *testing.T) {
+	s := fourReplies(t, eval.EmbeddingBuiltin)
+	s.scoring = nil
+	run, changed, err := Current(t.Context(), s)
+	if err != nil || len(changed) > 0 || run.Record().Scoring != nil {
+		t.Errorf("%v, changed %v", err, changed)
+	}
+}
