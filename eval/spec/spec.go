@@ -55,7 +55,7 @@ func Load(path string, d Defaults) (eval.Plan, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
-		return eval.Plan{}, fmt.Errorf("read %s: %w", path, err)
+		return eval.Plan{}, err // names the file itself
 	}
 	if len(data) > MaxBytes {
 		return eval.Plan{}, &Error{File: path, Reason: fmt.Sprintf("longer than %d MB; a models file has a few lines a model", MaxBytes>>20)}
