@@ -230,12 +230,28 @@ func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
 		p.boolean("scoring", "include_prompt", &s.IncludePrompt),
 		field{"embedding", func(n *yaml.Node) {
 			if n.Kind == yaml.MappingNode {
-				p.mapping(n, "scoring.embedding", p.text("scoring.embedding", "ollama", &s.Embedding))
+				p.served(n, &s.Embedding)
 				return
 			}
 			p.oneOf("scoring", "embedding", &s.Embedding, eval.EmbeddingBuiltin).read(n)
 		}},
 	)
+}
+
+// served reads which of Ollama's models makes the vectors.
+func (p *parser) served(n *yaml.Node, to *string) {
+	var model string
+	before := len(p.errs)
+	p.mapping(n, "scoring.embedding", p.text("scoring.embedding", "ollama", &model))
+	switch {
+	case len(p.errs) > before:
+	case model == "":
+		p.fail(n, "scoring.embedding: expected {ollama: MODEL} or %s", eval.EmbeddingBuiltin)
+	case model == eval.EmbeddingBuiltin:
+		p.fail(n, "scoring.embedding: %s names the vectors inside the program; write embedding: %s", model, model)
+	default:
+		*to = model
+	}
 }
 
 func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {

@@ -116,6 +116,8 @@ func TestRefuses(t *testing.T) {
 		{"only a comment", "# nothing\n", 0, "empty"},
 		{"a list", "- a\n", 1, "expected a mapping"},
 		{"not YAML", "version: 1\n\tmodels: x", 2, "not YAML"},
+		{"no embedding model", "version: 1\nscoring: {embedding: {}}" + models, 2, "expected {ollama: MODEL}"},
+		{"a server's embedding called builtin", "version: 1\nscoring: {embedding: {ollama: builtin}}" + models, 2, "write embedding: builtin"},
 		{"no version", strings.TrimPrefix(models, "\n"), 1, "version"},
 		{"another version", "version: 2" + models, 1, "from 1 to 1"},
 		{"no models", "version: 1\n", 1, "models: is missing"},

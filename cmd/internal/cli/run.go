@@ -171,6 +171,9 @@ func (a *app) resumeRun(ctx context.Context, ps *providers, o runOptions) (*runs
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	if plan.Scoring != rec.Plan.Scoring || plan.Emissions != rec.Plan.Emissions {
+		fmt.Fprintf(a.err, "scoring and emissions stay those that the run began with; disteval score RUN and disteval report RUN --country change them afterwards\n")
+	}
 	store.SetParallel(plan.Parallel)
 	if err := noteMove(ctx, store, thisHost()); err != nil {
 		return nil, errors.Join(err, store.Close())
