@@ -119,8 +119,8 @@ func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 }
 
 // sameReplies checks that every row shows the reply that the run holds: names
-// may have slipped to another row, as in a table of which one column was sorted. fault is the workbook's, err the
-// store's.
+// may have slipped to another row, as in a table of which one column was
+// sorted. fault is the workbook's, err the store's.
 func sameReplies(ctx context.Context, store reviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
 	for k, review := range reviews {
 		row := read.Rows[k]

@@ -43,7 +43,8 @@ type chunk struct {
 // scorePairs scores replies from anywhere: JSONL with reference and reply, and
 // optionally keyword (by default the reference), aliases and prompt. Each line
 // is written back in order, all its fields as they stood, with scores added,
-// or put in place of those it had; a byte that is not UTF-8 becomes U+FFFD. Blank lines are passed over. An inputError
+// or put in place of those it had; a byte that is not UTF-8 becomes U+FFFD.
+// Blank lines are passed over. An inputError
 // names the first bad line, after those before it have been written.
 func scorePairs(ctx context.Context, in io.Reader, out io.Writer, cfg scoring.Config) error {
 	workers := runtime.GOMAXPROCS(0)
