@@ -22,19 +22,23 @@ const (
 	maxDims      = 4
 )
 
-// ggufFile is the checked directory of a GGUF file: every size in it has been
-// compared with the file's, so a tensor can be read without a surprise.
+// ggufFile is the checked directory of a GGUF file, or of a Checkpoint: every
+// size in it has been compared with the file's, so a tensor can be read
+// without a surprise.
 type ggufFile struct {
 	values  map[string]any // uint64, int64, float64, bool, string, []string, []float32, []int32; nil for an array of another type
 	tensors map[string]tensorInfo
+	file    *io.SectionReader // the whole of it; nil for a Checkpoint
 }
 
 // tensorInfo says where a tensor lies.
 type tensorInfo struct {
 	shape  []int // fastest dimension first
 	kind   tensorKind
-	offset int64 // from the start of the file
+	offset int64 // from the start of data
 	count  int   // elements
+	data   io.ReaderAt
+	asF16  bool // rounded to F16 while it is read
 }
 
 // ggufReader reads little-endian values and knows how many bytes are left.
@@ -58,7 +62,7 @@ func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 	}
 	tensors := g.count(g.u64(), 24, maxTensors, "tensors")
 	keys := g.count(g.u64(), 13, maxKeys, "metadata keys")
-	f := &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo)}
+	f := &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo), file: io.NewSectionReader(r, 0, size)}
 	for i := 0; i < keys && g.err == nil; i++ {
 		f.readValue(g)
 	}
@@ -66,7 +70,7 @@ func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 		f.readTensor(g)
 	}
 	if g.err == nil {
-		g.err = f.place(g.read, size)
+		g.err = f.place(r, g.read, size)
 	}
 	return f, g.err
 }
@@ -111,7 +115,7 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 
 // place turns offsets into the data into offsets into the file and checks that
 // every tensor of a readable kind lies inside it.
-func (f *ggufFile) place(end, size int64) error {
+func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
 	align := int64(32)
 	if v, ok := f.values["general.alignment"]; ok {
 		n, ok := v.(uint64)
@@ -127,7 +131,7 @@ func (f *ggufFile) place(end, size int64) error {
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", name, err)
 		}
-		t.offset += start
+		t.offset, t.data = t.offset+start, r
 		if t.offset%4 != 0 || t.offset+bytes > size {
 			return fmt.Errorf("tensor %q needs bytes %d to %d of a file of %d: the file is truncated or corrupt", name, t.offset, t.offset+bytes, size)
 		}

@@ -156,15 +156,11 @@ func TestReadersAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer theirs.Close()
-		f, size, _, err := open(t, name).file()
+		ours, done, err := open(t, name).open()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		ours, err := readGGUF(f, size)
-		if err != nil {
-			t.Fatal(err)
-		}
+		defer done()
 		if want := theirs.KeyValue("tokenizer.ggml.tokens").Strings(); !slices.Equal(want, ours.values["tokenizer.ggml.tokens"].([]string)) {
 			t.Errorf("%s: other tokens", name)
 		}
@@ -189,11 +185,15 @@ func FuzzGGUF(f *testing.F) {
 	f.Add(raw[:64])
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := bytes.NewReader(raw)
-		g, c, v, err := read(r, r.Size())
+		g, err := readGGUF(r, r.Size())
 		if err != nil {
 			return
 		}
-		m, err := readModel(r, g, c, v)
+		c, v, err := check(g)
+		if err != nil {
+			return
+		}
+		m, err := readModel(g, c, v)
 		if err != nil {
 			return
 		}
