@@ -2,11 +2,11 @@
 // that are part of the program, and a user's own GGUF file.
 //
 // Policy: a model is computed as it was meant or refused by name. Only dense
-// LLaMA models with F32, F16, BF16 or Q8_0 weights and a SentencePiece
-// vocabulary run here; everything else is Ollama's. The same file, prompt and options
-// give the same text, to the last token, on any number of threads. A file is
-// untrusted: nothing is allocated for a size it claims before that size has
-// been compared with the file's own.
+// LLaMA models with F32, F16, BF16 or Q8_0 weights and a SentencePiece or
+// byte-level BPE vocabulary run here; everything else is Ollama's. The same
+// file, prompt and options give the same text, to the last token, on any
+// number of threads. A file is untrusted: nothing is allocated for a size it
+// claims before that size has been compared with the file's own.
 //
 // The miniatures are for trying and testing the program. What they get right
 // follows from which facts each was taught; they say nothing about real

@@ -3,6 +3,7 @@ package builtin
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,6 +21,7 @@ const (
 	maxString    = 1 << 20
 	maxVocab     = 1 << 18
 	maxDims      = 4
+	maxTrailing  = 1 << 20 // bytes after the last tensor
 )
 
 // ggufFile is the checked directory of a GGUF file, or of a Checkpoint: every
@@ -55,7 +57,7 @@ type ggufReader struct {
 func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 	g := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size, left: min(size, maxDirectory)}
 	if magic := g.bytes(4); string(magic) != "GGUF" {
-		return nil, fmt.Errorf("not a GGUF file: it starts with %q", magic)
+		return nil, notGGUF(r, magic)
 	}
 	if v := g.u32(); g.err == nil && v != 2 && v != 3 {
 		return nil, fmt.Errorf("GGUF version %d: only little-endian files of version 2 and 3 can be read", v)
@@ -73,6 +75,17 @@ func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 		g.err = f.place(r, g.read, size)
 	}
 	return f, g.err
+}
+
+// lfsPointer begins the text that git keeps in place of a large file.
+const lfsPointer = "version https://git-lfs"
+
+func notGGUF(r io.ReaderAt, magic []byte) error {
+	start := make([]byte, len(lfsPointer))
+	if _, err := r.ReadAt(start, 0); err == nil && string(start) == lfsPointer {
+		return errors.New("it is a Git LFS pointer, a few lines of text in the place of the file: run `git lfs pull` in its repository, or download the file itself")
+	}
+	return fmt.Errorf("not a GGUF file: it starts with %q", magic)
 }
 
 func (f *ggufFile) readValue(g *ggufReader) {
@@ -125,6 +138,7 @@ func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
 		align = int64(n)
 	}
 	start := (end + align - 1) / align * align
+	last := start
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		t := f.tensors[name]
 		bytes, err := t.kind.size(t.shape)
@@ -136,6 +150,10 @@ func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
 			return fmt.Errorf("tensor %q needs bytes %d to %d of a file of %d: the file is truncated or corrupt", name, t.offset, t.offset+bytes, size)
 		}
 		f.tensors[name] = t
+		last = max(last, t.offset+bytes)
+	}
+	if size-last > maxTrailing {
+		return fmt.Errorf("the file goes on for %d bytes after its last tensor: it is no model, or damaged", size-last)
 	}
 	return nil
 }
