@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 )
@@ -187,49 +183,6 @@ func TestBaseline(t *testing.T) {
 	}
 	if r := without.Read(busy.Start, busy.End); r.AboveIdle != nil || r.Quality != Unavailable {
 		t.Errorf("%+v", r)
-	}
-}
-
-func TestOverlap(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there are no file locks on windows, and the reading says so")
-	}
-	dir := filepath.Join(t.TempDir(), "locks")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "run-1-dead"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	start := func() *overlap {
-		m := WarnOverlap(steady{1, Measured, "rapl"}, dir).(*overlap)
-		if err := m.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	now := time.Now()
-	a := start()
-	if w := a.Read(now, now).Warnings; len(w) != 0 {
-		t.Errorf("alone, beside a run that died: %q", w)
-	}
-	b := start()
-	a.checked = time.Time{} // as after a while
-	for _, m := range []*overlap{a, b} {
-		if w := m.Read(now, now).Warnings; len(w) != 1 || !strings.Contains(w[0], "overlaps") {
-			t.Errorf("warnings %q", w)
-		}
-	}
-	if err := a.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := b.Close(); err != nil {
-		t.Error(err)
-	}
-	c := start()
-	defer c.Close()
-	if w := c.Read(now, now).Warnings; len(w) != 0 {
-		t.Errorf("after both ended: %q", w)
 	}
 }
 

@@ -28,7 +28,7 @@ type Options struct {
 	Procfs       string        // empty is /proc
 	CPUTDPW      float64       // thermal design power of one processor in W, 0 where not known
 	IdleBaseline time.Duration // how long the idle machine is measured first; 0 is off
-	LockDir      string        // where metered runs find each other; empty is the machine's
+	LockDir      string        // where metered runs find each other; empty is where all users of the machine do
 }
 
 func (o Options) withDefaults() Options {
@@ -51,10 +51,9 @@ func Methods() []string {
 	return append(names, off)
 }
 
-// New returns the meter of the machine that the model server at addr,
+// meterOf returns the meter of the machine that the model server at addr,
 // host:port, runs on; an empty addr is this process.
-func New(o Options, addr string) (emissions.Meter, error) {
-	o = o.withDefaults()
+func meterOf(o Options, addr string, p *emissions.Presence) (emissions.Meter, error) {
 	m, err := open(o)
 	if err != nil || o.Method == off {
 		return m, err
@@ -65,7 +64,7 @@ func New(o Options, addr string) (emissions.Meter, error) {
 	}
 	m = emissions.WithBaseline(m, o.IdleBaseline)
 	m = hostload.WithServerShare(m, o.Procfs, addr)
-	return emissions.WarnOverlap(m, cmp.Or(o.LockDir, emissions.LockDir())), nil
+	return emissions.WithPresence(m, p), nil
 }
 
 func isLocal(addr string) bool {
@@ -94,18 +93,20 @@ func open(o Options) (emissions.Meter, error) {
 // Meters are the running meters of a run, one for each place where its models
 // answer.
 type Meters struct {
+	presence *emissions.Presence
 	byServer map[string]emissions.Meter
 }
 
 // Start starts a meter for each of the model servers, host:port; an empty
 // address is this process. Sampling goes on until Close.
 func Start(ctx context.Context, o Options, servers []string) (*Meters, error) {
-	all := &Meters{byServer: map[string]emissions.Meter{}}
+	o = o.withDefaults()
+	all := &Meters{presence: emissions.Announce(o.LockDir), byServer: map[string]emissions.Meter{}}
 	for _, addr := range servers {
 		if all.byServer[addr] != nil {
 			continue
 		}
-		m, err := New(o, addr)
+		m, err := meterOf(o, addr, all.presence)
 		if err == nil {
 			err = m.Start(ctx)
 		}
@@ -122,7 +123,7 @@ func (m *Meters) Of(server string) emissions.Meter { return m.byServer[server] }
 
 // Close ends the sampling and waits for it.
 func (m *Meters) Close() error {
-	var err error
+	err := m.presence.Close()
 	for _, meter := range m.byServer {
 		err = errors.Join(err, meter.Close())
 	}

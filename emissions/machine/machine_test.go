@@ -37,7 +37,7 @@ func fakeProc(t *testing.T) string {
 	return root
 }
 
-func TestNew(t *testing.T) {
+func TestMethods(t *testing.T) {
 	none := t.TempDir()
 	tests := []struct {
 		name    string
@@ -59,17 +59,14 @@ func TestNew(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.cfg.Procfs, tt.cfg.LockDir = fakeProc(t), t.TempDir()
-			m, err := New(tt.cfg, tt.addr)
+			m, err := Start(t.Context(), tt.cfg, []string{tt.addr})
 			if err != nil {
-				t.Fatal(err)
-			}
-			if err := m.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			defer m.Close()
 			from := time.Now()
 			time.Sleep(20 * time.Millisecond)
-			r := m.Read(from, time.Now())
+			r := m.Of(tt.addr).Read(from, time.Now())
 			if r.Quality != tt.quality || r.Method != tt.method {
 				t.Errorf("%s by %s, want %s by %s: %s", r.Quality, r.Method, tt.quality, tt.method, r.Reason)
 			}
@@ -82,15 +79,15 @@ func TestNew(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(withGPU, "driver/nvidia/gpus/0000:01:00.0"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	m, err := New(Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: withGPU, LockDir: t.TempDir()}, "")
-	if err != nil || m.Start(t.Context()) != nil {
+	m, err := Start(t.Context(), Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: withGPU, LockDir: t.TempDir()}, []string{""})
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if r := m.Read(time.Now().Add(-time.Millisecond), time.Now()); r.Quality != emissions.Partial || !strings.Contains(r.Reason, "nvml") {
+	if r := m.Of("").Read(time.Now().Add(-time.Millisecond), time.Now()); r.Quality != emissions.Partial || !strings.Contains(r.Reason, "nvml") {
 		t.Errorf("an accelerator that is not metered goes unsaid: %+v", r)
 	}
-	if _, err := New(Options{Method: "guess"}, ""); err == nil || !strings.Contains(err.Error(), "guess") {
+	if _, err := Start(t.Context(), Options{Method: "guess"}, []string{""}); err == nil || !strings.Contains(err.Error(), "guess") {
 		t.Errorf("method guess: %v", err)
 	}
 }
@@ -141,7 +138,7 @@ func TestExamine(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	o := Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: fakeProc(t), LockDir: t.TempDir()}
-	m, err := Start(t.Context(), o, []string{"", "192.0.2.1:11434", ""})
+	m, err := Start(t.Context(), o, []string{"", "192.0.2.1:11434", "127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +147,7 @@ func TestStart(t *testing.T) {
 	time.Sleep(5 * time.Millisecond)
 	if here, there := m.Of("").Read(from, time.Now()), m.Of("192.0.2.1:11434").Read(from, time.Now()); here.Quality != emissions.Measured || there.Quality != emissions.Unavailable {
 		t.Errorf("here %s, on another machine %s", here.Quality, there.Quality)
-	}
-	if _, err := Start(t.Context(), Options{Method: "guess"}, []string{""}); err == nil {
-		t.Error("a method that does not exist")
+	} else if w := strings.Join(here.Warnings, "; "); strings.Contains(w, "overlaps") {
+		t.Errorf("two servers of one run pass for two runs: %s", w)
 	}
 }
