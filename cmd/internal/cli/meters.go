@@ -39,7 +39,7 @@ func (a *app) startMeters(ctx context.Context, plan eval.Plan) (*meters, error) 
 	}
 	var err error
 	m.Meters, err = machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs,
-		CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline}, servers)
+		CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline, LockDir: a.settings.LockDir.Value}, servers)
 	return m, err
 }
 
