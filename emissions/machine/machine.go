@@ -101,13 +101,17 @@ type Meters struct {
 // address is this process. Sampling goes on until Close.
 func Start(ctx context.Context, o Options, servers []string) (*Meters, error) {
 	o = o.withDefaults()
-	all := &Meters{presence: emissions.Announce(o.LockDir), byServer: map[string]emissions.Meter{}}
+	all := &Meters{presence: new(emissions.Presence), byServer: map[string]emissions.Meter{}}
+	if o.Method != off {
+		all.presence = emissions.Announce(o.LockDir)
+	}
 	for _, addr := range servers {
 		if all.byServer[addr] != nil {
 			continue
 		}
 		m, err := meterOf(o, addr, all.presence)
 		if err == nil {
+			m = emissions.WithPauses(m)
 			err = m.Start(ctx)
 		}
 		if err != nil {
