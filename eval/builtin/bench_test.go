@@ -98,3 +98,4 @@ func randomWeights(rng *rand.Rand, kind tensorKind, n int) []byte {
 	}
 	return out
 }
+
