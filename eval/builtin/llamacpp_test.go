@@ -160,10 +160,10 @@ func (p *probing) greedy(t *testing.T, most int) []int32 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.words.ends(n.top[0].ID) {
+		if p.words.ends(int32(n.top[0].ID)) {
 			break
 		}
-		ids = append(ids, n.top[0].ID)
+		ids = append(ids, int32(n.top[0].ID))
 	}
 	return ids[len(p.prompt):]
 }
@@ -178,7 +178,7 @@ func compareForms(t *testing.T, query string, ours []likelihood.Form, theirs sec
 			continue
 		}
 		for j, s := range f.Steps {
-			if s.ID != o.Tokens[j] || s.Rank != o.Ranks[j] && !o.Near[j] {
+			if s.ID != int(o.Tokens[j]) || s.Rank != o.Ranks[j] && !o.Near[j] {
 				t.Errorf("%s, %q, token %d: %d of rank %d, llama.cpp %d of %d", query, f.Text, j, s.ID, s.Rank, o.Tokens[j], o.Ranks[j])
 			}
 		}

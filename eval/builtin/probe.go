@@ -8,6 +8,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics/likelihood"
 )
 
@@ -82,16 +83,29 @@ func (p *probing) after(ctx context.Context, ids []int32) (*prediction, error) {
 		p.step(id)
 		p.read, p.next = append(p.read, id), append(p.next, nil)
 	}
-	n := &prediction{logits: slices.Clone(p.predict())}
-	var ok bool
-	if n.all, ok = likelihood.NewLogSoftmax(n.logits); !ok {
-		return nil, errNotFinite
-	}
-	for _, id := range highest(n.logits, keptAlternatives) {
-		n.top = append(n.top, likelihood.Alternative{ID: id, Text: p.words.name(id), Logprob: n.all.At(n.logits[id])})
+	n, err := newPrediction(p.words, slices.Clone(p.predict()), keptAlternatives)
+	if err != nil {
+		return nil, err
 	}
 	p.next[len(ids)-1] = n
 	return n, nil
+}
+
+func newPrediction(v *vocabulary, logits []float32, alternatives int) (*prediction, error) {
+	n := &prediction{logits: logits}
+	var ok bool
+	if n.all, ok = likelihood.NewLogSoftmax(logits); !ok {
+		return nil, errNotFinite
+	}
+	for _, id := range highest(logits, alternatives) {
+		n.top = append(n.top, likelihood.Alternative{ID: int(id), Text: v.name(id), Logprob: n.all.At(logits[id])})
+	}
+	return n, nil
+}
+
+// token is the choice of id with its natural log-probability.
+func (n *prediction) token(v *vocabulary, id int32) eval.Token {
+	return eval.Token{ID: int(id), Text: v.name(id), Logprob: n.all.At(n.logits[id]), Top: n.top}
 }
 
 // rewind forgets all positions from the n-th on.
@@ -158,7 +172,7 @@ func (p *probing) follow(ctx context.Context, f *likelihood.Form, ids []int32) e
 			return err
 		}
 		own := n.logits[ids[i]]
-		s := likelihood.Step{ID: ids[i], Text: p.words.name(ids[i]), Logprob: n.all.At(own), Known: true, Rank: 1, Top: n.top}
+		s := likelihood.Step{ID: int(ids[i]), Text: p.words.name(ids[i]), Logprob: n.all.At(own), Known: true, Rank: 1, Top: n.top}
 		for _, v := range n.logits {
 			if v > own {
 				s.Rank++
@@ -212,6 +226,49 @@ func (p *probing) diverge(ctx context.Context, reference *probing, tokens []int3
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// Probe looks at the texts, and at the reference's reply where one is given. It
+// makes the Generator an eval.Prober.
+func (g *Generator) Probe(ctx context.Context, ask eval.ProbeRequest) (out eval.ProbeReply, err error) {
+	p, err := g.llm.probe(ask.Prompt, g.options)
+	if err == nil {
+		out.Forms, err = p.forms(ctx, ask.Texts)
+	}
+	if err == nil && ask.Reply != nil {
+		out.Divergences, out.Incomparable = p.compare(ctx, ask)
+	}
+	if ctx.Err() != nil {
+		return eval.ProbeReply{}, ctx.Err()
+	}
+	if err != nil {
+		return eval.ProbeReply{}, &eval.Failure{Kind: eval.FailGenerator, Message: err.Error()}
+	}
+	return out, nil
+}
+
+// compare gives the divergences from the reference, or why there are none.
+func (p *probing) compare(ctx context.Context, ask eval.ProbeRequest) ([]likelihood.Divergence, string) {
+	ref, ok := ask.Reference.(*Generator)
+	if !ok {
+		return nil, "the reference does not run in this process"
+	}
+	theirs, err := ref.llm.probe(ask.Prompt, ref.options)
+	if err != nil {
+		return nil, err.Error()
+	}
+	ids := make([]int32, len(ask.Reply))
+	for i, t := range ask.Reply {
+		if t.ID < 0 || t.ID >= theirs.vocab {
+			return nil, fmt.Sprintf("the reference's reply has a token %d, which its vocabulary has not", t.ID)
+		}
+		ids[i] = int32(t.ID)
+	}
+	d, err := p.diverge(ctx, theirs, ids)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return d, ""
 }
 
 // continued gives the tokens of a text that goes on: without the marker of the

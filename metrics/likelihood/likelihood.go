@@ -19,14 +19,14 @@ import (
 
 // Alternative is one token that could come next.
 type Alternative struct {
-	ID      int32   `json:"id"` // -1 where the provider names no IDs
+	ID      int     `json:"id"` // -1 where the provider names no IDs
 	Text    string  `json:"text"`
 	Logprob float64 `json:"logprob"` // natural logarithm, at most 0
 }
 
 // Step is one token of a continuation.
 type Step struct {
-	ID      int32         `json:"id"`
+	ID      int           `json:"id"`
 	Text    string        `json:"text"`
 	Logprob float64       `json:"logprob"`       // natural logarithm; an upper bound of it where Known is false
 	Known   bool          `json:"known"`         // whether Logprob is the token's own
