@@ -32,15 +32,16 @@ const (
 // Plan is what a run does, complete and fixed before the first question.
 // A Plan is never changed after Resolve; the record of a run holds it whole.
 type Plan struct {
-	Queries   queries.Set
-	QuerySrc  string // as models.yaml names it: builtin, or a path
-	Models    []Model
-	Scoring   Scoring
-	Emissions Emissions
-	Source    string // the models file, or builtin
-	Parallel  int    // requests in flight per model host, at least 1
-	Samples   int    // how often every query is asked, at least 1; 0 of an older record is 1
-	Rules     int    // of seeds and hash: RulesNow, or those of the version that began the run
+	Queries    queries.Set
+	QuerySrc   string // as models.yaml names it: builtin, or a path
+	Models     []Model
+	Scoring    Scoring
+	Emissions  Emissions
+	Likelihood Likelihood
+	Source     string // the models file, or builtin
+	Parallel   int    // requests in flight per model host, at least 1
+	Samples    int    // how often every query is asked, at least 1; 0 of an older record is 1
+	Rules      int    // of seeds and hash: RulesNow, or those of the version that began the run
 }
 
 // Versions of what a plan asks and how it is hashed. A run keeps the rules
@@ -120,6 +121,10 @@ type Model struct {
 	Capabilities Capabilities `json:"capabilities"`
 }
 
+// Served reports whether a server answers for a resolved model; otherwise this
+// process does.
+func (m Model) Served() bool { return m.Host != "" }
+
 // ContextError means that a model has fewer positions than the plan wants.
 type ContextError struct {
 	Model Model
@@ -172,6 +177,9 @@ func (p Plan) Jobs(m Model) []Job {
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
+	if p.keptTokens(m) > 0 {
+		r.Logprobs = max(1, m.Capabilities.Logprobs)
+	}
 	if p.Rules >= RulesNow {
 		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)
 	}

@@ -62,7 +62,7 @@ func (g *Generator) Warmup(context.Context, eval.Request) error { return nil }
 // Generate completes a prompt.
 func (g *Generator) Generate(ctx context.Context, ask eval.Request) (eval.Reply, error) {
 	o := g.options
-	o.Seed = ask.Seed
+	o.Seed, o.Logprobs = ask.Seed, ask.Logprobs
 	r, err := g.llm.Generate(ctx, ask.Prompt, o, nil)
 	if ctx.Err() != nil {
 		return eval.Reply{}, ctx.Err()
@@ -70,7 +70,7 @@ func (g *Generator) Generate(ctx context.Context, ask eval.Request) (eval.Reply,
 	if err != nil {
 		return eval.Reply{Text: r.Text}, &eval.Failure{Kind: eval.FailGenerator, Message: err.Error()}
 	}
-	return eval.Reply{Text: r.Text, DoneReason: r.DoneReason,
+	return eval.Reply{Text: r.Text, DoneReason: r.DoneReason, Tokens: r.Tokens,
 		Usage:  eval.Usage{PromptTokens: &r.PromptTokens, CompletionTokens: &r.CompletionTokens},
 		Timing: eval.Timing{PromptEval: r.PromptEval, Eval: r.Eval}}, nil
 }

@@ -196,6 +196,7 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 		field{"generation", func(n *yaml.Node) { p.generation(n, "generation", &general) }},
 		field{"scoring", func(n *yaml.Node) { p.scoring(n, &plan.Scoring) }},
 		field{"emissions", func(n *yaml.Node) { p.emissions(n, &plan.Emissions) }},
+		field{"likelihood", func(n *yaml.Node) { p.likelihood(n, &plan.Likelihood) }},
 		field{"models", func(n *yaml.Node) { models = n }},
 	)
 	if n.Kind != yaml.MappingNode {
@@ -238,6 +239,35 @@ func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
 			p.oneOf("scoring", "embedding", &s.Embedding, eval.EmbeddingBuiltin).read(n)
 		}},
 	)
+}
+
+// likelihood reads what is asked for beside the answers, or off.
+func (p *parser) likelihood(n *yaml.Node, l *eval.Likelihood) {
+	const what = "likelihood"
+	if n.Kind == yaml.ScalarNode {
+		var off string
+		before := len(p.errs)
+		p.oneOf("models file", what, &off, "off").read(n)
+		if len(p.errs) == before {
+			*l = eval.LikelihoodOff()
+		}
+		return
+	}
+	p.mapping(n, what,
+		optional(&l.Answers, func(v *bool) field { return p.boolean(what, "answers", v) }),
+		optional(&l.Choice, func(v *bool) field { return p.boolean(what, "choice", v) }),
+		field{"fidelity", func(n *yaml.Node) { p.fidelity(n, l) }},
+	)
+}
+
+func (p *parser) fidelity(n *yaml.Node, l *eval.Likelihood) {
+	const what = "likelihood.fidelity"
+	tokens := optional(&l.FidelityTokens, func(v *int) field { return p.integer(what, "tokens", v, 0, 1<<12) })
+	before := len(p.errs)
+	p.mapping(n, what, tokens)
+	if len(p.errs) == before && l.FidelityTokens == nil {
+		p.fail(n, "%s: tokens: is missing", what)
+	}
 }
 
 // served reads which of Ollama's models makes the vectors.
