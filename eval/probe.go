@@ -22,6 +22,7 @@ type Prober interface {
 type ProbeRequest struct {
 	Prompt    string    // as sent, after template and examples
 	Texts     []string  // each right after the prompt, as it stands
+	Choices   []string  // likewise, of which only the one with the fewest bits per byte matters: the others may be cut
 	Reply     []Token   // of the reference, on which predictions are compared; nil: none are
 	Reference Generator // that wrote Reply, loaded; nil where a server runs it
 }
@@ -29,6 +30,7 @@ type ProbeRequest struct {
 // ProbeReply is what it says.
 type ProbeReply struct {
 	Forms        []likelihood.Form       // one for each text, in order
+	Choices      []likelihood.Form       // likewise
 	Divergences  []likelihood.Divergence // one for each token of Reply that both models have room for
 	Incomparable string                  // why there are no Divergences although Reply was given
 }
@@ -152,22 +154,23 @@ func Continuation(prompt, form string) string {
 	return " " + form
 }
 
-// probeRequest lists the texts of one query: first the forms of its answer,
-// then the candidates of the choice.
-func (p Plan) probeRequest(m Model, q queries.Query) (r ProbeRequest, forms []string, answers int) {
+// probeRequest asks for the forms of one query's answer and its candidates.
+func (p Plan) probeRequest(m Model, q queries.Query) (r ProbeRequest, forms, candidates []string) {
 	asks := p.Probing(m)
 	if asks.Answers {
 		forms = q.Answers()
 	}
-	answers = len(forms)
 	if asks.Choice {
-		forms = append(forms, p.Queries.Candidates(q)...)
+		candidates = p.Queries.Candidates(q)
 	}
 	r.Prompt = p.Request(m, q, 0).Prompt
 	for _, f := range forms {
 		r.Texts = append(r.Texts, Continuation(r.Prompt, f))
 	}
-	return r, forms, answers
+	for _, f := range candidates {
+		r.Choices = append(r.Choices, Continuation(r.Prompt, f))
+	}
+	return r, forms, candidates
 }
 
 // NoProbe is why a query has no probabilities, where it has none.

@@ -139,7 +139,7 @@ func (p *probing) work(ctx, stop context.Context) bool {
 
 // ask probes one query, as often as a question may be asked.
 func (p *probing) ask(ctx, drain context.Context, q queries.Query) (Probe, error) {
-	r, forms, answers := p.Plan.probeRequest(p.model, q)
+	r, forms, candidates := p.Plan.probeRequest(p.model, q)
 	out := Probe{ProbeID: ProbeID{p.model.Name, q.ID}}
 	var err error
 	if r.Reply, out.Incomparable, err = p.referenceReply(ctx, q); err != nil {
@@ -151,7 +151,7 @@ func (p *probing) ask(ctx, drain context.Context, q queries.Query) (Probe, error
 		reply, err := p.prober.Probe(ctx, r)
 		out.End = p.Now()
 		if err == nil {
-			out.fill(reply, forms, answers)
+			out.fill(reply, forms, candidates)
 			return out, nil
 		}
 		if ctx.Err() != nil {
@@ -168,34 +168,24 @@ func (p *probing) ask(ctx, drain context.Context, q queries.Query) (Probe, error
 }
 
 // fill takes over what was said of the texts, under the names of the forms.
-func (p *Probe) fill(r ProbeReply, forms []string, answers int) {
+func (p *Probe) fill(r ProbeReply, forms, candidates []string) {
 	p.Failure = nil
-	if len(r.Forms) != len(forms) {
-		p.Failure = &Failure{Kind: FailMalformed, Message: fmt.Sprintf("%d texts were looked at, not %d", len(r.Forms), len(forms))}
+	if len(r.Forms) != len(forms) || len(r.Choices) != len(candidates) {
+		p.Failure = &Failure{Kind: FailMalformed, Message: fmt.Sprintf("%d texts and %d candidates were looked at, not %d and %d",
+			len(r.Forms), len(r.Choices), len(forms), len(candidates))}
 		return
 	}
-	for i, f := range r.Forms {
-		f.Text = forms[i]
-		if i < answers {
-			p.Answers = append(p.Answers, f)
-			continue
-		}
-		f.Steps = withoutAlternatives(f.Steps)
-		p.Choices = append(p.Choices, f)
-	}
+	p.Answers, p.Choices, p.Divergences = named(r.Forms, forms), named(r.Choices, candidates), r.Divergences
 	if r.Incomparable != "" {
 		p.Incomparable = r.Incomparable
 	}
-	p.Divergences = r.Divergences
 }
 
-func withoutAlternatives(steps []likelihood.Step) []likelihood.Step {
-	out := make([]likelihood.Step, len(steps))
-	for i, s := range steps {
-		s.Top = nil
-		out[i] = s
+func named(forms []likelihood.Form, names []string) []likelihood.Form {
+	for i, name := range names {
+		forms[i].Text = name
 	}
-	return out
+	return forms
 }
 
 // referenceReply gives the tokens of the reference's reply that the model is

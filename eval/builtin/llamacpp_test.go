@@ -156,14 +156,15 @@ func (p *probing) greedy(t *testing.T, most int) []int32 {
 	t.Helper()
 	ids := slices.Clone(p.prompt)
 	for len(ids) < len(p.prompt)+most {
-		n, err := p.after(t.Context(), ids)
+		next, err := p.expect(t.Context(), ids, len(ids))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.words.ends(int32(n.top[0].ID)) {
+		best := int32(next[0].top[0].ID)
+		if p.words.ends(best) {
 			break
 		}
-		ids = append(ids, int32(n.top[0].ID))
+		ids = append(ids, best)
 	}
 	return ids[len(p.prompt):]
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -38,11 +39,11 @@ func (l *LLM) probe(prompt string, o Options) (*probing, error) {
 	if o, err = o.check(l.name, m.context); err != nil {
 		return nil, fmt.Errorf("probe %s: %w", l.name, err)
 	}
-	ids, err := m.words.continued(prompt, o.NumCtx)
-	if err != nil {
+	p := &probing{session: m.newSession(), text: prompt, limit: o.NumCtx}
+	if p.prompt, err = p.encode(""); err != nil {
 		return nil, fmt.Errorf("probe %s: %w", l.name, err)
 	}
-	return &probing{session: m.newSession(), text: prompt, prompt: ids, limit: o.NumCtx}, nil
+	return p, nil
 }
 
 // probing is one prompt and what is looked at after it. The session holds the
@@ -65,32 +66,6 @@ type prediction struct {
 	top    []likelihood.Alternative
 }
 
-// after predicts the token that follows ids, of which there is at least one.
-func (p *probing) after(ctx context.Context, ids []int32) (*prediction, error) {
-	shared := sharedPrefix(p.read, ids)
-	if shared == len(ids) && p.next[shared-1] == nil {
-		shared-- // read, but not looked at: its hidden state is gone
-	}
-	if shared == len(ids) {
-		return p.next[shared-1], nil
-	}
-	p.rewind(shared)
-	p.read, p.next = p.read[:shared], p.next[:shared]
-	for _, id := range ids[shared:] {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		p.step(id)
-		p.read, p.next = append(p.read, id), append(p.next, nil)
-	}
-	n, err := newPrediction(p.words, slices.Clone(p.predict()), keptAlternatives)
-	if err != nil {
-		return nil, err
-	}
-	p.next[len(ids)-1] = n
-	return n, nil
-}
-
 func newPrediction(v *vocabulary, logits []float32, alternatives int) (*prediction, error) {
 	n := &prediction{logits: logits}
 	var ok bool
@@ -108,10 +83,52 @@ func (n *prediction) token(v *vocabulary, id int32) eval.Token {
 	return eval.Token{ID: int(id), Text: v.name(id), Logprob: n.all.At(n.logits[id]), Top: n.top}
 }
 
-// rewind forgets all positions from the n-th on.
-func (s *session) rewind(n int) {
-	s.positions = n
-	s.scores = s.scores[:n]
+// step is the look at id.
+func (n *prediction) step(v *vocabulary, id int32) likelihood.Step {
+	own := n.logits[id]
+	s := likelihood.Step{ID: int(id), Text: v.name(id), Logprob: n.all.At(own), Known: true, Rank: 1, Top: n.top}
+	for _, logit := range n.logits {
+		if logit > own {
+			s.Rank++
+		}
+	}
+	return s
+}
+
+// expect gives the predictions of the tokens that follow ids[:first],
+// ids[:first+1] and so on to the whole of ids; first is at least 1.
+func (p *probing) expect(ctx context.Context, ids []int32, first int) ([]*prediction, error) {
+	have := sharedPrefix(p.read, ids)
+	for i := first - 1; i < have; i++ {
+		if p.next[i] == nil { // read, but not looked at: its hidden state is gone
+			have = i
+		}
+	}
+	if have < len(ids) {
+		if err := p.goOn(ctx, ids, have, first); err != nil {
+			return nil, err
+		}
+	}
+	return p.next[first-1 : len(ids)], nil
+}
+
+// goOn keeps what was read of ids[:have] and reads the rest, looking at what
+// follows from ids[:first] on.
+func (p *probing) goOn(ctx context.Context, ids []int32, have, first int) error {
+	p.rewind(have)
+	p.read, p.next = p.read[:have], p.next[:have]
+	seen := max(have, first-1)
+	if err := p.prefill(ctx, ids[have:seen], nil); err != nil {
+		return err
+	}
+	p.read, p.next = append(p.read, ids[have:seen]...), append(p.next, make([]*prediction, seen-have)...)
+	var failed error
+	err := p.prefill(ctx, ids[seen:], func(i int, logits []float32) {
+		n, err := newPrediction(p.words, slices.Clone(logits), keptAlternatives)
+		failed = cmp.Or(failed, err)
+		p.read, p.next = append(p.read, ids[seen+i]), append(p.next, n)
+	})
+	return cmp.Or(err, failed)
 }
 
 func sharedPrefix(a, b []int32) int {
@@ -122,36 +139,89 @@ func sharedPrefix(a, b []int32) int {
 	return n
 }
 
-// forms follows every text. Those with common beginnings come one after the other.
+// forms follows every text to its end. Those with common beginnings come one
+// after the other.
 func (p *probing) forms(ctx context.Context, texts []string) ([]likelihood.Form, error) {
-	out := make([]likelihood.Form, len(texts))
-	ids := make([][]int32, len(texts))
-	var order []int
-	for i, text := range texts {
-		out[i] = likelihood.Form{Text: text, Bytes: len(text)}
-		var err error
-		if ids[i], err = p.continuation(text); err != nil {
+	out, ids, order := p.begin(texts)
+	slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(ids[a], ids[b]) })
+	for _, i := range order {
+		k := sharedPrefix(p.prompt, ids[i])
+		next, err := p.expect(ctx, ids[i][:len(ids[i])-1], k)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
 			out[i].Reason = err.Error()
 			continue
 		}
-		order = append(order, i)
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(ids[a], ids[b]) })
-	for _, i := range order {
-		err := p.follow(ctx, &out[i], ids[i])
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case err != nil:
-			out[i].Steps, out[i].Reason = nil, err.Error()
+		for j, n := range next {
+			out[i].Steps = append(out[i].Steps, n.step(p.words, ids[i][k+j]))
 		}
 	}
 	return out, nil
 }
 
+// begin encodes texts; order lists those that can be followed.
+func (p *probing) begin(texts []string) (forms []likelihood.Form, ids [][]int32, order []int) {
+	forms, ids = make([]likelihood.Form, len(texts)), make([][]int32, len(texts))
+	for i, text := range texts {
+		forms[i] = likelihood.Form{Text: text, Bytes: len(text)}
+		var err error
+		if ids[i], err = p.continuation(text); err != nil {
+			forms[i].Reason = err.Error()
+			continue
+		}
+		order = append(order, i)
+	}
+	return forms, ids, order
+}
+
+// candidates follows texts of which only the one with the fewest bits per byte
+// matters: a text is cut as soon as it has more than one that was followed to
+// its end. The most promising by their first token come first.
+func (p *probing) candidates(ctx context.Context, texts []string) ([]likelihood.Form, error) {
+	out, ids, order := p.begin(texts)
+	for _, i := range order {
+		if err := p.follow(ctx, &out[i], ids[i], 1); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(out[a].PerByte(), out[b].PerByte()) })
+	least := math.Inf(1)
+	for _, i := range order {
+		f := &out[i]
+		for f.Cut && f.Reason == "" && f.PerByte() <= least {
+			if err := p.follow(ctx, f, ids[i], len(f.Steps)+1); err != nil {
+				return nil, err
+			}
+		}
+		if f.Exact() {
+			least = min(least, f.PerByte())
+		}
+	}
+	return out, nil
+}
+
+// follow takes a form to its n-th step. The error is ctx's.
+func (p *probing) follow(ctx context.Context, f *likelihood.Form, ids []int32, n int) error {
+	at := sharedPrefix(p.prompt, ids) + n - 1
+	next, err := p.expect(ctx, ids[:at], at)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		f.Reason = err.Error()
+		return nil
+	}
+	s := next[0].step(p.words, ids[at])
+	s.Top = nil
+	f.Steps, f.Cut = append(f.Steps, s), at+1 < len(ids)
+	return nil
+}
+
 // continuation gives the tokens of the prompt and text.
 func (p *probing) continuation(text string) ([]int32, error) {
-	ids, err := p.words.continued(p.text+text, p.limit)
+	ids, err := p.encode(text)
 	if err != nil {
 		return nil, err
 	}
@@ -164,23 +234,17 @@ func (p *probing) continuation(text string) ([]int32, error) {
 	return ids, nil
 }
 
-// follow fills in the steps of a form whose text gives ids.
-func (p *probing) follow(ctx context.Context, f *likelihood.Form, ids []int32) error {
-	for i := sharedPrefix(p.prompt, ids); i < len(ids); i++ {
-		n, err := p.after(ctx, ids[:i])
-		if err != nil {
-			return err
-		}
-		own := n.logits[ids[i]]
-		s := likelihood.Step{ID: int(ids[i]), Text: p.words.name(ids[i]), Logprob: n.all.At(own), Known: true, Rank: 1, Top: n.top}
-		for _, v := range n.logits {
-			if v > own {
-				s.Rank++
-			}
-		}
-		f.Steps = append(f.Steps, s)
+// encode gives the tokens of the prompt and text, without the marker of the end
+// that some files ask for: the text goes on.
+func (p *probing) encode(text string) ([]int32, error) {
+	ids, err := p.model.encode(p.text+text, p.limit)
+	if err == nil && p.words.addEOS {
+		ids = ids[:len(ids)-1]
 	}
-	return nil
+	if err == nil && len(ids) == 0 {
+		err = errors.New("it gives no token")
+	}
+	return ids, err
 }
 
 // highest gives the indices of the n highest logits, n at least 1, best first, the first of
@@ -204,26 +268,28 @@ func highest(logits []float32, n int) []int32 {
 // the reference generated after the same prompt, for as many as both contexts
 // hold.
 func (p *probing) diverge(ctx context.Context, reference *probing, tokens []int32) ([]likelihood.Divergence, error) {
-	if !slices.Equal(p.words.spm.Vocabulary().Values, reference.words.spm.Vocabulary().Values) || !slices.Equal(p.prompt, reference.prompt) {
+	if !slices.Equal(p.words.tokenizer.Vocabulary().Values, reference.words.tokenizer.Vocabulary().Values) || !slices.Equal(p.prompt, reference.prompt) {
 		return nil, errors.New("its vocabulary is not the reference's, so that their predictions cannot be compared")
 	}
-	most := min(p.limit, reference.limit) - len(p.prompt) + 1
-	var out []likelihood.Divergence
-	for i := range min(len(tokens), most) {
-		ids := append(slices.Clip(p.prompt), tokens[:i]...)
-		theirs, err := reference.after(ctx, ids)
-		if err != nil {
-			return nil, err
-		}
-		ours, err := p.after(ctx, ids)
-		if err != nil {
-			return nil, err
-		}
-		d, ok := likelihood.Diverge(theirs.logits, ours.logits, tokens[i])
-		if !ok {
+	tokens = tokens[:min(len(tokens), max(0, min(p.limit, reference.limit)-len(p.prompt)+1))]
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	ids := append(slices.Clip(p.prompt), tokens[:len(tokens)-1]...)
+	theirs, err := reference.expect(ctx, ids, len(p.prompt))
+	if err != nil {
+		return nil, err
+	}
+	ours, err := p.expect(ctx, ids, len(p.prompt))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]likelihood.Divergence, len(tokens))
+	for i, id := range tokens {
+		var ok bool
+		if out[i], ok = likelihood.Diverge(theirs[i].logits, ours[i].logits, id); !ok {
 			return nil, errNotFinite
 		}
-		out = append(out, d)
 	}
 	return out, nil
 }
@@ -234,6 +300,9 @@ func (g *Generator) Probe(ctx context.Context, ask eval.ProbeRequest) (out eval.
 	p, err := g.llm.probe(ask.Prompt, g.options)
 	if err == nil {
 		out.Forms, err = p.forms(ctx, ask.Texts)
+	}
+	if err == nil {
+		out.Choices, err = p.candidates(ctx, ask.Choices)
 	}
 	if err == nil && ask.Reply != nil {
 		out.Divergences, out.Incomparable = p.compare(ctx, ask)
@@ -271,25 +340,12 @@ func (p *probing) compare(ctx context.Context, ask eval.ProbeRequest) ([]likelih
 	return d, ""
 }
 
-// continued gives the tokens of a text that goes on: without the marker of the
-// end that some files ask for.
-func (v *vocabulary) continued(text string, limit int) ([]int32, error) {
-	ids, err := v.encode(text, limit)
-	if err == nil && v.addEOS {
-		ids = ids[:len(ids)-1]
-	}
-	if err == nil && len(ids) == 0 {
-		err = errors.New("it gives no token")
-	}
-	return ids, err
-}
-
 // name is a token's text for people: a byte that is no text by itself as
 // SentencePiece writes it.
 func (v *vocabulary) name(id int32) string {
 	piece, err := v.piece(id)
 	if err != nil || !utf8.ValidString(piece) {
-		return v.spm.Vocabulary().Decode(id)
+		return v.tokenizer.Vocabulary().Decode(id)
 	}
 	return piece
 }

@@ -10,10 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/likelihood"
+	"github.com/disteval/disteval/queries"
 )
 
-const capital = "The capital of France is"
+const ofFrance = "The capital of France is"
 
 func probed(t testing.TB, l *LLM, prompt string, texts ...string) []likelihood.Form {
 	t.Helper()
@@ -32,14 +34,15 @@ func TestProbeSumsToOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := l.probe(capital, Options{})
+	p, err := l.probe(ofFrance, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := p.after(t.Context(), p.prompt)
+	next, err := p.expect(t.Context(), p.prompt, len(p.prompt))
 	if err != nil {
 		t.Fatal(err)
 	}
+	n := next[0]
 	sum := 0.0
 	for _, v := range n.logits {
 		sum += math.Exp(n.all.At(v))
@@ -75,13 +78,13 @@ func TestProbeAgreesWithGenerate(t *testing.T) {
 func TestProbeSharesNothingButWork(t *testing.T) {
 	l := open(t, "mini-teacher")
 	texts := []string{" Paris", " Paris in France", " London", " P", " the city of Paris", " Paris", ", the town", " 東京", " 🗼", " عمان", ""}
-	all := probed(t, l, capital, texts...)
+	all := probed(t, l, ofFrance, texts...)
 	backwards := slices.Clone(texts)
 	slices.Reverse(backwards)
-	reversed := probed(t, l, capital, backwards...)
+	reversed := probed(t, l, ofFrance, backwards...)
 	slices.Reverse(reversed)
 	for i, text := range texts {
-		alone := probed(t, l, capital, text)[0]
+		alone := probed(t, l, ofFrance, text)[0]
 		if diff := cmp.Diff(alone, all[i]); diff != "" {
 			t.Errorf("%q alone and among others, -alone +among:\n%s", text, diff)
 		}
@@ -115,7 +118,7 @@ func TestProbeAcrossTheSeam(t *testing.T) {
 
 func TestProbeRefuses(t *testing.T) {
 	l := open(t, "mini-baby")
-	forms := probed(t, l, capital, "", " "+strings.Repeat("word ", 1000), " "+strings.Repeat("a b ", 55), "\xff", " Paris")
+	forms := probed(t, l, ofFrance, "", " "+strings.Repeat("word ", 1000), " "+strings.Repeat("a b ", 55), "\xff", " Paris")
 	for i, want := range []string{"adds no token", "tokens", "", "no valid UTF-8", ""} {
 		if got := forms[i].Reason; (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("form %d: %q, want %q", i, got, want)
@@ -136,7 +139,7 @@ func TestProbeRefuses(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Probe(ended, capital, []string{" Paris"}, Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := l.Probe(ended, ofFrance, []string{" Paris"}, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -166,6 +169,42 @@ func TestProbeOfUselessWeights(t *testing.T) {
 	}
 }
 
+// TestCandidatesAreCutRightly: cutting changes neither the choice nor a figure
+// of the text that is chosen.
+func TestCandidatesAreCutRightly(t *testing.T) {
+	set := queries.Builtin()
+	for _, name := range Names() {
+		l := open(t, name)
+		steps, all := 0, 0
+		for _, q := range set.Queries[:60] {
+			p, err := l.probe(q.Prompt, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts := spaced(set.Candidates(q))
+			whole := probed(t, l, q.Prompt, texts...)
+			some, err := p.candidates(t.Context(), texts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, b := likelihood.Choose(whole[0], whole[1:]), likelihood.Choose(some[0], some[1:])
+			if a != b || a.Score.Status != metrics.Scored {
+				t.Errorf("%s, %s: %+v, of all texts %+v", name, q.ID, b, a)
+			}
+			for i := range whole {
+				steps, all = steps+len(some[i].Steps), all+len(whole[i].Steps)
+				if some[i].Exact() && some[i].PerByte() != whole[i].PerByte() {
+					t.Errorf("%s, %s, %q: %v bits per byte, not %v", name, q.ID, texts[i], some[i].PerByte(), whole[i].PerByte())
+				}
+			}
+		}
+		t.Logf("%s: %d of %d tokens were looked at", name, steps, all)
+		if 2*steps > all {
+			t.Errorf("%s: %d of %d tokens were looked at", name, steps, all)
+		}
+	}
+}
+
 func TestHighest(t *testing.T) {
 	logits := []float32{1, 5, 3, 5, 2, 3, 0}
 	for n, want := range map[int][]int32{1: {1}, 2: {1, 3}, 3: {1, 3, 2}, 4: {1, 3, 2, 5}} {
@@ -181,7 +220,7 @@ func TestHighest(t *testing.T) {
 // TestDivergeOfAModelAndItself is 0, and of two models it is not.
 func TestDiverge(t *testing.T) {
 	at := func(name string) *probing {
-		p, err := open(t, name).probe(capital, Options{})
+		p, err := open(t, name).probe(ofFrance, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
