@@ -39,6 +39,7 @@ type Request struct {
 	System   string // chat only: the system message before the prompt; empty: none
 	Seed     int    // of the draws; without effect at temperature 0
 	Logprobs int    // most probable alternatives wanted with each generated token; 0: none
+	Tokens   int    // how many of the first generated tokens they are wanted with; more may come
 }
 
 // Job is one question to one model. It can cross a wire whole.

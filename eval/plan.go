@@ -177,8 +177,8 @@ func (p Plan) Jobs(m Model) []Job {
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
-	if p.keptTokens(m) > 0 {
-		r.Logprobs = max(1, m.Capabilities.Logprobs)
+	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
+		r.Logprobs = m.Capabilities.Logprobs
 	}
 	if p.Rules >= RulesNow {
 		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)

@@ -87,7 +87,10 @@ func (p *probing) openReference(ctx context.Context) error {
 	if p.Plan.Probing(p.model).FidelityTokens == 0 || ref.Served() {
 		return nil
 	}
-	gen, err := p.Open(*ref)
+	gen, err := p.Runner.reference, error(nil)
+	if gen == nil {
+		gen, err = p.Open(*ref)
+	}
 	if err == nil {
 		err = gen.Load(ctx)
 	}

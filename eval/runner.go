@@ -42,6 +42,8 @@ type Runner struct {
 	Process  int // 1 for the first process of the run
 	Now      func() time.Time
 	Backoff  Backoff
+
+	reference Generator // the reference's once it has answered in this process
 }
 
 // ErrInterrupted means that the run was asked to stop and has stored all that
@@ -123,6 +125,9 @@ type turn struct {
 func (t *turn) take(ctx, drain context.Context, open []Job, before Request, probes []queries.Query) (gaveUp string, err error) {
 	if t.worker.Generator, err = t.Open(t.model); err != nil {
 		return fmt.Sprintf("open: %v", err), nil
+	}
+	if t.model.Role == RoleReference {
+		t.reference = t.worker.Generator
 	}
 	if gaveUp, err = t.prepare(drain, before); gaveUp != "" || err != nil {
 		return gaveUp, err

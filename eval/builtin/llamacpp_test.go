@@ -124,7 +124,7 @@ func TestLlamaCPPAgrees(t *testing.T) {
 					t.Errorf("%s: chose %q, llama.cpp %q", q.ID, c.Chosen, chosen)
 				}
 				choices++
-				d, err := p.diverge(t.Context(), reference, reply)
+				d, err := p.diverge(t.Context(), reference, reply, nil)
 				if err != nil || len(d) != len(theirs.KLD) {
 					t.Fatalf("%s: %d positions, llama.cpp %d, %v", q.ID, len(d), len(theirs.KLD), err)
 				}

@@ -178,10 +178,15 @@ func (p *probing) begin(texts []string) (forms []likelihood.Form, ids [][]int32,
 
 // candidates follows texts of which only the one with the fewest bits per byte
 // matters: a text is cut as soon as it has more than one that was followed to
-// its end. The most promising by their first token come first.
-func (p *probing) candidates(ctx context.Context, texts []string) ([]likelihood.Form, error) {
+// its end. The most promising by their first token come first; those that are
+// known already need not be followed.
+func (p *probing) candidates(ctx context.Context, texts []string, known []likelihood.Form) ([]likelihood.Form, error) {
 	out, ids, order := p.begin(texts)
 	for _, i := range order {
+		if at := slices.IndexFunc(known, func(f likelihood.Form) bool { return f.Text == texts[i] }); at >= 0 {
+			out[i] = known[at]
+			continue
+		}
 		if err := p.follow(ctx, &out[i], ids[i], 1); err != nil {
 			return nil, err
 		}
@@ -214,7 +219,6 @@ func (p *probing) follow(ctx context.Context, f *likelihood.Form, ids []int32, n
 		return nil
 	}
 	s := next[0].step(p.words, ids[at])
-	s.Top = nil
 	f.Steps, f.Cut = append(f.Steps, s), at+1 < len(ids)
 	return nil
 }
@@ -266,8 +270,8 @@ func highest(logits []float32, n int) []int32 {
 
 // diverge compares the model's predictions with the reference's on tokens that
 // the reference generated after the same prompt, for as many as both contexts
-// hold.
-func (p *probing) diverge(ctx context.Context, reference *probing, tokens []int32) ([]likelihood.Divergence, error) {
+// hold. theirs may be known already.
+func (p *probing) diverge(ctx context.Context, reference *probing, tokens []int32, theirs [][]float32) ([]likelihood.Divergence, error) {
 	if !slices.Equal(p.words.tokenizer.Vocabulary().Values, reference.words.tokenizer.Vocabulary().Values) || !slices.Equal(p.prompt, reference.prompt) {
 		return nil, errors.New("its vocabulary is not the reference's, so that their predictions cannot be compared")
 	}
@@ -276,18 +280,23 @@ func (p *probing) diverge(ctx context.Context, reference *probing, tokens []int3
 		return nil, nil
 	}
 	ids := append(slices.Clip(p.prompt), tokens[:len(tokens)-1]...)
-	theirs, err := reference.expect(ctx, ids, len(p.prompt))
-	if err != nil {
-		return nil, err
-	}
 	ours, err := p.expect(ctx, ids, len(p.prompt))
 	if err != nil {
 		return nil, err
 	}
+	if theirs == nil {
+		anew, err := reference.expect(ctx, ids, len(p.prompt))
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range anew {
+			theirs = append(theirs, n.logits)
+		}
+	}
 	out := make([]likelihood.Divergence, len(tokens))
 	for i, id := range tokens {
 		var ok bool
-		if out[i], ok = likelihood.Diverge(theirs[i].logits, ours[i].logits, id); !ok {
+		if out[i], ok = likelihood.Diverge(theirs[i], ours[i].logits, id); !ok {
 			return nil, errNotFinite
 		}
 	}
@@ -302,7 +311,7 @@ func (g *Generator) Probe(ctx context.Context, ask eval.ProbeRequest) (out eval.
 		out.Forms, err = p.forms(ctx, ask.Texts)
 	}
 	if err == nil {
-		out.Choices, err = p.candidates(ctx, ask.Choices)
+		out.Choices, err = p.candidates(ctx, ask.Choices, out.Forms)
 	}
 	if err == nil && ask.Reply != nil {
 		out.Divergences, out.Incomparable = p.compare(ctx, ask)
@@ -333,7 +342,8 @@ func (p *probing) compare(ctx context.Context, ask eval.ProbeRequest) ([]likelih
 		}
 		ids[i] = int32(t.ID)
 	}
-	d, err := p.diverge(ctx, theirs, ids)
+	rows, _ := ref.written.logits(ask.Prompt, ids)
+	d, err := p.diverge(ctx, theirs, ids, rows)
 	if err != nil {
 		return nil, err.Error()
 	}

@@ -183,7 +183,7 @@ func TestCandidatesAreCutRightly(t *testing.T) {
 			}
 			texts := spaced(set.Candidates(q))
 			whole := probed(t, l, q.Prompt, texts...)
-			some, err := p.candidates(t.Context(), texts)
+			some, err := p.candidates(t.Context(), texts, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +232,7 @@ func TestDiverge(t *testing.T) {
 		t.Fatal(err)
 	}
 	reply := ids[len(teacher.prompt):]
-	same, err := at("mini-teacher").diverge(t.Context(), teacher, reply)
+	same, err := at("mini-teacher").diverge(t.Context(), teacher, reply, nil)
 	if err != nil || len(same) != len(reply) {
 		t.Fatalf("%d of %d positions, %v", len(same), len(reply), err)
 	}
@@ -241,7 +241,7 @@ func TestDiverge(t *testing.T) {
 			t.Errorf("a model and itself: %+v", d)
 		}
 	}
-	other, err := student.diverge(t.Context(), teacher, reply)
+	other, err := student.diverge(t.Context(), teacher, reply, nil)
 	if err != nil || len(other) != len(reply) {
 		t.Fatal(len(other), err)
 	}
@@ -260,11 +260,11 @@ func TestDiverge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.diverge(t.Context(), teacher, reply); err == nil || !strings.Contains(err.Error(), "vocabulary") {
+	if _, err := p.diverge(t.Context(), teacher, reply, nil); err == nil || !strings.Contains(err.Error(), "vocabulary") {
 		t.Errorf("another vocabulary: %v", err)
 	}
 	long := make([]int32, 1000)
-	if d, err := student.diverge(t.Context(), teacher, long); err != nil || len(d)+len(student.prompt) != student.limit+1 {
+	if d, err := student.diverge(t.Context(), teacher, long, nil); err != nil || len(d)+len(student.prompt) != student.limit+1 {
 		t.Errorf("%d positions past the context, %v", len(d), err)
 	}
 }
