@@ -179,6 +179,9 @@ func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
 	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
 		r.Logprobs = m.Capabilities.Logprobs
+		if m.Capabilities.Continuations {
+			r.Logprobs = 1 // the predictions themselves can be had again
+		}
 	}
 	if p.Rules >= RulesNow {
 		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)

@@ -179,6 +179,11 @@ func (p *Probe) fill(r ProbeReply, forms, candidates []string) {
 		return
 	}
 	p.Answers, p.Choices, p.Divergences = named(r.Forms, forms), named(r.Choices, candidates), r.Divergences
+	for _, f := range p.Choices {
+		for i := range f.Steps {
+			f.Steps[i].Top = nil // the choice does not hang on them, and they are the bulk
+		}
+	}
 	if r.Incomparable != "" {
 		p.Incomparable = r.Incomparable
 	}

@@ -185,6 +185,7 @@ func (p *probing) candidates(ctx context.Context, texts []string, known []likeli
 	for _, i := range order {
 		if at := slices.IndexFunc(known, func(f likelihood.Form) bool { return f.Text == texts[i] }); at >= 0 {
 			out[i] = known[at]
+			out[i].Steps = slices.Clone(out[i].Steps)
 			continue
 		}
 		if err := p.follow(ctx, &out[i], ids[i], 1); err != nil {
