@@ -15,6 +15,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/gate"
 )
 
 type runOptions struct {
@@ -24,6 +25,8 @@ type runOptions struct {
 	Concurrency int
 	Expected    string
 	DryRun      bool
+
+	expected *gate.Expected // that Expected holds; nil: nothing is judged
 }
 
 func newRunCmd(a *app) *cobra.Command {
@@ -55,7 +58,7 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 	return cmd
 }
 
-func (o runOptions) check() error {
+func (o *runOptions) check() error {
 	switch {
 	case o.Models == "" && o.Resume == "":
 		return eval.BadInput(errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program")
@@ -65,7 +68,8 @@ func (o runOptions) check() error {
 		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
 	case o.Expected != "":
 		// A file that cannot judge is told before anything is asked.
-		_, err := loadExpected(o.Expected)
+		expected, err := loadExpected(o.Expected)
+		o.expected = &expected
 		return err
 	}
 	return nil
@@ -95,7 +99,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err := store.Close(); err != nil {
 		return err
 	}
-	return a.conclude(ctx, report, o)
+	return a.conclude(report)
 }
 
 // plan reads and resolves the plan of o, or of a stored run that goes on.
@@ -116,7 +120,7 @@ func (a *app) plan(ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, e
 		plan.Queries.Queries = plan.Queries.Queries[:o.Limit]
 	}
 	plan.Parallel = o.Concurrency
-	if _, err := factor(plan.Emissions); err != nil {
+	if _, err := plan.Emissions.Factor(); err != nil {
 		return plan, err
 	}
 	// Before the first question there is nothing to wait for.
@@ -206,7 +210,7 @@ func (a *app) askAndReport(ctx context.Context, ps *providers, store *runstore.S
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	report, err := a.scoreAndReport(ctx, ps, store)
+	report, err := a.scoreAndReport(ctx, ps, store, o.expected)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -250,13 +254,13 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 	return err
 }
 
-// conclude prints the table, judges where it was asked to, and says how it ended.
-func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) error {
+// conclude prints the table and the judgement, and says how the run ended.
+func (a *app) conclude(r reports.Report) error {
 	if err := a.printTable(r); err != nil {
 		return err
 	}
-	if o.Expected != "" {
-		return a.gate(ctx, r.Dir, "", gateOptions{Expected: o.Expected})
+	if r.Judgement != nil {
+		return a.printJudgement(r)
 	}
 	for _, m := range r.Models {
 		if m.GaveUp != "" {

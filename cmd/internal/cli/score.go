@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports/files"
 )
 
 func newScoreCmd(a *app) *cobra.Command {
@@ -84,7 +85,7 @@ func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool
 	if err := a.score(ctx, ps, store, s, false); err != nil {
 		return err
 	}
-	r, err := a.report(ctx, store, nil, defaultFormats, dir)
+	r, err := a.report(ctx, store, nil, files.Default(), store.Record().Dir)
 	if err != nil {
 		return err
 	}
