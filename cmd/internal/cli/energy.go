@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,39 +45,4 @@ func newEnergyCmd(a *app) *cobra.Command {
 
 func (a *app) thisMachine() machine.Options {
 	return machine.Options{Sysfs: a.settings.Sysfs.Value, Procfs: a.settings.Procfs.Value}
-}
-
-func newAuditCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "audit FILE|published",
-		Short: "Check whether a table of durations and emissions is physically plausible",
-		Long: `Reads a CSV with the columns name, duration_s, emissions_kg and optionally
-country, energy_kwh, cpu_tdp_w, ram_gb (- is standard input; published is the
-table of the study that this program was made to check), and says what power
-each row implies, which rows are a constant times the duration, and which
-cannot be right. Exit code 3 when a row is implausible.`,
-		Args: exactArgs("FILE|published"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.audit(args[0]) },
-	}
-}
-
-func (a *app) audit(name string) error {
-	in := a.in
-	switch name {
-	case auditPublished: // runAudit has it
-	case "-":
-		name = "standard input"
-	default:
-		f, err := os.Open(name)
-		if err != nil {
-			return usageError{fmt.Errorf("audit: %w", err), "name a CSV file with the columns name,duration_s,emissions_kg, or published"}
-		}
-		defer f.Close()
-		in = f
-	}
-	implausible, err := runAudit(a.out, in, name)
-	if err == nil && implausible {
-		err = exitError(exitRegression)
-	}
-	return err
 }

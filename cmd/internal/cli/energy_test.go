@@ -5,14 +5,12 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/disteval/disteval/emissions/audit"
 	"github.com/disteval/disteval/emissions/emissionstest"
 	"github.com/disteval/disteval/emissions/machine"
 )
@@ -81,25 +79,5 @@ func TestEnergyWatch(t *testing.T) {
 		if !strings.Contains(out.String(), "package-0/dram") || !strings.Contains(out.String(), "measured") {
 			t.Error(out.String())
 		}
-	}
-}
-
-func TestRunAudit(t *testing.T) {
-	var out bytes.Buffer
-	bad, err := runAudit(&out, nil, "published")
-	if err != nil || !bad {
-		t.Errorf("%v %v", bad, err)
-	}
-	for _, want := range []string{"rows 1 and 3 = 72.5 W × 501.7 g/kWh", "about 212", "0.34 W", "assumed, not measured"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
-		}
-	}
-	var in *audit.InputError
-	if _, err := runAudit(&out, strings.NewReader("name,duration_s,emissions_kg\na,1,b\n"), "x.csv"); !errors.As(err, &in) || !strings.Contains(err.Error(), "audit x.csv: line 2") {
-		t.Errorf("%v", err)
-	}
-	if bad, err := runAudit(&out, strings.NewReader("name,duration_s,emissions_kg,country\na,100,0.00150,DEU\n"), "x.csv"); err != nil || bad {
-		t.Errorf("%v %v", bad, err)
 	}
 }
