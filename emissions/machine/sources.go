@@ -50,9 +50,12 @@ type Zone struct {
 	Name    string
 	ID      string // how the system calls it
 	Counted bool   // whether it is part of the sum
-	RangeUJ uint64 // µJ at which it wraps, 0 where that is not known
+	Detail  string // what kind of counter it is
 	State   string // readable, or why not
 }
+
+// readable is the state of a counter that can be read.
+const readable = "readable"
 
 // Probe is what this machine can measure.
 type Probe struct {
@@ -124,11 +127,15 @@ func probeRAPL(o Options) Finding {
 		f.Quality = emissions.Partial
 	}
 	for _, z := range p.Zones {
-		state := "readable"
+		state := readable
 		if !z.Readable {
 			state, _, _ = strings.Cut(z.Why, "; ") // what to do is said once, among the missing
 		}
-		f.Zones = append(f.Zones, Zone{z.Name, z.ID, z.Counted, z.RangeUJ, state})
+		detail := "range not known"
+		if z.RangeUJ > 0 {
+			detail = fmt.Sprintf("wraps at %.1f kJ", float64(z.RangeUJ)/1e9)
+		}
+		f.Zones = append(f.Zones, Zone{z.Name, z.ID, z.Counted, detail, state})
 	}
 	if !slices.ContainsFunc(p.Zones, func(z rapl.Zone) bool { return z.Counted }) {
 		f.Reason = p.Reason
@@ -138,9 +145,22 @@ func probeRAPL(o Options) Finding {
 
 func probeNVML(o Options) Finding {
 	p := nvml.Examine()
-	f := Finding{Kind: emissions.GPU, Quality: emissions.Measured, Present: p.Reason == "" || hasNVIDIA(o.Procfs), Notes: p.Devices}
-	if p.Reason != "" {
+	f := Finding{Kind: emissions.GPU, Quality: emissions.Measured, Present: p.Reason == "" || hasNVIDIA(o.Procfs), Missing: p.Missing}
+	switch {
+	case p.Reason != "":
 		f.Quality, f.Reason = emissions.Unavailable, p.Reason
+	case len(p.Missing) > 0:
+		f.Quality = emissions.Partial
+	}
+	for _, d := range p.Devices {
+		z := Zone{Name: d.Name, ID: d.UUID, Counted: true, Detail: "counter of energy", State: readable}
+		if d.Integrated {
+			z.Detail = "no counter of energy: its power is integrated at 10 Hz"
+		}
+		if d.MIG {
+			z.Detail += ", split into instances (MIG): the whole card's"
+		}
+		f.Zones = append(f.Zones, z)
 	}
 	return f
 }
