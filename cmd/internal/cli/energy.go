@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -18,27 +19,38 @@ func newEnergyCmd(a *app) *cobra.Command {
 			return usageError{fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help"}
 		},
 	}
+	var probeJSON bool
 	probe := &cobra.Command{
 		Use:   "probe",
 		Short: "List every energy counter, whether it can be read, and what to do where not",
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			return energyProbe(a.out, machine.Examine(a.thisMachine()))
+			p := machine.Examine(a.thisMachine())
+			if probeJSON {
+				return json.NewEncoder(a.out).Encode(p)
+			}
+			return energyProbe(a.out, p)
 		},
 	}
-	var period time.Duration
+	probe.Flags().BoolVar(&probeJSON, "json", false, "as JSON")
+	var o watchOptions
 	watch := &cobra.Command{
 		Use:   "watch",
 		Short: "Show watts per zone until interrupted",
-		Args:  exactArgs(),
+		Example: `  disteval energy watch
+  disteval energy watch --for 30s --json`,
+		Args: exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			if period < 100*time.Millisecond {
-				return usageError{fmt.Errorf("energy watch: --period %s: it must be at least 100ms", period), ""}
+			if err := o.check(); err != nil {
+				return err
 			}
-			return energyWatch(a.drain, a.out, terminal(a.out), period, a.thisMachine())
+			return energyWatch(a.drain, a.out, terminal(a.out), o, a.thisMachine())
 		},
 	}
-	watch.Flags().DurationVar(&period, "period", time.Second, "time between two lines")
+	f := watch.Flags()
+	f.DurationVar(&o.Period, "period", time.Second, "time between two lines")
+	f.DurationVar(&o.For, "for", 0, "watch for so long, such as 30s, and end with the whole")
+	f.BoolVar(&o.JSON, "json", false, "as JSON: a line a period or, with --for, one for the whole")
 	cmd.AddCommand(probe, watch)
 	return cmd
 }

@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +68,7 @@ func TestEnergyWatch(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()
 		var out bytes.Buffer
-		if err := energyWatch(ctx, &out, tty, 200*time.Millisecond, machine.Options{Sysfs: root, Procfs: fakeProc(t)}); err != nil {
+		if err := energyWatch(ctx, &out, tty, watchOptions{Period: 200 * time.Millisecond}, machine.Options{Sysfs: root, Procfs: fakeProc(t)}); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(out.String(), "total"); n < 2 || n > 4 {
@@ -79,5 +80,41 @@ func TestEnergyWatch(t *testing.T) {
 		if !strings.Contains(out.String(), "package-0/dram") || !strings.Contains(out.String(), "measured") {
 			t.Error(out.String())
 		}
+	}
+}
+
+func TestEnergyWatchFor(t *testing.T) {
+	m := machine.Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: fakeProc(t)}
+	var out bytes.Buffer
+	if err := energyWatch(t.Context(), &out, false, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond, JSON: true}, m); err != nil {
+		t.Fatal(err)
+	}
+	var r readingJSON
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if r.Quality != "measured" || r.DurationS < 0.35 || r.MeasuredShare != nil || len(r.Zones) != 4 || r.Zones[0].Kind != "cpu" {
+		t.Errorf("%+v", r)
+	}
+	out.Reset()
+	if err := energyWatch(t.Context(), &out, false, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond}, m); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n < 3 || !strings.Contains(out.String(), "\nwhole 0.") {
+		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+	for _, o := range []watchOptions{{Period: time.Millisecond}, {Period: time.Second, For: -1}} {
+		if o.check() == nil {
+			t.Errorf("%+v is accepted", o)
+		}
+	}
+}
+
+func TestSparkline(t *testing.T) {
+	if got := sparkline([]float64{0, 50, 100, 25, -3}); got != "▁▅█▃▁" {
+		t.Errorf("%s", got)
+	}
+	if got := sparkline([]float64{0, 0}); got != "▁▁" {
+		t.Errorf("%s", got)
 	}
 }
