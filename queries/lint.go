@@ -26,6 +26,7 @@ const (
 	RuleInside        = "answer-in-answer"      // an answer stands inside an answer of another query
 	RuleRepeated      = "repeated-answer"       // one keyword for more than two queries
 	RuleUnscorable    = "unscorable-keyword"    // a metric cannot score it or the reference, with the reason
+	RuleBoundary      = "no-word-boundary"      // of a script without spaces, which em cannot part into words
 	RuleCommon        = "common-answer"         // very common words or a single letter
 	RuleLong          = "long-answer"           // more than four words
 	RuleNoCategory    = "missing-category"      //

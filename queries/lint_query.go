@@ -84,8 +84,11 @@ func (c *check) answers(i int) {
 			c.warn(i, RuleRedundant, "alias %q adds nothing: its words are those of the keyword or of another alias", short(text))
 		}
 		seen[key] = true
-		if len(words) > maxAnswerWords {
-			c.warn(i, RuleLong, "answer %q has %d words; more than %d are seldom repeated to the letter", short(text), len(words), maxAnswerWords)
+		if n := length(words); n > maxAnswerWords {
+			c.warn(i, RuleLong, "answer %q has %d words; more than %d are seldom repeated to the letter", short(text), n, maxAnswerWords)
+		}
+		if slices.ContainsFunc(words, func(w string) bool { return isUnspaced(firstRune(w)) }) {
+			c.warn(i, RuleBoundary, "em finds %q wherever its characters stand, because its script does not part words: inside a longer word too. Such replies are flagged no_word_boundary", short(text))
 		}
 		if common {
 			c.warn(i, RuleCommon, "answer %q is so short or so common that a wrong reply may hold it", short(text))
@@ -136,10 +139,35 @@ func hidden(prompt, answer []string) bool {
 }
 
 func (c *check) common(word string) bool {
-	if r, size := utf8.DecodeRuneInString(word); size == len(word) && unicode.IsLetter(r) && !unicode.Is(unicode.Han, r) {
+	if r, size := utf8.DecodeRuneInString(word); size == len(word) && unicode.IsLetter(r) && !isUnspaced(r) {
 		return true
 	}
 	return c.Common != nil && c.Common(word)
+}
+
+// isUnspaced says whether r is of a script that puts no spaces between words,
+// or puts particles on them, so that each character is a word to em.
+func isUnspaced(r rune) bool {
+	return r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Hangul)
+}
+
+func firstRune(word string) rune {
+	r, _ := utf8.DecodeRuneInString(word)
+	return r
+}
+
+// length is the number of words as people count them: characters of a script
+// without spaces that follow each other are one.
+func length(words []string) (n int) {
+	before := false
+	for _, w := range words {
+		unspaced := isUnspaced(firstRune(w))
+		if !unspaced || !before {
+			n++
+		}
+		before = unspaced
+	}
+	return n
 }
 
 // phrase joins words so that strings.Contains finds only whole words.
