@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // setting is one setting's value and where it came from.
@@ -22,7 +24,7 @@ type setting struct {
 // settings are about the program, not the experiment: flag over DISTEVAL_* over
 // disteval.yaml in the working folder or the user's configuration folder.
 type settings struct {
-	Out, Color, LogLevel, Country, Sysfs, Procfs, Timeout setting
+	Out, Color, LogLevel, Country, Sysfs, Procfs, LockDir, Timeout setting
 }
 
 // settingDefs lists every setting with its default and what it is.
@@ -36,6 +38,7 @@ var settingDefs = []struct {
 	{"country", "", "country of the electricity, such as AUS, where models.yaml names none", nil},
 	{"sysfs", "/sys", "root of sysfs, for containers that mount the host's", nil},
 	{"procfs", "/proc", "root of procfs, for containers that mount the host's", nil},
+	{"lock-dir", "", "folder where metered runs on one machine find each other; default: where all its users may write", nil},
 	{"timeout", "2m", "longest silence of a model server before a question counts as timed out; five times that while a model loads", nil},
 }
 
@@ -52,7 +55,7 @@ func loadSettings(fs *pflag.FlagSet) (*settings, error) {
 		return nil, err
 	}
 	s := &settings{}
-	to := []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.Timeout}
+	to := []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.LockDir, &s.Timeout}
 	for i, d := range settingDefs {
 		key := strings.ReplaceAll(d.name, "-", "_")
 		env := "DISTEVAL_" + strings.ToUpper(key)
@@ -61,11 +64,11 @@ func loadSettings(fs *pflag.FlagSet) (*settings, error) {
 		}
 		*to[i] = setting{Name: d.name, Value: v.GetString(key), Origin: origin(v, fs, d.name, key, env, file)}
 		if d.oneOf != nil && !slices.Contains(d.oneOf, to[i].Value) {
-			return nil, usageError{fmt.Errorf("setting %s from %s: %q is not one of %s", d.name, to[i].Origin, to[i].Value, strings.Join(d.oneOf, ", ")), ""}
+			return nil, eval.BadInput(fmt.Errorf("setting %s from %s: %q is not one of %s", d.name, to[i].Origin, to[i].Value, strings.Join(d.oneOf, ", ")), "")
 		}
 	}
 	if d, err := time.ParseDuration(s.Timeout.Value); err != nil || d <= 0 {
-		return nil, usageError{fmt.Errorf("setting timeout from %s: %q is not a duration above 0, such as 90s", s.Timeout.Origin, s.Timeout.Value), ""}
+		return nil, eval.BadInput(fmt.Errorf("setting timeout from %s: %q is not a duration above 0, such as 90s", s.Timeout.Origin, s.Timeout.Value), "")
 	}
 	return s, nil
 }
@@ -86,7 +89,7 @@ func readSettingsFile() (v *viper.Viper, file string, err error) {
 	file = places[i]
 	v.SetConfigFile(file)
 	if err := v.ReadInConfig(); err != nil {
-		return nil, "", usageError{fmt.Errorf("read settings from %s: %w", file, err), "correct the file or move it away"}
+		return nil, "", eval.BadInput(fmt.Errorf("read settings from %s: %w", file, err), "correct the file or move it away")
 	}
 	var known []string
 	for _, d := range settingDefs {
@@ -94,7 +97,7 @@ func readSettingsFile() (v *viper.Viper, file string, err error) {
 	}
 	for _, key := range v.AllKeys() {
 		if !slices.Contains(known, key) {
-			return nil, "", usageError{fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), ""}
+			return nil, "", eval.BadInput(fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), "")
 		}
 	}
 	return v, file, nil
@@ -114,7 +117,7 @@ func origin(v *viper.Viper, fs *pflag.FlagSet, flag, key, env, file string) stri
 
 // all lists the settings in their order.
 func (s *settings) all() []setting {
-	return []setting{s.Out, s.Color, s.LogLevel, s.Country, s.Sysfs, s.Procfs, s.Timeout}
+	return []setting{s.Out, s.Color, s.LogLevel, s.Country, s.Sysfs, s.Procfs, s.LockDir, s.Timeout}
 }
 
 // stated reports whether the user gave this setting on the command line or in
@@ -132,4 +135,9 @@ func (s *settings) logLevel() slog.Level {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(s.LogLevel.Value)) // loadSettings has checked it
 	return l
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
