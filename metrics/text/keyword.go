@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
@@ -134,6 +135,25 @@ func NormalizeAnswer(text string) string {
 	var p python
 	p.normalizeAnswer(text)
 	return string(p.text)
+}
+
+// Unseen returns the symbols of an answer that em does not see, because they
+// are part of no word: the % of 50%, the $ of $5. Punctuation is none.
+func Unseen(answer string) string {
+	var w Words
+	w.Reset(answer)
+	var unseen []rune
+	next := 0
+	for at, r := range answer {
+		for next < w.Len() && w.spans[next].end <= at {
+			next++
+		}
+		within := next < w.Len() && w.spans[next].start <= at
+		if !within && (unicode.In(r, unicode.Sc, unicode.Sm, unicode.So) || strings.ContainsRune("%‰@*", r)) {
+			unseen = append(unseen, r)
+		}
+	}
+	return string(unseen)
 }
 
 // Near is the run of words that comes nearest to an answer that is not there.
