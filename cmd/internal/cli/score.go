@@ -10,6 +10,7 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
 )
 
 func newScoreCmd(a *app) *cobra.Command {
@@ -58,7 +59,7 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 		defer f.Close()
 		in = f
 	}
-	return scorePairs(ctx, in, a.out, cfg)
+	return scoring.Pairs(ctx, in, a.out, cfg)
 }
 
 // scoreRun scores a stored run as before but for what the flags say.
