@@ -74,7 +74,7 @@ func (r *probeRow) decode(s *Store, model, query int) (*eval.Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !intact(r.sum, model, query, r.answers.String, r.choices.String, r.divergences.String, r.incomparable.String,
+	if !s.intact(r.sum, model, query, r.answers.String, r.choices.String, r.divergences.String, r.incomparable.String,
 		r.start.Int64, r.end.Int64, valueOf(r.kind), valueOf(r.message)) {
 		return nil, damaged(s.dir, fmt.Sprintf("the probabilities of %s are not what was stored", id))
 	}
