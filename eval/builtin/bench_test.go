@@ -98,4 +98,3 @@ func randomWeights(rng *rand.Rand, kind tensorKind, n int) []byte {
 	}
 	return out
 }
-

@@ -76,13 +76,12 @@ func (p *probing) after(ctx context.Context, ids []int32) (*prediction, error) {
 	}
 	p.rewind(shared)
 	p.read, p.next = p.read[:shared], p.next[:shared]
-	for _, id := range ids[shared:] {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		p.step(id)
-		p.read, p.next = append(p.read, id), append(p.next, nil)
+	if err := p.prefill(ctx, ids[shared:], nil); err != nil {
+		p.read = p.read[:0] // what of it was read is not known
+		return nil, err
 	}
+	p.read = append(p.read, ids[shared:]...)
+	p.next = append(p.next, make([]*prediction, len(ids)-shared)...)
 	n, err := newPrediction(p.words, slices.Clone(p.predict()), keptAlternatives)
 	if err != nil {
 		return nil, err
@@ -106,12 +105,6 @@ func newPrediction(v *vocabulary, logits []float32, alternatives int) (*predicti
 // token is the choice of id with its natural log-probability.
 func (n *prediction) token(v *vocabulary, id int32) eval.Token {
 	return eval.Token{ID: int(id), Text: v.name(id), Logprob: n.all.At(n.logits[id]), Top: n.top}
-}
-
-// rewind forgets all positions from the n-th on.
-func (s *session) rewind(n int) {
-	s.positions = n
-	s.scores = s.scores[:n]
 }
 
 func sharedPrefix(a, b []int32) int {
@@ -204,7 +197,7 @@ func highest(logits []float32, n int) []int32 {
 // the reference generated after the same prompt, for as many as both contexts
 // hold.
 func (p *probing) diverge(ctx context.Context, reference *probing, tokens []int32) ([]likelihood.Divergence, error) {
-	if !slices.Equal(p.words.spm.Vocabulary().Values, reference.words.spm.Vocabulary().Values) || !slices.Equal(p.prompt, reference.prompt) {
+	if !slices.Equal(p.words.tokenizer.Vocabulary().Values, reference.words.tokenizer.Vocabulary().Values) || !slices.Equal(p.prompt, reference.prompt) {
 		return nil, errors.New("its vocabulary is not the reference's, so that their predictions cannot be compared")
 	}
 	most := min(p.limit, reference.limit) - len(p.prompt) + 1
@@ -289,7 +282,7 @@ func (v *vocabulary) continued(text string, limit int) ([]int32, error) {
 func (v *vocabulary) name(id int32) string {
 	piece, err := v.piece(id)
 	if err != nil || !utf8.ValidString(piece) {
-		return v.spm.Vocabulary().Decode(id)
+		return v.tokenizer.Vocabulary().Decode(id)
 	}
 	return piece
 }
