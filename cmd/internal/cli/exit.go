@@ -92,6 +92,7 @@ func hintOf(err error) string {
 		server  *ollama.ServerError
 		missing *ollama.MissingModelsError
 		few     *eval.ContextError
+		says    interface{ Hint() string }
 	)
 	switch {
 	case errors.As(err, &hint):
@@ -106,6 +107,8 @@ func hintOf(err error) string {
 		return fmt.Sprintf("set num_ctx to at most %d under generation: (of the file or of this model)", few.Has)
 	case errors.Is(err, runstore.ErrNotRun):
 		return "name a run's folder, the one that holds " + runstore.FileName + " (runs/<id>)"
+	case errors.As(err, &says):
+		return says.Hint()
 	}
 	return ""
 }

@@ -97,7 +97,7 @@ func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (str
 	for _, f := range files.Files {
 		blobs = append(blobs, ollama.Blob{Name: f.Name, Path: f.Path, Size: f.Size, SHA256: f.SHA256})
 	}
-	if err := c.Create(ctx, m.Model, blobs, files.Positions, ollama.PullProgress(tell)); err != nil {
+	if err := c.Create(ctx, ollama.Creation{Model: m.Model, Files: blobs, NumCtx: files.Positions}, ollama.PullProgress(tell)); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s created from %s", m.Model, m.Source), nil
@@ -149,11 +149,8 @@ func (p *puller) files(ctx context.Context, source string, tell hub.Progress) (h
 // pullFault adds the model and the next step to an error.
 func pullFault(m eval.Model, err error) error {
 	hint := hintOf(err)
-	var fault *hub.Error
 	var create *ollama.CreateError
 	switch {
-	case errors.As(err, &fault):
-		hint = fault.Hint
 	case errors.As(err, &create):
 		hint = "get the files again if they are damaged; where Ollama cannot convert a tokenizer or architecture,\n" +
 			"convert the model to GGUF (llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
