@@ -68,7 +68,7 @@ func (l *LLM) Generate(ctx context.Context, prompt string, o Options, emit func(
 	if o, err = o.check(l.name, m.context); err != nil {
 		return Result{}, fmt.Errorf("generate with %s: %w", l.name, err)
 	}
-	ids, err := m.words.encode(prompt, o.NumCtx)
+	ids, err := m.encode(prompt, o.NumCtx)
 	if err != nil {
 		return Result{}, fmt.Errorf("generate with %s: %w", l.name, err)
 	}

@@ -3,6 +3,7 @@ package builtin
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,21 +21,26 @@ const (
 	maxString    = 1 << 20
 	maxVocab     = 1 << 18
 	maxDims      = 4
+	maxTrailing  = 1 << 20 // bytes after the last tensor
 )
 
-// ggufFile is the checked directory of a GGUF file: every size in it has been
-// compared with the file's, so a tensor can be read without a surprise.
+// ggufFile is the checked directory of a GGUF file, or of a Checkpoint: every
+// size in it has been compared with the file's, so a tensor can be read
+// without a surprise.
 type ggufFile struct {
 	values  map[string]any // uint64, int64, float64, bool, string, []string, []float32, []int32; nil for an array of another type
 	tensors map[string]tensorInfo
+	file    *io.SectionReader // the whole of it; nil for a Checkpoint
 }
 
 // tensorInfo says where a tensor lies.
 type tensorInfo struct {
 	shape  []int // fastest dimension first
 	kind   tensorKind
-	offset int64 // from the start of the file
+	offset int64 // from the start of data
 	count  int   // elements
+	data   io.ReaderAt
+	asF16  bool // rounded to F16 while it is read
 }
 
 // ggufReader reads little-endian values and knows how many bytes are left.
@@ -51,14 +57,14 @@ type ggufReader struct {
 func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 	g := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size, left: min(size, maxDirectory)}
 	if magic := g.bytes(4); string(magic) != "GGUF" {
-		return nil, fmt.Errorf("not a GGUF file: it starts with %q", magic)
+		return nil, notGGUF(r, magic)
 	}
 	if v := g.u32(); g.err == nil && v != 2 && v != 3 {
 		return nil, fmt.Errorf("GGUF version %d: only little-endian files of version 2 and 3 can be read", v)
 	}
 	tensors := g.count(g.u64(), 24, maxTensors, "tensors")
 	keys := g.count(g.u64(), 13, maxKeys, "metadata keys")
-	f := &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo)}
+	f := &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo), file: io.NewSectionReader(r, 0, size)}
 	for i := 0; i < keys && g.err == nil; i++ {
 		f.readValue(g)
 	}
@@ -66,9 +72,20 @@ func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
 		f.readTensor(g)
 	}
 	if g.err == nil {
-		g.err = f.place(g.read, size)
+		g.err = f.place(r, g.read, size)
 	}
 	return f, g.err
+}
+
+// lfsPointer begins the text that git keeps in place of a large file.
+const lfsPointer = "version https://git-lfs"
+
+func notGGUF(r io.ReaderAt, magic []byte) error {
+	start := make([]byte, len(lfsPointer))
+	if _, err := r.ReadAt(start, 0); err == nil && string(start) == lfsPointer {
+		return errors.New("it is a Git LFS pointer, a few lines of text in the place of the file: run `git lfs pull` in its repository, or download the file itself")
+	}
+	return fmt.Errorf("not a GGUF file: it starts with %q", magic)
 }
 
 func (f *ggufFile) readValue(g *ggufReader) {
@@ -111,7 +128,7 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 
 // place turns offsets into the data into offsets into the file and checks that
 // every tensor of a readable kind lies inside it.
-func (f *ggufFile) place(end, size int64) error {
+func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
 	align := int64(32)
 	if v, ok := f.values["general.alignment"]; ok {
 		n, ok := v.(uint64)
@@ -121,17 +138,22 @@ func (f *ggufFile) place(end, size int64) error {
 		align = int64(n)
 	}
 	start := (end + align - 1) / align * align
+	last := start
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		t := f.tensors[name]
 		bytes, err := t.kind.size(t.shape)
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", name, err)
 		}
-		t.offset += start
+		t.offset, t.data = t.offset+start, r
 		if t.offset%4 != 0 || t.offset+bytes > size {
 			return fmt.Errorf("tensor %q needs bytes %d to %d of a file of %d: the file is truncated or corrupt", name, t.offset, t.offset+bytes, size)
 		}
 		f.tensors[name] = t
+		last = max(last, t.offset+bytes)
+	}
+	if size-last > maxTrailing {
+		return fmt.Errorf("the file goes on for %d bytes after its last tensor: it is no model, or damaged", size-last)
 	}
 	return nil
 }

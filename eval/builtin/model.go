@@ -1,8 +1,8 @@
 package builtin
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 )
@@ -15,6 +15,7 @@ type model struct {
 	outputNorm        []float32
 	blocks            []block
 	words             *vocabulary
+	rotary            Rotary
 }
 
 // block is one transformer layer: attention, then the gated feed-forward net.
@@ -25,13 +26,13 @@ type block struct {
 }
 
 // readModel loads the weights of a checked file.
-func readModel(r io.ReaderAt, f *ggufFile, c config, v *vocabulary) (*model, error) {
+func readModel(f *ggufFile, c config, v *vocabulary) (*model, error) {
 	var failed error
 	load := func(name string) []float32 {
 		if failed != nil {
 			return nil
 		}
-		data, err := readTensor(r, f.tensors[name])
+		data, err := readTensor(f.tensors[name])
 		if err != nil {
 			failed = fmt.Errorf("tensor %s: %w", name, err)
 		}
@@ -63,6 +64,7 @@ type session struct {
 	positions    int         // so far
 
 	x, norm, q, attn, out []float32
+	turned                []float32 // q or k, rotated
 	gate, up, logits      []float32
 	scores                []float32 // one a position
 }
@@ -74,7 +76,7 @@ func (m *model) newSession() *session {
 	return &session{
 		model: m,
 		x:     make([]float32, m.dim), norm: make([]float32, m.dim), out: make([]float32, m.dim),
-		q: make([]float32, q), attn: make([]float32, q),
+		q: make([]float32, q), attn: make([]float32, q), turned: make([]float32, q),
 		gate: make([]float32, m.hidden), up: make([]float32, m.hidden),
 		logits: make([]float32, m.vocab),
 		keys:   make([][]float32, m.layers), values: make([][]float32, m.layers),
@@ -100,6 +102,32 @@ func (s *session) step(token int32) {
 		add(s.x, s.out)
 	}
 	s.positions++
+}
+
+// prefill reads tokens at the next positions. Where each is not nil it is
+// called for every one of them, in order, with the logits of the token that
+// follows; the slice is the session's own. The numbers are those of step.
+func (s *session) prefill(ctx context.Context, tokens []int32, each func(i int, logits []float32)) error {
+	for i, id := range tokens {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.step(id)
+		if each != nil {
+			each(i, s.predict())
+		}
+	}
+	return nil
+}
+
+// rewind forgets what was read at a position and after it.
+func (s *session) rewind(position int) {
+	kv := s.kvHeads * s.headDim
+	for i := range s.keys {
+		s.keys[i], s.values[i] = s.keys[i][:position*kv], s.values[i][:position*kv]
+	}
+	s.scores = s.scores[:position]
+	s.positions = position
 }
 
 // predict gives the logits of the next token after the last step. The slice
@@ -142,21 +170,6 @@ func (s *session) head(at int, keys, values []float32, stride int) {
 	for t, p := range s.scores {
 		for i, v := range values[t*stride : t*stride+s.headDim] {
 			out[i] += float32(p * v)
-		}
-	}
-}
-
-// rotate applies the rotary position embedding to interleaved pairs of every
-// head, as the llama architecture of GGUF has them.
-func (s *session) rotate(x []float32) {
-	for i := 0; i < s.headDim; i += 2 {
-		angle := float64(s.positions) * math.Pow(s.ropeBase, -float64(i)/float64(s.headDim))
-		sin64, cos64 := math.Sincos(angle)
-		sin, cos := float32(sin64), float32(cos64)
-		for h := i; h < len(x); h += s.headDim {
-			a, b := x[h], x[h+1]
-			x[h] = float32(a*cos) - float32(b*sin)
-			x[h+1] = float32(a*sin) + float32(b*cos)
 		}
 	}
 }
