@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/disteval/disteval/eval"
 )
 
 const templateFile = "chat_template.jinja" // where newer writers keep the chat template
@@ -249,8 +248,9 @@ func notPointer(path string) error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	if eval.LFSPointer(head[:n]) {
-		return &eval.LFSPointerError{Path: path}
+	if bytes.HasPrefix(head[:n], []byte("version https://git-lfs")) {
+		return &Error{"read " + path, errors.New("it is a Git LFS pointer, a few lines of text in the place of the file"),
+			"run `git lfs pull` in its repository, or download the file itself"}
 	}
 	return nil
 }

@@ -3,13 +3,11 @@ package hub_test
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/hub/hubtest"
 )
@@ -73,15 +71,10 @@ func TestLFSPointer(t *testing.T) {
 		files := hubtest.TinyLLaMA()
 		files[name] = []byte(pointer)
 		_, err := client(t, hub.Config{Cache: t.TempDir()}).Local(t.Context(), folder(t, files), quiet)
-		var left *eval.LFSPointerError
-		if !errors.As(err, &left) || !strings.Contains(left.Hint(), "git lfs pull") || filepath.Base(left.Path) != name {
-			t.Errorf("%s: %v", name, err)
-		}
+		wantFault(t, err, name+": it is a Git LFS pointer", "git lfs pull")
 	}
 	_, err := client(t, hub.Config{Cache: t.TempDir()}).Local(t.Context(), file(t, "own.gguf", []byte(pointer)), quiet)
-	if !errors.As(err, new(*eval.LFSPointerError)) {
-		t.Errorf("own.gguf: %v", err)
-	}
+	wantFault(t, err, "own.gguf: it is a Git LFS pointer", "git lfs pull")
 }
 
 // TestLinks takes a link within a folder and the hub's own cache, and sends

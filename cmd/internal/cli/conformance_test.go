@@ -47,7 +47,7 @@ func TestEndsAreOllamas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			reply, err := g.Generate(t.Context(), "The capital of France is")
+			reply, err := g.Generate(t.Context(), eval.Request{Prompt: "The capital of France is"})
 			if err != nil {
 				t.Fatal(err)
 			}

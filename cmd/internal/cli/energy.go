@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/eval"
 )
 
 func newEnergyCmd(a *app) *cobra.Command {
@@ -14,7 +16,7 @@ func newEnergyCmd(a *app) *cobra.Command {
 		Short: "What this machine can measure, and why not",
 		Args:  exactArgs("probe|watch"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help"}
+			return eval.BadInput(fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help")
 		},
 	}
 	probe := &cobra.Command{
@@ -32,7 +34,7 @@ func newEnergyCmd(a *app) *cobra.Command {
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
 			if period < 100*time.Millisecond {
-				return usageError{fmt.Errorf("energy watch: --period %s: it must be at least 100ms", period), ""}
+				return eval.BadInput(fmt.Errorf("energy watch: --period %s: it must be at least 100ms", period), "")
 			}
 			return energyWatch(a.drain, a.out, terminal(a.out), period, a.settings.Sysfs.Value, a.settings.Procfs.Value)
 		},
@@ -65,7 +67,7 @@ func (a *app) audit(name string) error {
 	default:
 		f, err := os.Open(name)
 		if err != nil {
-			return usageError{fmt.Errorf("audit: %w", err), "name a CSV file with the columns name,duration_s,emissions_kg, or published"}
+			return eval.BadInput(fmt.Errorf("audit: %w", err), "name a CSV file with the columns name,duration_s,emissions_kg, or published")
 		}
 		defer f.Close()
 		in = f

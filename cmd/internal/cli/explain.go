@@ -43,7 +43,7 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 	case err != nil:
 		return err
 	case !ok:
-		return hinted{fmt.Errorf("explain %s: the run has no outcome for it", id), "disteval run --resume " + dir}
+		return eval.WithHint(fmt.Errorf("explain %s: the run has no outcome for it", id), "disteval run --resume "+dir)
 	case r.Reply.Failure != nil:
 		_, err := fmt.Fprintf(a.out, "%s has no answer and no score: %s\n", inert(id.String()), inert(r.Reply.Failure.Error()))
 		return err
@@ -79,10 +79,10 @@ func known(p eval.Plan, id eval.JobID) error {
 		names = append(names, m.Name)
 	}
 	if !slices.Contains(names, id.Model) {
-		return usageError{fmt.Errorf("explain: the run has no model %q", id.Model), fmt.Sprintf("--model is one of %q", names)}
+		return eval.BadInput(fmt.Errorf("explain: the run has no model %q", id.Model), fmt.Sprintf("--model is one of %q", names))
 	}
 	if !slices.ContainsFunc(p.Queries.Queries, func(q queries.Query) bool { return q.ID == id.Query }) {
-		return usageError{fmt.Errorf("explain: the run has no query %q", id.Query), "replies.jsonl in the run's folder lists them as query_id"}
+		return eval.BadInput(fmt.Errorf("explain: the run has no query %q", id.Query), "replies.jsonl in the run's folder lists them as query_id")
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/junit"
 	"github.com/disteval/disteval/reports/text"
+
+	"github.com/disteval/disteval/eval"
 )
 
 func newGateCmd(a *app) *cobra.Command {
@@ -65,7 +67,7 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 	}
 	if baseline != "" {
 		if samePlace(r.Dir, baseline) {
-			return usageError{fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with"}
+			return eval.BadInput(fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with")
 		}
 		base, err := a.openStored(ctx, baseline)
 		if err != nil {

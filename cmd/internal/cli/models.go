@@ -22,7 +22,7 @@ func newModelsCmd(a *app) *cobra.Command {
 		Short: "List, check or fetch the models of a models file",
 		Args:  exactArgs("list|check|pull"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("models: %q is not list, check or pull", args[0]), "see disteval models --help"}
+			return eval.BadInput(fmt.Errorf("models: %q is not list, check or pull", args[0]), "see disteval models --help")
 		},
 	}
 	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")

@@ -27,7 +27,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 	}
 	cfg, err := hub.FromEnv()
 	if err != nil {
-		return hinted{err, "set HOME or XDG_CACHE_HOME"}
+		return eval.WithHint(err, "set HOME or XDG_CACHE_HOME")
 	}
 	p := &puller{a: a, providers: newProviders(a.settings), dir: filepath.Dir(plan.Source), hub: cfg}
 	code := exitDone
@@ -39,7 +39,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 		var server *ollama.ServerError
 		switch {
 		case ctx.Err() != nil:
-			return hinted{fmt.Errorf("pull %s: %w", m.Name, eval.ErrInterrupted), "run the same command again: what came is kept"}
+			return eval.WithHint(fmt.Errorf("pull %s: %w", m.Name, eval.ErrInterrupted), "run the same command again: what came is kept")
 		case errors.As(err, &server) && silent[server.Address]: // said for the first of its models
 		case err != nil:
 			code = max(code, a.exit(pullFault(m, err)))
@@ -67,8 +67,8 @@ type puller struct {
 // pull gets one model and says what it did.
 func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (string, error) {
 	if m.Provider == eval.ProviderBuiltin {
-		if _, err := builtin.Describe(m); err != nil {
-			return "", builtinFault(err)
+		if _, err := (builtin.Provider{}).Resolve(ctx, []eval.Model{m}); err != nil {
+			return "", err
 		}
 		return m.Model + " runs inside the program, nothing to pull", nil
 	}
@@ -135,11 +135,11 @@ func (p *puller) files(ctx context.Context, source string, tell hub.Progress) (h
 	case isHub:
 		ref, err := hub.ParseRef(name)
 		if err != nil {
-			return hub.Model{}, usageError{err, "write it like hf://HenryHHHH/DistilLlama"}
+			return hub.Model{}, eval.BadInput(err, "write it like hf://HenryHHHH/DistilLlama")
 		}
 		return h.Get(ctx, ref, tell)
 	case strings.Contains(source, "://"):
-		return hub.Model{}, usageError{fmt.Errorf("source %q: unknown kind", source), "write ollama://NAME, hf://OWNER/REPO, a folder or a .gguf file"}
+		return hub.Model{}, eval.BadInput(fmt.Errorf("source %q: unknown kind", source), "write ollama://NAME, hf://OWNER/REPO, a folder or a .gguf file")
 	case !filepath.IsAbs(source):
 		source = filepath.Join(p.dir, source)
 	}
@@ -158,11 +158,11 @@ func pullFault(m eval.Model, err error) error {
 		hint = "check the model's name and the server's connection, then run the same command again: what came is kept"
 	}
 	err = fmt.Errorf("pull %s: %w", m.Name, err)
-	var usage usageError
+	var usage interface{ BadInput() }
 	if errors.As(err, &usage) {
-		return usageError{err, hint}
+		return eval.BadInput(err, hint)
 	}
-	return hinted{err, hint}
+	return eval.WithHint(err, hint)
 }
 
 // byteProgress tells on stderr how far a step has come: a bar in bytes on a

@@ -139,7 +139,7 @@ func askEach(t *testing.T, a *app, file string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if reply, err := g.Generate(t.Context(), "The capital of France is"); err != nil || reply.Usage.PromptTokens == 0 {
+		if reply, err := g.Generate(t.Context(), eval.Request{Prompt: "The capital of France is"}); err != nil || reply.Usage.PromptTokens == nil {
 			t.Errorf("%s: %+v, %v", m.Name, reply, err)
 		}
 		if err := g.Unload(t.Context()); err != nil {

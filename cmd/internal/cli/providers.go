@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
@@ -34,7 +32,7 @@ func newProviders(s *settings) *providers {
 func (p *providers) client(host string) (*ollama.Client, *url.URL, error) {
 	base, err := ollama.Host(host)
 	if err != nil {
-		return nil, nil, usageError{err, "set host: of the model or OLLAMA_HOST to an address such as http://127.0.0.1:11434"}
+		return nil, nil, eval.BadInput(err, "set host: of the model or OLLAMA_HOST to an address such as http://127.0.0.1:11434")
 	}
 	c, ok := p.clients[base.String()]
 	if !ok {
@@ -51,11 +49,11 @@ func (p *providers) resolve(ctx context.Context, models []eval.Model) ([]eval.Mo
 	out := make([]eval.Model, len(models))
 	for i, m := range models {
 		if m.Provider == eval.ProviderBuiltin {
-			described, err := builtin.Describe(m)
+			described, err := builtin.Provider{}.Resolve(ctx, []eval.Model{m})
 			if err != nil {
-				return nil, builtinFault(err)
+				return nil, err
 			}
-			out[i] = described
+			out[i] = described[0]
 			continue
 		}
 		c, _, err := p.client(m.Host)
@@ -81,16 +79,6 @@ func (p *providers) resolve(ctx context.Context, models []eval.Model) ([]eval.Mo
 		}
 	}
 	return out, nil
-}
-
-// builtinFault is a models file, or a model's file, that this process cannot
-// use.
-func builtinFault(err error) error {
-	var few *eval.ContextError
-	if errors.As(err, &few) {
-		return err // its next step is in exit.go
-	}
-	return usageError{err, "the models inside the program are " + strings.Join(builtin.Names(), ", ") + "; a file must be a LLaMA GGUF in F32, F16 or Q8_0"}
 }
 
 // open returns the generator of a resolved model.
@@ -154,5 +142,5 @@ func embeddingHint(err error, cfg scoring.Config) error {
 		return err
 	}
 	name := cfg.Embedder.Name()
-	return hinted{err, fmt.Sprintf("see that Ollama serves %s (ollama pull %s), or choose the embedding builtin", name, name)}
+	return eval.WithHint(err, fmt.Sprintf("see that Ollama serves %s (ollama pull %s), or choose the embedding builtin", name, name))
 }

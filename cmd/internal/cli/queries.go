@@ -11,6 +11,8 @@ import (
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/text"
 	"github.com/disteval/disteval/queries"
+
+	"github.com/disteval/disteval/eval"
 )
 
 func newQueriesCmd(a *app) *cobra.Command {
@@ -19,7 +21,7 @@ func newQueriesCmd(a *app) *cobra.Command {
 		Short: "List, check or export a query set",
 		Args:  exactArgs("list|check|export"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help"}
+			return eval.BadInput(fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help")
 		},
 	}
 	for _, c := range []struct {

@@ -14,6 +14,8 @@ import (
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/html"
 	"github.com/disteval/disteval/reports/text"
+
+	"github.com/disteval/disteval/eval"
 )
 
 func newReportCmd(a *app) *cobra.Command {
@@ -31,7 +33,7 @@ runs it also writes trend.html, which compares them.
   disteval report runs/20260102-150405-1a2b3c --country FRA --format md,json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("report: RUN is missing"), "name a run's folder, such as runs/<id>"}
+				return eval.BadInput(errors.New("report: RUN is missing"), "name a run's folder, such as runs/<id>")
 			}
 			return nil
 		},
@@ -72,7 +74,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 		}
 		r, err := a.report(ctx, store, country, formats, dir)
 		if err != nil {
-			return hinted{fmt.Errorf("report %s: %w", run, err), ""}
+			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
 		all = append(all, r)
 		for _, f := range formats {
@@ -95,7 +97,16 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 
 // openStored opens a run to read and reads its record.
 func (a *app) openStored(ctx context.Context, dir string) (*runstore.Store, error) {
-	store, err := runstore.Open(ctx, strings.TrimSuffix(dir, "/"+runstore.FileName))
+	return openWith(ctx, runstore.Read, dir)
+}
+
+// openToWrite opens a run to write more and reads its record.
+func (a *app) openToWrite(ctx context.Context, dir string) (*runstore.Store, error) {
+	return openWith(ctx, runstore.Open, dir)
+}
+
+func openWith(ctx context.Context, open func(context.Context, string) (*runstore.Store, error), dir string) (*runstore.Store, error) {
+	store, err := open(ctx, strings.TrimSuffix(dir, "/"+runstore.FileName))
 	if err != nil {
 		return nil, err
 	}

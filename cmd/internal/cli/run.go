@@ -13,7 +13,6 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
-	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
 )
@@ -59,11 +58,11 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 func (o runOptions) check() error {
 	switch {
 	case o.Models == "" && o.Resume == "":
-		return usageError{errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program"}
+		return eval.BadInput(errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program")
 	case o.Limit < 0:
-		return usageError{fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), ""}
+		return eval.BadInput(fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), "")
 	case o.Concurrency < 1:
-		return usageError{fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), ""}
+		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
 	case o.Expected != "":
 		// A file that cannot judge is told before anything is asked.
 		_, err := loadExpected(o.Expected)
@@ -103,7 +102,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 func (a *app) plan(ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, error) {
 	var plan eval.Plan
 	if o.Models == "" && stored == nil {
-		return plan, usageError{errors.New("run: --dry-run needs --models"), ""}
+		return plan, eval.BadInput(errors.New("run: --dry-run needs --models"), "")
 	}
 	if o.Models != "" {
 		var err error
@@ -123,10 +122,10 @@ func (a *app) plan(ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, e
 	// Before the first question there is nothing to wait for.
 	var err error
 	if plan.Models, err = ps.resolve(a.drain, plan.Models); err == nil {
-		err = ps.checkEmbedding(a.drain, plan.Scoring)
+		err = errors.Join(plan.Check(), ps.checkEmbedding(a.drain, plan.Scoring))
 	}
 	if a.drain.Err() != nil {
-		return plan, hinted{fmt.Errorf("%w before the first question; nothing was asked", eval.ErrInterrupted), ""}
+		return plan, eval.WithHint(fmt.Errorf("%w before the first question; nothing was asked", eval.ErrInterrupted), "")
 	}
 	return plan, err
 }
@@ -150,7 +149,7 @@ func (a *app) openRun(ctx context.Context, ps *providers, o runOptions) (*runsto
 	rec := eval.RunRecord{ID: filepath.Base(dir), Dir: dir, ToolVersion: version(), Created: now, Plan: plan, PlanHash: hash, Host: thisHost()}
 	store, err := runstore.Create(ctx, dir, rec)
 	if err != nil {
-		return nil, hinted{err, "choose another folder with --out, or make room and give permission to write there"}
+		return nil, eval.WithHint(err, "choose another folder with --out, or make room and give permission to write there")
 	}
 	fmt.Fprintf(a.err, "run %s: %d models, %d queries each, plan %s\n", dir, len(plan.Models), len(plan.Queries.Queries), hash[:12])
 	return store, nil
@@ -165,8 +164,8 @@ func (a *app) resumeRun(ctx context.Context, ps *providers, o runOptions) (*runs
 	plan, err := a.plan(ps, o, &rec.Plan)
 	if err == nil && plan.Hash() != rec.PlanHash {
 		differs := eval.Differences(rec.Plan.Facts(), plan.Facts())
-		err = usageError{fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", o.Resume, strings.Join(differs, "\n  ")),
-			"make these as they were, or begin a new run without --resume"}
+		err = eval.BadInput(fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", o.Resume, strings.Join(differs, "\n  ")),
+			"make these as they were, or begin a new run without --resume")
 	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -205,14 +204,14 @@ func exists(path string) bool {
 func (a *app) askAndReport(ctx context.Context, ps *providers, store *runstore.Store, o runOptions) (reports.Report, error) {
 	asked := a.ask(ctx, ps, store)
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
-		return reports.Report{}, hinted{asked, "disteval run --resume " + store.Record().Dir}
+		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
 	report, err := a.scoreAndReport(ctx, ps, store)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
 	if asked != nil {
-		return report, hinted{fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume " + report.Dir}
+		return report, eval.WithHint(fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume "+report.Dir)
 	}
 	return report, nil
 }
@@ -225,10 +224,11 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 		return err
 	}
 	for _, m := range plan.Models {
-		if m.Provider == eval.ProviderBuiltin && builtin.Miniature(m.Model) {
-			if err := store.Warn(ctx, builtin.Notice); err != nil {
-				return err
-			}
+		if m.Notice == "" {
+			continue
+		}
+		if err := store.Warn(ctx, m.Notice); err != nil {
+			return err
 		}
 	}
 	meters, err := a.startMeters(a.drain, plan)
@@ -264,7 +264,7 @@ func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) erro
 			if m.Model.Provider == eval.ProviderBuiltin {
 				next = "its file cannot be used: name another in the models file, and run again"
 			}
-			return hinted{fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), next}
+			return eval.WithHint(fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), next)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ scores; null is Unscored. - is standard input.`,
 			s := eval.Scoring{IncludePrompt: includePrompt, Embedding: embedding}
 			switch {
 			case pairs != "" && len(args) > 0, pairs == "" && len(args) == 0:
-				return usageError{errors.New("score: name either RUN or --pairs FILE"), "see disteval score --help"}
+				return eval.BadInput(errors.New("score: name either RUN or --pairs FILE"), "see disteval score --help")
 			case pairs != "":
 				return a.scorePairs(cmd.Context(), pairs, s)
 			}
@@ -52,7 +52,7 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return usageError{fmt.Errorf("score: %w", err), "name a file of JSON lines, or - for standard input"}
+			return eval.BadInput(fmt.Errorf("score: %w", err), "name a file of JSON lines, or - for standard input")
 		}
 		defer f.Close()
 		in = f
@@ -62,7 +62,7 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 
 // scoreRun scores a stored run as before but for what the flags say.
 func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool, s eval.Scoring) error {
-	store, err := a.openStored(ctx, dir)
+	store, err := a.openToWrite(ctx, dir)
 	if err != nil {
 		return err
 	}

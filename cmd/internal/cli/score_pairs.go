@@ -25,6 +25,7 @@ type inputError struct {
 
 func (e inputError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
 func (e inputError) Unwrap() error { return e.err }
+func (inputError) BadInput()       {}
 
 const (
 	longestLine = 64 << 20  // bytes

@@ -95,7 +95,7 @@ func (p *scoringPass) flush(ctx context.Context) error {
 		pairs[i] = p.cfg.Pair(r.Query, r.Reply.Text)
 	}
 	err := p.scorer.ScoreAll(ctx, pairs, func(i int, result scoring.Result) error {
-		id := p.batch[i].Reply.Job
+		id := p.batch[i].Reply.JobID
 		floor := p.floors[id.Model]
 		if floor == nil {
 			floor = new(vector.Floor)
@@ -156,7 +156,7 @@ func factor(e eval.Emissions) (*emissions.CarbonFactor, error) {
 	}
 	f, err := grid.Lookup(e.Country)
 	if err != nil {
-		return nil, usageError{err, "set emissions.country (or --country) to an ISO code such as AUS, or state carbon_intensity_g_per_kwh with its source"}
+		return nil, eval.BadInput(err, "set emissions.country (or --country) to an ISO code such as AUS, or state carbon_intensity_g_per_kwh with its source")
 	}
 	return &f, nil
 }
@@ -186,7 +186,7 @@ func formatsNamed(names []string) ([]format, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(allFormats, func(f format) bool { return f.name == name })
 		if i < 0 {
-			return nil, usageError{fmt.Errorf("format %q is not one of html, xlsx, md, json, jsonl, csv, junit, emissions", name), ""}
+			return nil, eval.BadInput(fmt.Errorf("format %q is not one of html, xlsx, md, json, jsonl, csv, junit, emissions", name), "")
 		}
 		out = append(out, allFormats[i])
 	}
