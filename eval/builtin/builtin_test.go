@@ -298,7 +298,9 @@ func TestQ8(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := got.output.row(3)[5]; v != -4 {
+	row := make([]float32, 32)
+	got.output.widen(row, 3)
+	if v := row[5]; v != -4 {
 		t.Errorf("weight %v, want -4", v)
 	}
 	if q := l.Info().Quantization; q != "F32+Q8_0" {

@@ -204,7 +204,13 @@ func (f *ggufFile) bytes() int64 {
 }
 
 // memory is what all tensors take once loaded.
-func (f *ggufFile) memory() int64 { return 4 * f.parameters() }
+func (f *ggufFile) memory() int64 {
+	var n int64
+	for _, t := range f.tensors {
+		n += t.held().bytes(t.count)
+	}
+	return n
+}
 
 // parameters counts the numbers in all tensors.
 func (f *ggufFile) parameters() int64 {

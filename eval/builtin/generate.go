@@ -59,7 +59,8 @@ func (o Options) check(name string, context int) (Options, error) {
 // is not nil it gets the reply piece by piece as it grows. The same prompt,
 // options and file give the same result on every call and any number of
 // threads; Generate may be called from several goroutines. When ctx ends, the
-// error is ctx.Err() after at most one more token.
+// error is ctx.Err() after at most one more token of the reply, or 64 of the
+// prompt.
 func (l *LLM) Generate(ctx context.Context, prompt string, o Options, emit func(piece string)) (Result, error) {
 	m, err := l.load()
 	if err != nil {
@@ -90,11 +91,8 @@ type generation struct {
 
 func (g *generation) run(ctx context.Context, prompt []int32) (Result, error) {
 	start := time.Now()
-	for _, id := range prompt {
-		if err := ctx.Err(); err != nil {
-			return Result{}, err
-		}
-		g.step(id)
+	if err := g.prefill(ctx, prompt, nil); err != nil {
+		return Result{}, err
 	}
 	logits := g.predict()
 	res := Result{PromptTokens: len(prompt), PromptEval: time.Since(start)}

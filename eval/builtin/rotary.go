@@ -42,20 +42,34 @@ func (l *LLM) WithRotary(r Rotary) *LLM {
 	return &other
 }
 
-// rotate applies the rotary position embedding of the current position to
-// every head. Its numbers come out in the order of RotaryPairs, so that a
-// model gives the same sums in whichever layout it is stored.
-func (s *session) rotate(x []float32) {
-	for i := range s.headDim / 2 {
-		angle := float64(s.positions) * math.Pow(s.ropeBase, -float64(2*i)/float64(s.headDim))
-		sin64, cos64 := math.Sincos(angle)
-		sin, cos := float32(sin64), float32(cos64)
-		first, second := s.rotary.pair(i, s.headDim)
-		for h := 0; h < len(x); h += s.headDim {
-			a, b := x[h+first], x[h+second]
-			s.turned[h+2*i] = float32(a*cos) - float32(b*sin)
-			s.turned[h+2*i+1] = float32(a*sin) + float32(b*cos)
+// turn extends the session's rotations by those of the next n positions.
+func (s *session) turn(n int) {
+	s.turns = s.turns[:s.positions*len(s.frequencies)]
+	for p := s.positions; p < s.positions+n; p++ {
+		for _, f := range s.frequencies {
+			sin, cos := math.Sincos(float64(p) * f)
+			s.turns = append(s.turns, turn{float32(sin), float32(cos)})
 		}
 	}
-	copy(x, s.turned)
+}
+
+// rotate applies the rotary position embedding to every head of the next
+// positions, a row each. The numbers come out in the order of RotaryPairs, so
+// that a model gives the same sums in whichever layout it is stored.
+func (s *session) rotate(x table) {
+	half := s.headDim / 2
+	turned := make([]float32, s.headDim)
+	for row := range x.rows {
+		turns := s.turns[(s.positions+row)*half:]
+		for at := 0; at < x.cols; at += s.headDim {
+			head := x.row(row)[at : at+s.headDim]
+			for i, t := range turns[:half] {
+				first, second := s.rotary.pair(i, s.headDim)
+				a, b := head[first], head[second]
+				turned[2*i] = float32(a*t.cos) - float32(b*t.sin)
+				turned[2*i+1] = float32(a*t.sin) + float32(b*t.cos)
+			}
+			copy(head, turned)
+		}
+	}
 }

@@ -26,7 +26,7 @@ func checkpointOf(t testing.TB, name string, rotary Rotary) Checkpoint {
 	}
 	out := Checkpoint{Name: name, Metadata: f.values, Tensors: make(map[string]Tensor), Rotary: rotary}
 	for tensor, info := range f.tensors {
-		data, err := readTensor(info)
+		data, err := info.floats()
 		if err != nil {
 			t.Fatal(err)
 		}

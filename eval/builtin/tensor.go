@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // tensorKind is GGUF's code of how a tensor's numbers are stored.
@@ -41,32 +42,58 @@ func (k tensorKind) size(shape []int) (int64, error) {
 	for _, d := range shape {
 		n *= int64(d)
 	}
-	switch k {
-	case kindF32:
-		return n * 4, nil
-	case kindF16, kindBF16:
-		return n * 2, nil
-	case kindQ8_0:
-		if shape[0]%q8Block != 0 {
-			return 0, fmt.Errorf("rows of %d numbers do not divide into blocks of Q8_0 (%d)", shape[0], q8Block)
-		}
-		return n / q8Block * q8Bytes, nil
+	switch {
+	case k == kindQ8_0 && shape[0]%q8Block != 0:
+		return 0, fmt.Errorf("rows of %d numbers do not divide into blocks of Q8_0 (%d)", shape[0], q8Block)
+	case k == kindF32, k == kindF16, k == kindBF16, k == kindQ8_0:
+		return k.bytes(int(n)), nil
 	}
 	return 0, fmt.Errorf("stored as %s; the built-in engine reads F32, F16, BF16 and Q8_0 (use Ollama for other quantisations)", k)
 }
 
-// readTensor expands a tensor to float32. A number that is not finite is an error.
-func readTensor(t tensorInfo) ([]float32, error) {
-	size, err := t.kind.size(t.shape)
-	if err != nil {
-		return nil, err
+// bytes is what n numbers of a readable kind take, whole blocks of it.
+func (k tensorKind) bytes(n int) int64 {
+	switch k {
+	case kindF32:
+		return int64(n) * 4
+	case kindQ8_0:
+		return int64(n) / q8Block * q8Bytes
 	}
-	raw := make([]byte, size)
-	if _, err := t.data.ReadAt(raw, t.offset); err != nil {
-		return nil, fmt.Errorf("read %d bytes at %d: %w", size, t.offset, err)
-	}
+	return int64(n) * 2
+}
+
+// chunk is how many numbers are read at a time: whole blocks of every kind.
+const chunk = 1 << 16
+
+// floats reads a tensor and expands it to float32. A number that is not finite
+// is an error.
+func (t tensorInfo) floats() ([]float32, error) {
 	out := make([]float32, t.count)
-	switch t.kind {
+	var raw []byte
+	for from := 0; from < t.count; from += chunk {
+		to := min(from+chunk, t.count)
+		start, end := t.kind.bytes(from), t.kind.bytes(to)
+		raw = slices.Grow(raw[:0], int(end-start))[:end-start]
+		if _, err := t.data.ReadAt(raw, t.offset+start); err != nil {
+			return nil, fmt.Errorf("read %d bytes at %d: %w", end-start, t.offset+start, err)
+		}
+		expand(out[from:to], raw, t.kind)
+		for i, v := range out[from:to] {
+			if t.asF16 {
+				v = halfToFloat(floatToHalf(v))
+				out[from+i] = v
+			}
+			if v-v != 0 { // NaN or infinite
+				return nil, fmt.Errorf("number %d is %v: the weights are corrupt", from+i, v)
+			}
+		}
+	}
+	return out, nil
+}
+
+// expand turns numbers of a readable kind into float32.
+func expand(out []float32, raw []byte, kind tensorKind) {
+	switch kind {
 	case kindF32:
 		for i := range out {
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
@@ -85,16 +112,6 @@ func readTensor(t tensorInfo) ([]float32, error) {
 			out[i] = halfToFloat(binary.LittleEndian.Uint16(block)) * float32(int8(block[2+i%q8Block]))
 		}
 	}
-	for i, v := range out {
-		if t.asF16 {
-			v = halfToFloat(floatToHalf(v))
-			out[i] = v
-		}
-		if v-v != 0 { // NaN or infinite
-			return nil, fmt.Errorf("number %d is %v: the weights are corrupt", i, v)
-		}
-	}
-	return out, nil
 }
 
 // halfToFloat widens an IEEE 754 half-precision number; exact.

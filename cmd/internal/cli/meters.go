@@ -2,75 +2,45 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/ollama"
 )
 
-// meters are the running meters of a plan, one for each place where models
-// answer.
+// meters are the running meters of a plan's models.
 type meters struct {
-	byPlace map[string]emissions.Meter
-}
-
-// answersAt names where a model answers: its server's address, or this process.
-func answersAt(m eval.Model) string {
-	if m.Provider == eval.ProviderBuiltin {
-		return ""
-	}
-	return m.Host
+	*machine.Meters
+	server map[string]string // by model: its server's host:port, empty for this process
 }
 
 // startMeters starts what meters the plan's models. Sampling goes on from
-// before the first question until close.
+// before the first question until Close.
 func (a *app) startMeters(ctx context.Context, plan eval.Plan) (*meters, error) {
-	out := &meters{byPlace: make(map[string]emissions.Meter)}
-	for _, m := range plan.Models {
-		at := answersAt(m)
-		if _, ok := out.byPlace[at]; ok {
-			continue
-		}
-		cfg, err := a.meterConfig(plan.Emissions, at)
-		if err != nil {
-			return nil, errors.Join(err, out.close())
-		}
-		meter, err := newMeter(cfg)
-		if err == nil {
-			if cfg.IdleBaseline > 0 {
-				fmt.Fprintf(a.err, "measuring the idle baseline for %s\n", cfg.IdleBaseline)
+	e := plan.Emissions
+	m := &meters{server: map[string]string{}}
+	var servers []string
+	for _, model := range plan.Models {
+		addr := ""
+		if model.Provider != eval.ProviderBuiltin {
+			base, err := ollama.Host(model.Host)
+			if err != nil {
+				return nil, err
 			}
-			err = meter.Start(ctx)
+			addr = base.Host
 		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("start metering: %w", err), out.close())
-		}
-		out.byPlace[at] = meter
+		m.server[model.Name] = addr
+		servers = append(servers, addr)
 	}
-	return out, nil
-}
-
-func (a *app) meterConfig(e eval.Emissions, at string) (MeterConfig, error) {
-	cfg := MeterConfig{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs, CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline}
-	if at == "" {
-		return cfg, nil
+	if e.IdleBaseline > 0 {
+		fmt.Fprintf(a.err, "measuring the idle baseline for %s\n", e.IdleBaseline)
 	}
-	base, err := ollama.Host(at)
-	if err != nil {
-		return cfg, err
-	}
-	cfg.ServerAddr = base.Host
-	return cfg, nil
-}
-
-func (m *meters) of(model eval.Model) emissions.Meter { return m.byPlace[answersAt(model)] }
-
-func (m *meters) close() error {
 	var err error
-	for _, meter := range m.byPlace {
-		err = errors.Join(err, meter.Close())
-	}
-	return err
+	m.Meters, err = machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs,
+		CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline, LockDir: a.settings.LockDir.Value}, servers)
+	return m, err
 }
+
+func (m *meters) of(model eval.Model) emissions.Meter { return m.Of(m.server[model.Name]) }

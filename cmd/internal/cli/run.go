@@ -238,7 +238,7 @@ func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) err
 	if err != nil {
 		return err
 	}
-	defer meters.close()
+	defer meters.Close()
 	bar := newProgress(a.err, terminal(a.err), plan, a.log)
 	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: a.now, Backoff: eval.DefaultBackoff, Observer: bar,
 		Meter: func(m eval.Model) emissions.Meter { return meters.of(m) }, Open: ps.open}
