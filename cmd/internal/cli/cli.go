@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -67,7 +68,7 @@ func interrupts() (context.Context, func()) {
 
 // run executes one command line.
 func run(drain context.Context, args []string, in io.Reader, out, errw io.Writer) int {
-	a := &app{in: in, out: out, err: errw, now: time.Now, drain: drain}
+	a := &app{in: in, out: out, err: errw, now: emissions.NewClock().Now, drain: drain}
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -136,3 +136,8 @@ func (s *settings) logLevel() slog.Level {
 	_ = l.UnmarshalText([]byte(s.LogLevel.Value)) // loadSettings has checked it
 	return l
 }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
