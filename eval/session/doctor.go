@@ -24,8 +24,9 @@ const (
 
 // Doctor examines a source: hf://OWNER/REPO, a folder or a .gguf file. The
 // model is run over sentences; nil takes the facts of the built-in queries. An
-// error means that the source cannot be read.
-func Doctor(ctx context.Context, cfg hub.Config, source string, sentences []string, tell hub.Progress) (*hub.Diagnosis, error) {
+// error means that the source cannot be read. tell hears of bytes, count of
+// tokens.
+func Doctor(ctx context.Context, cfg hub.Config, source string, sentences []string, tell, count hub.Progress) (*hub.Diagnosis, error) {
 	w, err := open(ctx, cfg, source, tell)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func Doctor(ctx context.Context, cfg hub.Config, source string, sentences []stri
 	case !w.Llama(): // said already
 	case err == nil:
 		defer llm.Unload()
-		if err := run(ctx, w, d, llm, sentences, tell); err != nil {
+		if err := run(ctx, w, d, llm, sentences, count); err != nil {
 			return nil, err
 		}
 	default:

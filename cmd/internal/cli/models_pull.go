@@ -173,6 +173,7 @@ type byteProgress struct {
 	w     io.Writer
 	tty   bool
 	model string
+	count bool // of steps that are no bytes: every one is shown
 
 	step  string
 	total int64
@@ -184,10 +185,23 @@ func newByteProgress(w io.Writer, tty bool, model string) *byteProgress {
 	return &byteProgress{w: w, tty: tty, model: inert(model)}
 }
 
+// newCountProgress counts things other than bytes.
+func newCountProgress(w io.Writer, tty bool, model string) *byteProgress {
+	return &byteProgress{w: w, tty: tty, model: inert(model), count: true}
+}
+
 const shownBytes = 1 << 20 // smallest step that is shown
 
+// say is a number in the units of the step.
+func (p *byteProgress) say(n int64) string {
+	if p.count {
+		return humanize.Comma(n)
+	}
+	return humanize.Bytes(uint64(max(n, 0)))
+}
+
 func (p *byteProgress) tell(step string, done, total int64) {
-	if total > 0 && total < shownBytes {
+	if !p.count && total > 0 && total < shownBytes {
 		return
 	}
 	if step != p.step || total != p.total {
@@ -199,7 +213,7 @@ func (p *byteProgress) tell(step string, done, total int64) {
 		_ = p.bar.Set64(min(done, total)) // a bar that cannot be drawn is no reason to stop
 	case 10*done/total > p.tenth:
 		p.tenth = 10 * done / total
-		fmt.Fprintf(p.w, "%s: %s: %s of %s\n", p.model, inert(step), humanize.Bytes(uint64(max(done, 0))), humanize.Bytes(uint64(total)))
+		fmt.Fprintf(p.w, "%s: %s: %s of %s\n", p.model, inert(step), p.say(done), p.say(total))
 	}
 }
 
@@ -211,7 +225,7 @@ func (p *byteProgress) begin(step string, total int64) {
 	case total <= 0:
 		fmt.Fprintf(p.w, "%s: %s\n", p.model, inert(step))
 	case p.tty:
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(true), progressbar.OptionShowCount(),
+		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowBytes(!p.count), progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
 			progressbar.OptionSetDescription(p.model+": "+inert(step)))
 	}
