@@ -115,9 +115,6 @@ func (c *Client) Create(ctx context.Context, m Creation, tell PullProgress) erro
 	return c.whole(ctx, m.Model, c.stateContext(ctx, m.Model, tell))
 }
 
-// Kinds lists the quantisations that Ollama 0.17.4 makes from F32 or F16.
-func Kinds() []string { return []string{"q8_0", "q4_K_M", "q4_K_S"} }
-
 // Quantize makes the model to of the server's model from, stored as kind.
 func (c *Client) Quantize(ctx context.Context, from, to, kind string, tell PullProgress) error {
 	return c.create(ctx, to, &api.CreateRequest{Model: to, From: from, Quantize: kind}, tell)
