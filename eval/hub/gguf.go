@@ -73,22 +73,25 @@ func (w *Weights) Convertible() error {
 
 // ToGGUF writes a folder's model as one GGUF file that Ollama takes as it is, a
 // temporary one in the cache that the caller removes. Matrices of F32 are stored as F16, as Ollama's converter does
-// it, or as F32 where a number is too large for that; F16 and BF16 stay.
-func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Progress) (File, error) {
+// it, or as F32 where a number is too large for that, which rounded tells; F16
+// and BF16 stay.
+func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Progress) (out File, rounded bool, err error) {
 	doing := "convert " + w.Source + " to GGUF"
 	if err := w.Convertible(); err != nil {
-		return File{}, &Error{doing, err, "see what disteval models doctor says of it"}
+		return File{}, false, &Error{doing, err, "see what disteval models doctor says of it"}
 	}
 	dir := filepath.Join(c.cache, "converted")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return File{}, fmt.Errorf("make the cache folder: %w", err)
+		return File{}, false, fmt.Errorf("make the cache folder: %w", err)
 	}
 	f, err := os.CreateTemp(dir, "model-*.gguf")
 	if err != nil {
-		return File{}, fmt.Errorf("%s: %w", doing, err)
+		return File{}, false, fmt.Errorf("%s: %w", doing, err)
 	}
+	rounded = true
 	err = w.writeGGUF(ctx, f, layout, false, tell)
 	if errors.Is(err, errTooLarge) {
+		rounded = false
 		if err = f.Truncate(0); err == nil {
 			_, err = f.Seek(0, io.SeekStart)
 		}
@@ -98,15 +101,14 @@ func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Pro
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		var out File
 		if out, err = check(ctx, f.Name(), remote{name: "model.gguf", size: -1}, tell); err == nil {
-			return out, nil
+			return out, rounded, nil
 		}
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return File{}, errors.Join(fmt.Errorf("%s: %w", doing, err), os.Remove(f.Name()))
+	return File{}, false, errors.Join(fmt.Errorf("%s: %w", doing, err), os.Remove(f.Name()))
 }
 
 func (w *Weights) writeGGUF(ctx context.Context, f *os.File, layout Layout, wide bool, tell Progress) error {
