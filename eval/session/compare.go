@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
@@ -101,7 +104,7 @@ func spread(all []queries.Query, n int) (out []queries.Query) {
 // compareOne asks both one prompt. tied means that they part where two tokens
 // are equally probable, and agree before.
 func compareOne(ctx context.Context, g eval.Generator, llm *builtin.LLM, prompt string, m eval.Model) (tied bool, err error) {
-	served, err := g.Generate(ctx, eval.Request{Prompt: prompt, Seed: m.Generation.Seed})
+	reply, err := g.Generate(ctx, eval.Request{Prompt: prompt, Seed: m.Generation.Seed})
 	if err != nil {
 		return false, fmt.Errorf("compare %s with its source: ask it %q: %w", m.Model, prompt, err)
 	}
@@ -116,30 +119,68 @@ func compareOne(ctx context.Context, g eval.Generator, llm *builtin.LLM, prompt 
 	changed := func(format string, args ...any) error {
 		return &ChangedError{Model: m.Model, Difference: fmt.Sprintf("%q: ", prompt) + fmt.Sprintf(format, args...)}
 	}
-	if n := served.Usage.PromptTokens; n != nil && *n != len(ids) {
+	if n := reply.Usage.PromptTokens; n != nil && *n != len(ids) {
 		return false, changed("the prompt is %d tokens at the server, %d by its own tokenizer", *n, len(ids))
 	}
-	text := ""
+	var source served
+	lead := math.Inf(1) // the least since the texts were last seen to agree
 	for i, choice := range choices {
-		before := text
+		before := source.text
+		lead = min(lead, choice.Lead)
 		if !choice.End {
 			piece, err := llm.Piece(choice.ID)
 			if err != nil {
 				return false, err
 			}
-			text += piece
+			source.add(piece)
 		}
-		parts := !strings.HasPrefix(served.Text, strings.ToValidUTF8(text, "")) || choice.End && served.Text != text
+		if i == len(choices)-1 {
+			source.flush()
+		}
+		parts := !strings.HasPrefix(reply.Text, source.text) || i == len(choices)-1 && reply.Text != source.text
 		switch {
-		case parts && choice.Lead <= tie:
+		case parts && lead <= tie:
 			return true, nil
 		case parts:
 			return false, changed("after %q the source goes on with %q, the server with %q (token %d, %.2f nats ahead of its next best)",
-				before, strings.TrimPrefix(text, before), strings.TrimPrefix(served.Text, before), i+1, choice.Lead)
+				before, strings.TrimPrefix(source.text, before), strings.TrimPrefix(reply.Text, before), i+1, choice.Lead)
+		case source.text != before:
+			lead = math.Inf(1)
 		}
 	}
-	if n := served.Usage.CompletionTokens; n != nil && *n != len(choices) {
+	if n := reply.Usage.CompletionTokens; n != nil && *n != len(choices) {
 		return false, changed("the reply is %d tokens at the server, %d in the source", *n, len(choices))
 	}
 	return false, nil
+}
+
+// served puts pieces together as Ollama hands them on: when the last character
+// looks whole, and of what is no character nothing from its first byte on.
+type served struct{ text, pending string }
+
+func (s *served) add(piece string) {
+	if s.pending += piece; !incomplete(s.pending) {
+		s.flush()
+	}
+}
+
+func (s *served) flush() {
+	for i, r := range s.pending {
+		if _, size := utf8.DecodeRuneInString(s.pending[i:]); r == utf8.RuneError && size == 1 {
+			s.pending = s.pending[:i]
+			break
+		}
+	}
+	s.text, s.pending = s.text+s.pending, ""
+}
+
+// incomplete tells by its first byte whether the last character wants more.
+func incomplete(text string) bool {
+	for n := 1; n <= min(utf8.UTFMax, len(text)); n++ {
+		if b := text[len(text)-n]; utf8.RuneStart(b) {
+			want := bits.LeadingZeros8(^b) // the ones that a first byte begins with
+			return want > n && want <= utf8.UTFMax
+		}
+	}
+	return false
 }

@@ -1,4 +1,4 @@
-package session_test
+package session
 
 import (
 	"context"
@@ -18,7 +18,6 @@ import (
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/hub/hubtest"
 	"github.com/disteval/disteval/eval/ollama/ollamatest"
-	"github.com/disteval/disteval/eval/session"
 )
 
 func quiet(string, int64, int64) {}
@@ -104,7 +103,7 @@ func folder(t testing.TB, files map[string][]byte) string {
 // examine reads twelve sentences: enough to decide, and soon over.
 func examine(t testing.TB, source string) (*hub.Diagnosis, error) {
 	t.Helper()
-	return session.Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, source, session.Facts()[:12], quiet, quiet)
+	return Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, source, Facts()[:12], quiet, quiet)
 }
 
 // plain has no dummy prefix, as mini-teacher was trained.
@@ -113,7 +112,7 @@ var plain = map[string]any{"add_prefix_space": false}
 func TestDoctorSound(t *testing.T) {
 	m := teacher(t)
 	sound := folder(t, m.Files(hubtest.Options{Tokenizer: plain}))
-	d, err := session.Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, sound, nil, quiet, quiet)
+	d, err := Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, sound, nil, quiet, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,11 +274,12 @@ func TestDoctorRaisesNothing(t *testing.T) {
 		} {
 			n++
 			o := hubtest.Options{DType: kind, Shards: n % 4, Tied: n%3 == 0}
-			m = hubtest.Random(m, 400+n, uint64(n))
-			m.Space = n%2 == 0
 			if n%5 == 0 {
-				m = byteLevel(m)
+				m = hubtest.RandomBytes(m, 40*n, uint64(n))
+			} else {
+				m = hubtest.Random(m, 400+n, uint64(n))
 			}
+			m.Space = n%2 == 0
 			d, err := examine(t, folder(t, m.Files(o)))
 			if err != nil || !d.Sound || d.Rotary == nil {
 				t.Errorf("checkpoint %d (%s, %+v): %+v, %v", n, kind, o, d, err)
@@ -296,15 +296,6 @@ func TestDoctorRaisesNothing(t *testing.T) {
 	if n != 20 {
 		t.Errorf("%d checkpoints", n)
 	}
-}
-
-// byteLevel gives a model the byte-level tokenizer of the tiny LLaMA.
-func byteLevel(m hubtest.Model) hubtest.Model {
-	m.Pieces = nil
-	for _, name := range []string{"model.embed_tokens.weight", "lm_head.weight"} {
-		m.Weights[name] = m.Weights[name][:260*m.Hidden]
-	}
-	return m
 }
 
 // TestDoctorGGUF plants faults into a GGUF file.
@@ -398,7 +389,7 @@ func TestDoctorInterrupted(t *testing.T) {
 				cancel()
 			}
 		}
-		_, err := session.Doctor(ctx, hub.Config{Cache: cache}, dir, nil, stop, stop)
+		_, err := Doctor(ctx, hub.Config{Cache: cache}, dir, nil, stop, stop)
 		cancel()
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("interrupted in %q: %v", step, err)
@@ -415,11 +406,11 @@ func TestSentences(t *testing.T) {
 	if err := os.WriteFile(path, []byte("One.\n\n  Two. \n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := session.Sentences(path); err != nil || fmt.Sprint(got) != "[One. Two.]" {
+	if got, err := Sentences(path); err != nil || fmt.Sprint(got) != "[One. Two.]" {
 		t.Errorf("%q, %v", got, err)
 	}
 	var input interface{ BadInput() }
-	if _, err := session.Sentences(t.TempDir()); !errors.As(err, &input) || !strings.Contains(err.Error(), "no file of text") {
+	if _, err := Sentences(t.TempDir()); !errors.As(err, &input) || !strings.Contains(err.Error(), "no file of text") {
 		t.Errorf("a folder as text: %v", err)
 	}
 }

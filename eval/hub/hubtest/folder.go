@@ -20,7 +20,8 @@ type Model struct {
 	Hidden, Intermediate, Layers, Heads, KVHeads, Positions int
 
 	Weights map[string][]float32 // by Hugging Face's names, q and k in its layout
-	Pieces  []Piece              // of tokenizer.model; nil: the byte-level BPE of TinyLLaMA
+	Pieces  []Piece              // of tokenizer.model
+	Merges  []string             // of tokenizer.json, a byte-level BPE, in place of Pieces
 	Space   bool                 // tokenizer.model puts a space before a text
 }
 
@@ -53,8 +54,38 @@ func (m Model) Shape(name string) []int {
 // Random is a model of that shape with random weights: it knows nothing. Its
 // vocabulary is SentencePiece's kind, of at least 400 pieces.
 func Random(m Model, vocabulary int, seed uint64) Model {
-	m.Weights = make(map[string][]float32)
 	m.Pieces = pieces(vocabulary)
+	m.fill(len(m.Pieces), seed)
+	// A byte alone is no text: it seldom wins.
+	scale(m.Weights["lm_head.weight"][3*m.Hidden:259*m.Hidden], 0.1)
+	return m
+}
+
+// RandomBytes is the same with a byte-level BPE, as GPT-2 has it, of at most
+// 600 merges.
+func RandomBytes(m Model, merges int, seed uint64) Model {
+	m.Merges = []string{}
+	for _, a := range []string{"Ġ", "e", "t", "a", "o", "i", "n", "s", "r", "h"} {
+		for _, b := range "etaoinshrdlucmfwypvbgkjqxzETAOINSHRDLUCMFWYPVBGKJQXZ012345678" {
+			if len(m.Merges) < merges {
+				m.Merges = append(m.Merges, a+" "+string(b))
+			}
+		}
+	}
+	m.fill(257+len(m.Merges), seed)
+	scale(m.Weights["lm_head.weight"][:256*m.Hidden], 0.1)
+	return m
+}
+
+func scale(w []float32, by float32) {
+	for i := range w {
+		w[i] *= by
+	}
+}
+
+// fill draws the weights.
+func (m *Model) fill(vocabulary int, seed uint64) {
+	m.Weights = make(map[string][]float32)
 	random := rand.New(rand.NewPCG(seed, 7))
 	matrix := func(name string, rows, columns int) {
 		w := make([]float32, rows*columns)
@@ -71,7 +102,7 @@ func Random(m Model, vocabulary int, seed uint64) Model {
 		m.Weights[name] = w
 	}
 	kv := m.Hidden / m.Heads * m.KVHeads
-	matrix("model.embed_tokens.weight", len(m.Pieces), m.Hidden)
+	matrix("model.embed_tokens.weight", vocabulary, m.Hidden)
 	for i := range m.Layers {
 		at := fmt.Sprintf("model.layers.%d.", i)
 		norm(at + "input_layernorm.weight")
@@ -85,8 +116,7 @@ func Random(m Model, vocabulary int, seed uint64) Model {
 		matrix(at+"mlp.down_proj.weight", m.Hidden, m.Intermediate)
 	}
 	norm("model.norm.weight")
-	matrix("lm_head.weight", len(m.Pieces), m.Hidden)
-	return m
+	matrix("lm_head.weight", vocabulary, m.Hidden)
 }
 
 // pieces are three markers, 256 bytes, letters, and pairs and triples of them.
@@ -146,10 +176,10 @@ func (m Model) Files(o Options) map[string][]byte {
 	}
 	settings := map[string]any{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "add_eos_token": false, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "legacy": true}
 	files := make(map[string][]byte)
-	if m.Pieces == nil {
+	if m.Merges != nil {
 		settings = map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|end|>", "eos_token": "<|end|>"}
-		config["bos_token_id"], config["eos_token_id"] = vocab-1, vocab-1
-		files["tokenizer.json"] = tokenizer()
+		config["bos_token_id"], config["eos_token_id"] = vocabulary-1, vocabulary-1
+		files["tokenizer.json"] = tokenizer(m.Merges...)
 	} else {
 		files["tokenizer.model"] = m.sentencePiece()
 		files["special_tokens_map.json"] = marshal(map[string]any{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"})
