@@ -102,7 +102,7 @@ func TestRefuses(t *testing.T) {
 		{"empty", "", 0, "empty"},
 		{"only a comment", "# nothing\n", 0, "empty"},
 		{"a list", "- a\n", 1, "expected a mapping"},
-		{"not YAML", "version: 1\n\tmodels: x", 2, "not YAML"},
+		{"not YAML", "version: 1\n\tmodels: x", 2, "not valid YAML"},
 		{"no embedding model", "version: 1\nscoring: {embedding: {}}" + models, 2, "expected {ollama: MODEL}"},
 		{"a server's embedding called builtin", "version: 1\nscoring: {embedding: {ollama: builtin}}" + models, 2, "write embedding: builtin"},
 		{"no version", strings.TrimPrefix(models, "\n"), 1, "version"},
@@ -121,7 +121,9 @@ func TestRefuses(t *testing.T) {
 		{"no provider", "version: 1\nmodels: [{name: a, model: b}]", 2, "provider: is missing"},
 		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, builtin"},
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
-		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
+		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "a reference to an anchor"},
+		{"a slip of the pen", "version: 1\nquerys: builtin" + models, 2, `did you mean "queries"?`},
+		{"not UTF-8", "version: 1\nqueries: \xe9" + models, 2, "byte 0xe9 is not UTF-8"},
 		{"a second document", "version: 1" + models + "\n---\nversion: 1" + models, 3, "second YAML document"},
 		{"alias bomb", bomb + "models: *j", 2, "unknown key"},
 	}
@@ -158,7 +160,7 @@ func TestLongFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *spec.Error
-	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1 MB") {
+	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("a file of 10 MB: %v", err)
 	}
 }
