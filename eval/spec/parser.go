@@ -34,31 +34,36 @@ func scalar[T any](p *parser, what, key, expected string, to *T, tags []string, 
 }
 
 func (p *parser) text(what, key string, to *string) queries.Field {
-	return queries.Field{Key: key, Read: func(n *yaml.Node) { *to = strings.TrimSpace(p.Text(n, what+"."+key)) }}
+	k := keyOf(what, key)
+	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) { *to = strings.TrimSpace(p.Text(n, what+"."+key)) }}
 }
 
-func (p *parser) oneOf(what, key string, to *string, values ...string) queries.Field {
-	return queries.Field{Key: key, Read: func(n *yaml.Node) { *to = p.OneOf(n, what+"."+key, values...) }}
+func (p *parser) oneOf(what, key string, to *string) queries.Field {
+	k := keyOf(what, key)
+	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) { *to = p.OneOf(n, what+"."+key, k.Words...) }}
 }
 
 func (p *parser) boolean(what, key string, to *bool) queries.Field {
-	return queries.Field{Key: key, Read: func(n *yaml.Node) { *to = p.Boolean(n, what+"."+key) }}
+	k := keyOf(what, key)
+	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) { *to = p.Boolean(n, what+"."+key) }}
 }
 
-func (p *parser) integer(what, key string, to *int, lo, hi int) queries.Field {
-	return scalar(p, what, key, fmt.Sprintf("a whole number from %d to %d", lo, hi), to, []string{"!!int"}, func(s string) (int, error) {
+func (p *parser) integer(what, key string, to *int) queries.Field {
+	k := keyOf(what, key)
+	return scalar(p, what, key, fmt.Sprintf("a whole number from %.0f to %.0f", k.Min, k.Max), to, []string{"!!int"}, func(s string) (int, error) {
 		v, err := strconv.Atoi(s)
-		if err == nil && (v < lo || v > hi) {
+		if err == nil && (float64(v) < k.Min || float64(v) > k.Max) {
 			err = strconv.ErrRange
 		}
 		return v, err
 	})
 }
 
-func (p *parser) number(what, key string, to *float64, lo, hi float64) queries.Field {
-	return scalar(p, what, key, fmt.Sprintf("a number from %g to %g", lo, hi), to, []string{"!!int", "!!float"}, func(s string) (float64, error) {
+func (p *parser) number(what, key string, to *float64) queries.Field {
+	k := keyOf(what, key)
+	return scalar(p, what, key, fmt.Sprintf("a number from %g to %g", k.Min, k.Max), to, []string{"!!int", "!!float"}, func(s string) (float64, error) {
 		v, err := strconv.ParseFloat(s, 64)
-		if err == nil && (math.IsNaN(v) || v < lo || v > hi) {
+		if err == nil && (math.IsNaN(v) || v < k.Min || v > k.Max) {
 			err = strconv.ErrRange
 		}
 		return v, err
@@ -75,11 +80,12 @@ func optional[T any](to **T, make func(*T) queries.Field) queries.Field {
 	}}
 }
 
-func (p *parser) duration(what, key string, to *time.Duration, hi time.Duration) queries.Field {
-	expected := fmt.Sprintf("a duration from 0 to %s, such as 10s", hi)
+func (p *parser) duration(what, key string, to *time.Duration) queries.Field {
+	most := time.Duration(keyOf(what, key).Max * float64(time.Second))
+	expected := fmt.Sprintf("a duration from 0 to %s, such as 10s", most)
 	return scalar(p, what, key, expected, to, []string{"!!str", "!!int"}, func(s string) (time.Duration, error) {
 		v, err := time.ParseDuration(s)
-		if err == nil && (v < 0 || v > hi) {
+		if err == nil && (v < 0 || v > most) {
 			err = strconv.ErrRange
 		}
 		return v, err
@@ -87,7 +93,8 @@ func (p *parser) duration(what, key string, to *time.Duration, hi time.Duration)
 }
 
 func (p *parser) texts(what, key string, to *[]string) queries.Field {
-	return queries.Field{Key: key, Read: func(n *yaml.Node) {
+	k := keyOf(what, key)
+	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) {
 		p.List(n, what+"."+key, "texts", true, func(item *yaml.Node) {
 			text, _ := queries.Scalar(p.Strict, item, what+"."+key, "text", []string{"!!str"}, func(s string) (string, error) {
 				if s == "" {
@@ -99,6 +106,14 @@ func (p *parser) texts(what, key string, to *[]string) queries.Field {
 		})
 	}}
 }
+
+// other is a field that is read in a way of its own.
+func (p *parser) other(what, key string, read func(*yaml.Node)) queries.Field {
+	return queries.Field{Key: keyOf(what, key).Name, Read: read}
+}
+
+// file is what errors call the outermost mapping.
+const file = "models file"
 
 // plan reads the whole document but for the queries' contents.
 func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
@@ -113,13 +128,13 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 	}
 	general := eval.DefaultGeneration()
 	var models *yaml.Node
-	p.mapping(n, "models file",
-		p.integer("models file", "version", &version, 1, 1),
-		p.text("models file", "queries", &plan.QuerySrc),
-		queries.Field{Key: "generation", Read: func(n *yaml.Node) { p.generation(n, "generation", &general) }},
-		queries.Field{Key: "scoring", Read: func(n *yaml.Node) { p.scoring(n, &plan.Scoring) }},
-		queries.Field{Key: "emissions", Read: func(n *yaml.Node) { p.emissions(n, &plan.Emissions) }},
-		queries.Field{Key: "models", Read: func(n *yaml.Node) { models = n }},
+	p.mapping(n, file,
+		p.integer(file, "version", &version),
+		p.text(file, "queries", &plan.QuerySrc),
+		p.other(file, "generation", func(n *yaml.Node) { p.generation(n, "generation", &general) }),
+		p.other(file, "scoring", func(n *yaml.Node) { p.scoring(n, &plan.Scoring) }),
+		p.other(file, "emissions", func(n *yaml.Node) { p.emissions(n, &plan.Emissions) }),
+		p.other(file, "models", func(n *yaml.Node) { models = n }),
 	)
 	if n.Kind != yaml.MappingNode {
 		return plan
@@ -138,14 +153,14 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
 	p.mapping(n, what,
 		p.boolean(what, "raw", &g.Raw),
-		p.number(what, "temperature", &g.Temperature, 0, 10),
-		p.number(what, "repeat_penalty", &g.RepeatPenalty, 0.01, 10),
-		p.integer(what, "seed", &g.Seed, 0, math.MaxInt32),
-		p.integer(what, "num_predict", &g.NumPredict, 1, 1<<17),
-		p.integer(what, "num_ctx", &g.NumCtx, 1, 1<<21),
-		optional(&g.TopK, func(v *int) queries.Field { return p.integer(what, "top_k", v, 0, 1<<20) }),
-		optional(&g.TopP, func(v *float64) queries.Field { return p.number(what, "top_p", v, 0, 1) }),
-		optional(&g.NumThread, func(v *int) queries.Field { return p.integer(what, "num_thread", v, 1, 4096) }),
+		p.number(what, "temperature", &g.Temperature),
+		p.number(what, "repeat_penalty", &g.RepeatPenalty),
+		p.integer(what, "seed", &g.Seed),
+		p.integer(what, "num_predict", &g.NumPredict),
+		p.integer(what, "num_ctx", &g.NumCtx),
+		optional(&g.TopK, func(v *int) queries.Field { return p.integer(what, "top_k", v) }),
+		optional(&g.TopP, func(v *float64) queries.Field { return p.number(what, "top_p", v) }),
+		optional(&g.NumThread, func(v *int) queries.Field { return p.integer(what, "num_thread", v) }),
 		p.texts(what, "stop", &g.Stop),
 	)
 }
@@ -153,13 +168,13 @@ func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
 func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
 	p.mapping(n, "scoring",
 		p.boolean("scoring", "include_prompt", &s.IncludePrompt),
-		queries.Field{Key: "embedding", Read: func(n *yaml.Node) {
+		p.other("scoring", "embedding", func(n *yaml.Node) {
 			if n.Kind == yaml.MappingNode {
 				p.served(n, &s.Embedding)
 				return
 			}
-			p.oneOf("scoring", "embedding", &s.Embedding, eval.EmbeddingBuiltin).Read(n)
-		}},
+			p.oneOf("scoring", "embedding", &s.Embedding).Read(n)
+		}),
 	)
 }
 
@@ -182,13 +197,13 @@ func (p *parser) served(n *yaml.Node, to *string) {
 func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 	const what = "emissions"
 	p.mapping(n, what,
-		p.oneOf(what, "method", &e.Method, "auto", "rapl", "nvml", "estimate", "codecarbon-2.3", "off"),
+		p.oneOf(what, "method", &e.Method),
 		p.text(what, "country", &e.Country),
-		p.number(what, "pue", &e.PUE, 1, 10),
-		p.number(what, "carbon_intensity_g_per_kwh", &e.CarbonIntensity, 0.001, 5000),
+		p.number(what, "pue", &e.PUE),
+		p.number(what, "carbon_intensity_g_per_kwh", &e.CarbonIntensity),
 		p.text(what, "source", &e.CarbonSource),
-		p.number(what, "cpu_tdp_w", &e.CPUTDPW, 1, 100_000),
-		p.duration(what, "idle_baseline", &e.IdleBaseline, time.Hour),
+		p.number(what, "cpu_tdp_w", &e.CPUTDPW),
+		p.duration(what, "idle_baseline", &e.IdleBaseline),
 		p.text(what, "sysfs", &e.Sysfs),
 		p.text(what, "procfs", &e.Procfs),
 	)
@@ -230,18 +245,18 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
 	before := p.Faults()
 	p.mapping(n, "model",
 		p.text("model", "name", &m.Name),
-		p.oneOf("model", "provider", &m.Provider, eval.Providers()...),
+		p.oneOf("model", "provider", &m.Provider),
 		p.text("model", "model", &m.Model),
 		p.text("model", "source", &m.Source),
-		p.oneOf("model", "role", &role, string(eval.RoleReference), string(eval.RoleStudent)),
+		p.oneOf("model", "role", &role),
 		p.text("model", "host", &m.Host),
-		queries.Field{Key: "generation", Read: func(n *yaml.Node) {
+		p.other("model", "generation", func(n *yaml.Node) {
 			m.Generation.Stop = nil
 			p.generation(n, "model.generation", &m.Generation)
 			if m.Generation.Stop == nil {
 				m.Generation.Stop = slices.Clone(general.Stop)
 			}
-		}},
+		}),
 	)
 	m.Role = eval.Role(role)
 	if p.Faults() > before {
