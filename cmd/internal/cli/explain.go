@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports/explain"
 )
 
@@ -26,10 +27,10 @@ func newExplainCmd(a *app) *cobra.Command {
 }
 
 func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
-	store, err := a.openStored(ctx, dir)
+	store, err := runstore.Read(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	return explain.Write(ctx, a.out, store, id, newProviders(a.settings).scoringConfig)
+	return explain.Write(ctx, a.out, store, id, a.session().ScoringConfig)
 }

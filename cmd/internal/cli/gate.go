@@ -120,7 +120,7 @@ func (a *app) gate(ctx context.Context, run string, o gateOptions) error {
 // fresh opens a run and builds the report that a judgement is made from: with
 // the scores that the stored replies give, whatever scores are stored.
 func (a *app) fresh(ctx context.Context, dir string) (*runstore.Store, reports.Report, error) {
-	store, err := a.openStored(ctx, dir)
+	store, err := runstore.Read(ctx, dir)
 	if err != nil {
 		return nil, reports.Report{}, err
 	}

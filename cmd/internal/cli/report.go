@@ -58,7 +58,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 	}
 	var all []reports.Report
 	for _, run := range runs {
-		store, err := a.openStored(ctx, run)
+		store, err := runstore.Read(ctx, run)
 		if err != nil {
 			return err
 		}
@@ -95,25 +95,14 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 	return err
 }
 
-// openStored opens a run to read and reads its record.
-func (a *app) openStored(ctx context.Context, dir string) (*runstore.Store, error) {
-	return openWith(ctx, runstore.Read, dir)
-}
-
-// openToWrite opens a run to write more and reads its record.
-func (a *app) openToWrite(ctx context.Context, dir string) (*runstore.Store, error) {
-	return openWith(ctx, runstore.Open, dir)
-}
-
-func openWith(ctx context.Context, open func(context.Context, string) (*runstore.Store, error), dir string) (*runstore.Store, error) {
-	store, err := open(ctx, strings.TrimSuffix(dir, "/"+runstore.FileName))
+// rewrite writes the files of a run's folder anew.
+func rewrite(ctx context.Context, run eval.Run) (reports.Report, error) {
+	r, err := files.Build(ctx, run, nil)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
-	if err := store.Refresh(ctx); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return store, nil
+	_, err = files.Write(ctx, r, files.Default(), r.Dir)
+	return r, err
 }
 
 // printTable prints the comparison and where the report lies.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports/files"
 )
 
@@ -35,16 +36,16 @@ func newReviewCmd(a *app) *cobra.Command {
 }
 
 func (a *app) importReviews(ctx context.Context, workbook, run string) error {
-	open := func(ctx context.Context, dir string) (files.ReviewStore, error) { return a.openToWrite(ctx, dir) }
+	open := func(ctx context.Context, dir string) (files.ReviewStore, error) { return runstore.Open(ctx, dir) }
 	stored, err := files.ReviewImport{Workbook: workbook, Run: run, Open: open, Now: a.now}.Store(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(a.out, inert(stored.String()))
-	store, err := a.openStored(ctx, stored.Dir)
+	store, err := runstore.Read(ctx, stored.Dir)
 	if err != nil {
 		return err
 	}
-	_, err = a.report(ctx, store, nil, files.Default(), store.Record().Dir)
+	_, err = rewrite(ctx, store)
 	return errors.Join(err, store.Close())
 }

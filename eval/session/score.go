@@ -1,48 +1,64 @@
-package cli
+package session
 
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/vector"
-	"github.com/disteval/disteval/reports"
-	"github.com/disteval/disteval/reports/files"
-	"github.com/disteval/disteval/reports/gate"
 )
 
-// scoreAndReport scores a run as its plan says, judges it where something is
-// expected of it, and writes its files.
-func (a *app) scoreAndReport(ctx context.Context, ps *providers, store *runstore.Store, expected *gate.Expected) (reports.Report, error) {
-	if err := a.score(ctx, ps, store, store.Record().Plan.Scoring, true); err != nil {
-		return reports.Report{}, err
+// ScoringConfig turns a plan's scoring into the scorer's configuration.
+func (s *Session) ScoringConfig(ctx context.Context, by eval.Scoring) (scoring.Config, error) {
+	cfg := scoring.Config{IncludePrompt: by.IncludePrompt}
+	if by.Embedding == eval.EmbeddingBuiltin || by.Embedding == "" {
+		return cfg, nil
 	}
-	r, err := files.Build(ctx, store, nil)
-	if err != nil {
-		return r, err
+	server, ok := s.Providers[eval.ProviderOllama].(eval.EmbeddingProvider)
+	if !ok {
+		return cfg, eval.BadInput(fmt.Errorf("no provider makes the vectors of %s", by.Embedding), "choose the embedding builtin")
 	}
-	if expected != nil {
-		judgement, err := gate.Check(ctx, r, *expected, gate.Options{})
-		if err != nil {
-			return r, err
-		}
-		r.Judgement = &judgement
-	}
-	_, err = files.Write(ctx, r, slices.Concat(files.Default(), files.Judged()), r.Dir)
-	return r, err
+	var err error
+	cfg.Embedder, err = server.Embedder(ctx, by.Embedding)
+	return cfg, err
 }
 
-// score scores every stored reply anew and makes that the run's scoring.
-func (a *app) score(ctx context.Context, ps *providers, store *runstore.Store, s eval.Scoring, own bool) error {
-	cfg, err := ps.scoringConfig(s)
+// checkEmbedding scores a text that no reply is, so that an embedding model
+// which is missing ends a run before it starts and not when it is to be scored.
+func (s *Session) checkEmbedding(ctx context.Context, by eval.Scoring) error {
+	cfg, err := s.ScoringConfig(ctx, by)
+	if err != nil || cfg.Embedder == nil {
+		return err
+	}
+	const probe = "is the embedding model there"
+	if _, err := scoring.New(cfg).Score(ctx, metrics.Pair{Reference: probe, Text: probe}); err != nil {
+		return fmt.Errorf("check the embedding model %s: %w", by.Embedding, err)
+	}
+	return nil
+}
+
+// Rescore scores a stored run again, by another scoring than its own.
+func (s *Session) Rescore(ctx context.Context, store *runstore.Store, by eval.Scoring) error {
+	if err := s.checkEmbedding(ctx, by); err != nil {
+		return err
+	}
+	return s.score(ctx, store, by, false)
+}
+
+// Score scores every stored reply as the plan says.
+func (s *Session) Score(ctx context.Context, store *runstore.Store) error {
+	return s.score(ctx, store, store.Record().Plan.Scoring, true)
+}
+
+func (s *Session) score(ctx context.Context, store *runstore.Store, by eval.Scoring, own bool) error {
+	cfg, err := s.ScoringConfig(ctx, by)
 	if err != nil {
 		return err
 	}
-	id, err := store.BeginScoring(ctx, own, s, a.now())
+	id, err := store.BeginScoring(ctx, own, by, s.Now())
 	if err != nil {
 		return err
 	}
@@ -108,14 +124,4 @@ func (p *scoringPass) flush(ctx context.Context) error {
 	})
 	p.batch = p.batch[:0]
 	return err
-}
-
-// report builds the report and writes it in the formats wanted to dir.
-func (a *app) report(ctx context.Context, run eval.Run, country *string, formats []files.Format, dir string) (reports.Report, error) {
-	r, err := files.Build(ctx, run, country)
-	if err != nil {
-		return r, err
-	}
-	_, err = files.Write(ctx, r, formats, dir)
-	return r, err
 }
