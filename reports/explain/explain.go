@@ -25,7 +25,7 @@ type Run interface {
 
 // Write writes the explanation of one reply. configure turns the run's scoring
 // into that of a scorer.
-func Write(ctx context.Context, w io.Writer, run Run, id eval.JobID, configure func(context.Context, eval.Scoring) (scoring.Config, error)) error {
+func Write(ctx context.Context, w io.Writer, run Run, id eval.JobID, configure func(eval.Scoring) (scoring.Config, error)) error {
 	rec := run.Record()
 	if err := known(rec.Plan, id); err != nil {
 		return err
@@ -48,7 +48,7 @@ func Write(ctx context.Context, w io.Writer, run Run, id eval.JobID, configure f
 			e.floor = &f
 		}
 	}
-	cfg, err := configure(ctx, s)
+	cfg, err := configure(s)
 	if err != nil {
 		return err
 	}

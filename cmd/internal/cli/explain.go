@@ -7,6 +7,7 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/reports/explain"
 )
 
@@ -32,5 +33,5 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 		return err
 	}
 	defer store.Close()
-	return explain.Write(ctx, a.out, store, id, a.session().ScoringConfig)
+	return explain.Write(ctx, a.out, store, id, func(by eval.Scoring) (scoring.Config, error) { return a.session().ScoringConfig(ctx, by) })
 }

@@ -95,16 +95,6 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 	return err
 }
 
-// rewrite writes the files of a run's folder anew.
-func rewrite(ctx context.Context, run eval.Run) (reports.Report, error) {
-	r, err := files.Build(ctx, run, nil)
-	if err != nil {
-		return r, err
-	}
-	_, err = files.Write(ctx, r, files.Default(), r.Dir)
-	return r, err
-}
-
 // printTable prints the comparison and where the report lies.
 func (a *app) printTable(r reports.Report) error {
 	if err := text.WriteTable(a.out, r, a.color(a.out)); err != nil {

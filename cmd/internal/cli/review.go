@@ -46,6 +46,6 @@ func (a *app) importReviews(ctx context.Context, workbook, run string) error {
 	if err != nil {
 		return err
 	}
-	_, err = rewrite(ctx, store)
+	_, err = a.report(ctx, store, nil, files.Default(), store.Record().Dir)
 	return errors.Join(err, store.Close())
 }

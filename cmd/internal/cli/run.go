@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,6 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
-	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/gate"
 )
 
@@ -91,7 +89,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	defer store.Close()
-	report, err := a.askAndReport(ctx, s, store, o.expected)
+	report, err := a.askAndReport(ctx, s, store, o)
 	if err != nil {
 		return err
 	}
@@ -159,20 +157,16 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 	return s.Create(ctx, plan, a.settings.Out.Value)
 }
 
-// askAndReport is the way from the plan to the files, and judges where
-// something is expected. An interrupted run is scored and reported as far as it
-// came.
-func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, expected *gate.Expected) (reports.Report, error) {
+// askAndReport is the way from the plan to the files. An interrupted run is
+// scored and reported as far as it came.
+func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
 	bar := newProgress(a.err, terminal(a.err), store.Record().Plan, a.log)
 	asked := s.Ask(ctx, a.drain, store, bar)
 	bar.close()
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	if err := s.Score(ctx, store); err != nil {
-		return reports.Report{}, errors.Join(err, asked)
-	}
-	report, err := judged(ctx, store, expected)
+	report, err := scoreAndReport(ctx, s, store, o.expected)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -180,24 +174,6 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 		return report, eval.WithHint(fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume "+report.Dir)
 	}
 	return report, nil
-}
-
-// judged builds the report of a run that was just scored, judges it where
-// something is expected of it, and writes its files.
-func judged(ctx context.Context, store *runstore.Store, expected *gate.Expected) (reports.Report, error) {
-	r, err := files.Build(ctx, store, nil)
-	if err != nil {
-		return r, err
-	}
-	if expected != nil {
-		judgement, err := gate.Check(ctx, r, *expected, gate.Options{})
-		if err != nil {
-			return r, err
-		}
-		r.Judgement = &judgement
-	}
-	_, err = files.Write(ctx, r, slices.Concat(files.Default(), files.Judged()), r.Dir)
-	return r, err
 }
 
 // conclude prints the table and the judgement, and says how the run ended.
