@@ -127,6 +127,7 @@ type Energy struct {
 	HighWh       *float64
 	WhPer1000    *float64
 	WhPerCorrect *float64 // per reply with em 1; nil where there is none
+	JPerCorrect  *float64 // the same in joules
 	JPerToken    *float64 // per completion token
 	MeanW        *float64
 	AboveIdleWh  *float64 // less the idle baseline

@@ -111,7 +111,7 @@ func TestCells(t *testing.T) {
 		{"Categories", "small EM", 1, 2, number, "0", "0.000"},
 		{"Categories", "small EM", 1, 3, number, "", ""},
 		{"Energy", "Energy (Wh)", 1, 2, number, "1.25", "1.25"},
-		{"Energy", "Wh per correct reply", 1, 2, number, "", ""},
+		{"Energy", "J per correct reply", 1, 2, number, "", ""},
 		{"Review", "Item", 4, 5, number, "1", "1"},
 		{"Review", "Keyword", 4, 5, text, "Paris", "Paris"},
 	} {
