@@ -20,6 +20,8 @@ var sections = map[string]string{
 	"scoring":    "version: 1, scoring: {%s}, models: [{name: a, provider: builtin, model: b}]",
 	"embedding":  "version: 1, scoring: {embedding: {%s}}, models: [{name: a, provider: builtin, model: b}]",
 	"emissions":  "version: 1, emissions: {%s}, models: [{name: a, provider: builtin, model: b}]",
+	"likelihood": "version: 1, likelihood: {%s}, models: [{name: a, provider: builtin, model: b}]",
+	"fidelity":   "version: 1, likelihood: {fidelity: {%s}}, models: [{name: a, provider: builtin, model: b}]",
 	"model":      "version: 1, models: [{%s, name: a, provider: builtin, model: b}]",
 }
 
@@ -80,7 +82,7 @@ func TestKeysTypes(t *testing.T) {
 			bad = append(bad, "x", "1.5", fmt.Sprintf("%.0f", k.Min-1), fmt.Sprintf("%.0f", k.Max+1))
 		case spec.Number:
 			bad = append(bad, "x", ".nan", fmt.Sprint(k.Min-1), fmt.Sprint(k.Max+1))
-		case spec.Boolean, spec.Word, spec.Duration, spec.List:
+		case spec.Boolean, spec.Word, spec.Duration, spec.List, spec.Mapping:
 			bad = append(bad, "elephantine")
 		case spec.Text:
 			bad = append(bad, "''", "1", "{}")

@@ -1,116 +1,14 @@
 package spec
 
 import (
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/queries"
 )
-
-// parser reads the document's nodes into a plan.
-type parser struct {
-	*queries.Strict
-}
-
-// mapping is Mapping for whoever has no use for the keys.
-func (p *parser) mapping(n *yaml.Node, what string, fields ...queries.Field) {
-	p.Mapping(n, what, fields...)
-}
-
-// scalar is a field whose value parse turns into a T.
-func scalar[T any](p *parser, what, key, expected string, to *T, tags []string, parse func(string) (T, error)) queries.Field {
-	return queries.Field{Key: key, Read: func(n *yaml.Node) {
-		if v, ok := queries.Scalar(p.Strict, n, what+"."+key, expected, tags, parse); ok {
-			*to = v
-		}
-	}}
-}
-
-func (p *parser) text(what, key string, to *string) queries.Field {
-	k := keyOf(what, key)
-	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) { *to = strings.TrimSpace(p.Text(n, what+"."+key)) }}
-}
-
-func (p *parser) oneOf(what, key string, to *string) queries.Field {
-	k := keyOf(what, key)
-	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) { *to = p.OneOf(n, what+"."+key, k.Words...) }}
-}
-
-func (p *parser) boolean(what, key string, to *bool) queries.Field {
-	k := keyOf(what, key)
-	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) { *to = p.Boolean(n, what+"."+key) }}
-}
-
-func (p *parser) integer(what, key string, to *int) queries.Field {
-	k := keyOf(what, key)
-	return scalar(p, what, key, fmt.Sprintf("a whole number from %.0f to %.0f", k.Min, k.Max), to, []string{"!!int"}, func(s string) (int, error) {
-		v, err := strconv.Atoi(s)
-		if err == nil && (float64(v) < k.Min || float64(v) > k.Max) {
-			err = strconv.ErrRange
-		}
-		return v, err
-	})
-}
-
-func (p *parser) number(what, key string, to *float64) queries.Field {
-	k := keyOf(what, key)
-	return scalar(p, what, key, fmt.Sprintf("a number from %g to %g", k.Min, k.Max), to, []string{"!!int", "!!float"}, func(s string) (float64, error) {
-		v, err := strconv.ParseFloat(s, 64)
-		if err == nil && (math.IsNaN(v) || v < k.Min || v > k.Max) {
-			err = strconv.ErrRange
-		}
-		return v, err
-	})
-}
-
-// optional wraps a field whose absence is not its zero value.
-func optional[T any](to **T, make func(*T) queries.Field) queries.Field {
-	v := new(T)
-	f := make(v)
-	return queries.Field{Key: f.Key, Read: func(n *yaml.Node) {
-		f.Read(n)
-		*to = v
-	}}
-}
-
-func (p *parser) duration(what, key string, to *time.Duration) queries.Field {
-	most := time.Duration(keyOf(what, key).Max * float64(time.Second))
-	expected := fmt.Sprintf("a duration from 0 to %s, such as 10s", most)
-	return scalar(p, what, key, expected, to, []string{"!!str", "!!int"}, func(s string) (time.Duration, error) {
-		v, err := time.ParseDuration(s)
-		if err == nil && (v < 0 || v > most) {
-			err = strconv.ErrRange
-		}
-		return v, err
-	})
-}
-
-func (p *parser) texts(what, key string, to *[]string) queries.Field {
-	k := keyOf(what, key)
-	return queries.Field{Key: k.Name, Read: func(n *yaml.Node) {
-		p.List(n, what+"."+key, "texts", true, func(item *yaml.Node) {
-			text, _ := queries.Scalar(p.Strict, item, what+"."+key, "text", []string{"!!str"}, func(s string) (string, error) {
-				if s == "" {
-					return "", strconv.ErrSyntax
-				}
-				return s, nil
-			})
-			*to = append(*to, text)
-		})
-	}}
-}
-
-// other is a field that is read in a way of its own.
-func (p *parser) other(what, key string, read func(*yaml.Node)) queries.Field {
-	return queries.Field{Key: keyOf(what, key).Name, Read: read}
-}
 
 // file is what errors call the outermost mapping.
 const file = "models file"
@@ -134,6 +32,7 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 		p.other(file, "generation", func(n *yaml.Node) { p.generation(n, "generation", &general) }),
 		p.other(file, "scoring", func(n *yaml.Node) { p.scoring(n, &plan.Scoring) }),
 		p.other(file, "emissions", func(n *yaml.Node) { p.emissions(n, &plan.Emissions) }),
+		p.other(file, "likelihood", func(n *yaml.Node) { p.likelihood(n, &plan.Likelihood) }),
 		p.other(file, "models", func(n *yaml.Node) { models = n }),
 	)
 	if n.Kind != yaml.MappingNode {
@@ -176,6 +75,35 @@ func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
 			p.oneOf("scoring", "embedding", &s.Embedding).Read(n)
 		}),
 	)
+}
+
+// likelihood reads what is asked for beside the answers, or off.
+func (p *parser) likelihood(n *yaml.Node, l *eval.Likelihood) {
+	const what = "likelihood"
+	if n.Kind == yaml.ScalarNode {
+		var off string
+		before := p.Faults()
+		p.oneOf(file, what, &off).Read(n)
+		if p.Faults() == before {
+			*l = eval.LikelihoodOff()
+		}
+		return
+	}
+	p.mapping(n, what,
+		optional(&l.Answers, func(v *bool) queries.Field { return p.boolean(what, "answers", v) }),
+		optional(&l.Choice, func(v *bool) queries.Field { return p.boolean(what, "choice", v) }),
+		p.other(what, "fidelity", func(n *yaml.Node) { p.fidelity(n, l) }),
+	)
+}
+
+func (p *parser) fidelity(n *yaml.Node, l *eval.Likelihood) {
+	const what = "likelihood.fidelity"
+	tokens := optional(&l.FidelityTokens, func(v *int) queries.Field { return p.integer(what, "tokens", v) })
+	before := p.Faults()
+	p.mapping(n, what, tokens)
+	if p.Faults() == before && l.FidelityTokens == nil {
+		p.Fail(n, "%s: tokens: is missing", what)
+	}
 }
 
 // served reads which of Ollama's models makes the vectors.
@@ -222,32 +150,38 @@ func (p *parser) models(n *yaml.Node, general eval.Generation) []eval.Model {
 	lines := make(map[string]int)
 	reference := 0
 	for _, c := range n.Content {
-		m := p.model(c, general)
-		if line, dup := lines[m.Name]; dup && m.Name != "" {
-			p.Fail(c, "models: the name %q stands on line %d already", m.Name, line)
+		m, ladder := p.model(c, general)
+		for _, step := range slices.Concat([]eval.Model{m}, ladder) {
+			if line, dup := lines[step.Name]; dup && step.Name != "" {
+				p.Fail(c, "models: the name %q stands on line %d already", step.Name, line)
+			}
+			lines[step.Name] = c.Line
 		}
-		lines[m.Name] = c.Line
 		if m.Role == eval.RoleReference {
 			if reference > 0 {
 				p.Fail(c, "models: %q is a second reference; the first stands on line %d", m.Name, reference)
 			}
 			reference = c.Line
 		}
-		out = append(out, m)
+		out = append(append(out, m), ladder...)
 	}
 	return out
 }
 
-func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
-	m := eval.Model{Role: eval.RoleStudent, Generation: general}
+// model reads one model and the steps of its ladder.
+func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, ladder []eval.Model) {
+	m = eval.Model{Role: eval.RoleStudent, Generation: general}
 	m.Generation.Stop = slices.Clone(general.Stop)
 	role := string(m.Role)
+	var kinds []string
 	before := p.Faults()
 	p.mapping(n, "model",
 		p.text("model", "name", &m.Name),
 		p.oneOf("model", "provider", &m.Provider),
 		p.text("model", "model", &m.Model),
 		p.text("model", "source", &m.Source),
+		p.oneOf("model", "rope", &m.Rope),
+		p.texts("model", "quantize", &kinds),
 		p.oneOf("model", "role", &role),
 		p.text("model", "host", &m.Host),
 		p.other("model", "generation", func(n *yaml.Node) {
@@ -260,12 +194,32 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
 	)
 	m.Role = eval.Role(role)
 	if p.Faults() > before {
-		return m
+		return m, nil
 	}
 	for _, need := range []struct{ key, value string }{{"name", m.Name}, {"provider", m.Provider}, {"model", m.Model}} {
 		if need.value == "" {
 			p.Fail(n, "model %s: %s: is missing", m.Name, need.key)
 		}
 	}
-	return m
+	return m, p.ladder(n, m, kinds)
+}
+
+// ladder makes the steps of a model's quantize, which a server makes of files
+// that it is given.
+func (p *parser) ladder(n *yaml.Node, m eval.Model, kinds []string) (steps []eval.Model) {
+	if (m.Rope != "" || len(kinds) > 0) && m.Provider != eval.ProviderOllama {
+		p.Fail(n, "model %s: rope and quantize are for models of provider %s, which disteval models pull makes", m.Name, eval.ProviderOllama)
+		return nil
+	}
+	for i, kind := range kinds {
+		switch {
+		case !slices.Contains(eval.QuantizationKinds(), kind):
+			p.Fail(n, "model %s: quantize: Ollama does not make %q; it makes %s", m.Name, kind, strings.Join(eval.QuantizationKinds(), ", "))
+		case slices.Contains(kinds[:i], kind):
+			p.Fail(n, "model %s: quantize: %s stands there twice", m.Name, kind)
+		default:
+			steps = append(steps, m.Step(kind))
+		}
+	}
+	return steps
 }
