@@ -20,14 +20,14 @@ const (
 	Integer  Type = "integer"  // from Min to Max
 	Number   Type = "number"   // from Min to Max
 	Duration Type = "duration" // such as 10s, from 0 to Max seconds
-	Mapping  Type = "mapping"  // of the keys of the section of the same name, or one of Words
+	Mapping  Type = "mapping"  // of the keys of the section of the same name
 	List     Type = "list"     // of mappings with the keys of the section Of
 )
 
 // Key is one key of a models file. The keys are what the parser accepts and
 // what a schema or a reference of the file is made from.
 type Key struct {
-	Section  string // the mapping that holds it: file, generation, scoring, embedding, emissions, likelihood, fidelity or model
+	Section  string // the mapping that holds it: file, generation, scoring, embedding, emissions or model
 	Name     string
 	Type     Type
 	Min, Max float64
@@ -48,7 +48,7 @@ var keys = []Key{
 	{Section: "file", Name: "generation", Type: Mapping, Doc: "How every model generates."},
 	{Section: "file", Name: "scoring", Type: Mapping, Doc: "How replies are scored."},
 	{Section: "file", Name: "emissions", Type: Mapping, Doc: "How energy is metered and turned into carbon dioxide."},
-	{Section: "file", Name: "likelihood", Type: Mapping, Words: []string{"off"}, Doc: "What is asked for beside the answers; by default all that is exact."},
+	{Section: "file", Name: "likelihood", Type: Mapping, Doc: "What is asked of the probabilities of answers; off: nothing."},
 	{Section: "file", Name: "models", Type: List, Of: "model", Required: true, Doc: "The models to compare, at least one."},
 
 	{Section: "generation", Name: "raw", Type: Boolean, Default: "true", Doc: "Plain completion, without the model's prompt template."},
@@ -63,7 +63,7 @@ var keys = []Key{
 	{Section: "generation", Name: "stop", Type: Texts, Doc: "Texts that end a reply."},
 
 	{Section: "scoring", Name: "include_prompt", Type: Boolean, Default: "false", Doc: "Score prompt and reply in place of the reply."},
-	{Section: "scoring", Name: "embedding", Type: Mapping, Words: []string{eval.EmbeddingBuiltin}, Default: eval.EmbeddingBuiltin, Doc: "The vectors of cosine: builtin, or {ollama: MODEL}."},
+	{Section: "scoring", Name: "embedding", Type: Word, Words: []string{eval.EmbeddingBuiltin}, Default: eval.EmbeddingBuiltin, Doc: "The vectors of cosine: builtin, or {ollama: MODEL}."},
 	{Section: "embedding", Name: "ollama", Type: Text, Required: true, Doc: "The embedding model's name in Ollama."},
 
 	{Section: "emissions", Name: "method", Type: Word, Words: []string{"auto", "rapl", "nvml", "estimate", "codecarbon-2.3", "off"}, Default: "auto", Doc: "How energy is found out."},
@@ -76,17 +76,17 @@ var keys = []Key{
 	{Section: "emissions", Name: "sysfs", Type: Text, Doc: "Where sysfs is mounted."},
 	{Section: "emissions", Name: "procfs", Type: Text, Doc: "Where procfs is mounted."},
 
-	{Section: "likelihood", Name: "answers", Type: Boolean, Doc: "How probable the right answers are; walks the tokens where a server gives no exact figure."},
-	{Section: "likelihood", Name: "choice", Type: Boolean, Doc: "Which of several answers is the most probable."},
-	{Section: "likelihood", Name: "fidelity", Type: Mapping, Doc: "How far a student's next tokens are from its reference's."},
-	{Section: "fidelity", Name: "tokens", Type: Integer, Max: 1 << 12, Required: true, Doc: "How many tokens of each reply of the reference to compare."},
+	{Section: "likelihood", Name: "answers", Type: Boolean, Doc: "The bits and ranks of right answers; unset is whatever costs no more than a walk."},
+	{Section: "likelihood", Name: "choice", Type: Boolean, Doc: "The choice among the answers of a category; unset is where it is exact."},
+	{Section: "likelihood", Name: "fidelity", Type: Mapping, Doc: "How near the models are to the reference, token by token."},
+	{Section: "fidelity", Name: "tokens", Type: Integer, Max: 1 << 12, Required: true, Doc: "How many of the first tokens of each of the reference's replies; 0: none."},
 
 	{Section: "model", Name: "name", Type: Text, Required: true, Doc: "As reports call the model; unique in the file."},
 	{Section: "model", Name: "provider", Type: Word, Words: eval.Providers(), Required: true, Doc: "Who runs the model."},
 	{Section: "model", Name: "model", Type: Text, Required: true, Doc: "As the provider calls it, or a .gguf file beside this one."},
 	{Section: "model", Name: "source", Type: Text, Doc: "Where models pull gets it: hf://OWNER/REPO, or a folder."},
-	{Section: "model", Name: "rope", Type: Word, Words: []string{"hf", "meta", "auto"}, Doc: "The layout of the rotary weights in source."},
-	{Section: "model", Name: "quantize", Type: Texts, Doc: "Quantisations to make and compare as well, such as [q8_0, q4_K_M]."},
+	{Section: "model", Name: "rope", Type: Word, Words: []string{"hf", "meta", "auto"}, Doc: "The layout of the source's rotary embeddings: hf where nothing is said; auto finds it out."},
+	{Section: "model", Name: "quantize", Type: Texts, Words: eval.QuantizationKinds(), Doc: "A ladder: a model for each of these steps beside the model itself."},
 	{Section: "model", Name: "role", Type: Word, Words: []string{string(eval.RoleReference), string(eval.RoleStudent)}, Default: string(eval.RoleStudent), Doc: "One model may be the reference that the others are compared with."},
 	{Section: "model", Name: "host", Type: Text, Doc: "The server's address, in place of OLLAMA_HOST."},
 	{Section: "model", Name: "generation", Type: Mapping, Doc: "What this model does otherwise than the file's generation."},
