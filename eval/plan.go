@@ -66,6 +66,7 @@ type Generation struct {
 	TopP          *float64 `json:"top_p,omitempty"`      // (0,1]; as top_k
 	NumThread     *int     `json:"num_thread,omitempty"` // CPU threads of the server; unset: the server's choice
 	Stop          []string `json:"stop,omitempty"`       // texts that end a reply
+	Think         *bool    `json:"think,omitempty"`      // whether to reason before the answer; chat only; unset: the server's default
 }
 
 // DefaultGeneration is greedy raw completion of at most 64 tokens.
@@ -104,7 +105,8 @@ type Model struct {
 	Model      string     `json:"model"`    // as the provider calls it
 	Source     string     `json:"source,omitempty"`
 	Role       Role       `json:"role"`
-	Host       string     `json:"host,omitempty"` // the server's address; empty: this process
+	Host       string     `json:"host,omitempty"` // the server's address, without credentials once resolved; empty: this process
+	API        API        `json:"api,omitempty"`  // how the server is asked; empty before preflight: by Generation.Raw
 	Dir        string     `json:"-"`              // where a file that Model names is looked for; Resolve makes Model complete
 	Generation Generation `json:"generation"`
 
@@ -138,6 +140,14 @@ func (e *ContextError) Error() string {
 	return fmt.Sprintf("check model %s (%s): num_ctx is %d, but it has %d positions",
 		e.Model.Name, e.Model.Model, e.Model.Generation.NumCtx, e.Has)
 }
+
+// API is how a server is asked.
+type API string
+
+const (
+	APICompletions API = "completions" // a text is completed as it stands, or through the model's template
+	APIChat        API = "chat"        // messages are answered, through the model's template
+)
 
 // Reference returns the model that the others are compared with, or nil.
 func (p Plan) Reference() *Model {
@@ -220,6 +230,10 @@ func (p Plan) Facts() []Fact {
 		add("top_p", formatUnset(g.TopP, formatFloat))
 		add("num_thread", formatUnset(g.NumThread, strconv.Itoa))
 		add("stop", strconv.Quote(strings.Join(g.Stop, "\x00")))
+		if p.Rules >= RulesNow {
+			add("think", formatUnset(g.Think, strconv.FormatBool))
+			add("api", string(m.API))
+		}
 	}
 	return facts
 }

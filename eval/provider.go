@@ -25,6 +25,27 @@ type EmbeddingProvider interface {
 	Embedder(ctx context.Context, model string) (Embedder, error)
 }
 
+// Verifier is a Generator that can tell whether its model is still the one that
+// the plan names.
+type Verifier interface {
+	// Verify returns a *ReplacedError where another model stands in its place,
+	// and a *Failure where the provider cannot be asked.
+	Verify(ctx context.Context) error
+}
+
+// ReplacedError means that a model was exchanged for another of its name.
+type ReplacedError struct {
+	Model    string // as the provider calls it
+	Was, Now string // digests; Now is empty where the model has gone
+}
+
+func (e *ReplacedError) Error() string {
+	if e.Now == "" {
+		return fmt.Sprintf("model %s (digest %s) was deleted while it was asked", e.Model, e.Was)
+	}
+	return fmt.Sprintf("model %s was replaced while it was asked: its digest was %s and is %s", e.Model, e.Was, e.Now)
+}
+
 // Capabilities says what a provider can do with one model. What a plan needs
 // and a provider lacks is refused before the first question.
 type Capabilities struct {
@@ -35,6 +56,7 @@ type Capabilities struct {
 	Continuations bool `json:"continuations"` // exact log-probabilities of a given continuation
 	Digest        bool `json:"digest"`        // the weights are identified
 	Unload        bool `json:"unload"`        // the memory can be freed
+	Think         bool `json:"think"`         // reasons before it answers, when told to
 }
 
 // need is one thing that a plan asks of a model.
@@ -50,6 +72,8 @@ func (p Plan) needs(m Model) []need {
 	return []need{
 		{"raw completion", !g.Raw || has.Raw, "set generation.raw: false"},
 		{"a prompt template (generation.raw: false)", g.Raw || has.Chat, "set generation.raw: true"},
+		{"reasoning without a chat (generation.think with raw: true)", g.Think == nil || !g.Raw, "set generation.raw: false, or leave generation.think out"},
+		{"reasoning (generation.think: true)", g.Think == nil || !*g.Think || g.Raw || has.Think, "leave generation.think out: the model has none"},
 		{"a seed for its draws (temperature above 0)", g.Temperature == 0 || has.Seed, "set generation.temperature: 0"},
 	}
 }

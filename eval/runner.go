@@ -58,6 +58,10 @@ func (r *Runner) Run(ctx, drain context.Context) error {
 	for _, m := range r.Plan.Models {
 		open, before := r.openJobs(m, done)
 		if len(open) == 0 {
+			// Nothing is left to ask, so what may have stopped it has passed.
+			if err := r.Store.GiveUp(ctx, m.Name, ""); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := r.runModel(ctx, drain, m, open, before); err != nil {
@@ -94,7 +98,7 @@ func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, befor
 	}
 	// A turn cut short does not take back why an earlier one was given up:
 	// that turn's failures are still to be asked again.
-	if err == nil {
+	if err == nil || gaveUp != "" {
 		if err := r.Store.GiveUp(ctx, m.Name, gaveUp); err != nil {
 			return err
 		}
@@ -176,7 +180,7 @@ func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(c
 // answer works through the schedule, Plan.Parallel questions at a time.
 func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, err error) {
 	t.Observer.PhaseBegun(t.model, PhaseAnswer, t.open, t.total)
-	a := &answering{turn: t, schedule: s, start: t.Now()}
+	a := &answering{turn: t, schedule: s, start: t.Now(), identity: identity{worker: &t.worker, store: t.Store}}
 	stop, cancel := context.WithCancel(drain)
 	defer cancel()
 	var workers sync.WaitGroup
@@ -191,7 +195,7 @@ func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, e
 	if !a.end.IsZero() {
 		a.checkpoint(ctx, emissions.ReadWhole(t.worker.Meter, a.start, a.end))
 	}
-	gaveUp = s.GaveUp()
+	gaveUp = a.identity.end(ctx, s.GaveUp())
 	switch {
 	case a.err != nil:
 		return "", a.err
@@ -208,6 +212,7 @@ type answering struct {
 	*turn
 	schedule *Schedule
 	start    time.Time
+	identity identity
 
 	mu          sync.Mutex
 	end         time.Time // of the last answer received
@@ -241,7 +246,7 @@ func (a *answering) work(ctx, stop context.Context) bool {
 // received queues one job's outcome. It returns false when no further question
 // should be asked.
 func (a *answering) received(ctx context.Context, r Reply) bool {
-	err := a.Store.Put(ctx, r)
+	same, err := a.identity.put(ctx, &r)
 	a.Observer.ReplyReceived(a.model, r)
 	a.schedule.Note(r)
 
@@ -257,7 +262,7 @@ func (a *answering) received(ctx context.Context, r Reply) bool {
 		a.lastStored = a.end
 		a.checkpoint(ctx, a.worker.Meter.Read(a.start, a.end))
 	}
-	return a.err == nil && a.schedule.GaveUp() == ""
+	return a.err == nil && same && a.schedule.GaveUp() == ""
 }
 
 // checkpoint stores the answer phase as far as it has come.

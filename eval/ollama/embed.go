@@ -51,18 +51,15 @@ func (e *Embedder) post(ctx context.Context, texts []string) ([][]float32, error
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := e.client.http.Do(req)
+	resp, err := e.client.server.Control().Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, statusFailure(resp)
-	}
 	var answer struct {
 		Embeddings [][]component `json:"embeddings"`
 	}
-	if err := json.NewDecoder(&boundedBody{ReadCloser: resp.Body, most: controlBytes}).Decode(&answer); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return nil, err
 	}
 	vectors := make([][]float32, len(answer.Embeddings))

@@ -224,6 +224,7 @@ func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
 		optional(&g.TopP, func(v *float64) field { return p.number(what, "top_p", v, 0, 1) }),
 		optional(&g.NumThread, func(v *int) field { return p.integer(what, "num_thread", v, 1, 4096) }),
 		p.texts(what, "stop", &g.Stop),
+		optional(&g.Think, func(v *bool) field { return p.boolean(what, "think", v) }),
 	)
 }
 

@@ -14,7 +14,7 @@ import (
 
 // providers are the servers and in-process models of one plan.
 type providers struct {
-	limits  ollama.Limits
+	limits  eval.Limits
 	clients map[string]*ollama.Client // by address
 }
 
@@ -22,7 +22,7 @@ type providers struct {
 const loadPatience = 5
 
 func newProviders(s *settings) *providers {
-	limits := ollama.DefaultLimits
+	limits := eval.DefaultLimits
 	limits.Silence = s.timeout()
 	limits.LoadSilence = loadPatience * limits.Silence
 	return &providers{limits: limits, clients: make(map[string]*ollama.Client)}
