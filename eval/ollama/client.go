@@ -35,7 +35,8 @@ const (
 // Client talks to one Ollama server.
 type Client struct {
 	server *eval.Server
-	base   *url.URL     // the server's, without credentials
+	base   *url.URL // the server's, without credentials
+	user   *url.Userinfo
 	http   *http.Client // for calls that judge the status themselves
 	api    *api.Client
 	limits eval.Limits
@@ -116,7 +117,7 @@ func userinfo(s string) *url.Userinfo {
 // New makes a client; it does not connect yet.
 func New(base *url.URL, limits eval.Limits) *Client {
 	s := eval.NewServer(base, "", limits)
-	return &Client{server: s, base: s.URL, http: s.Plain(), api: api.NewClient(s.URL, s.Control()), limits: limits}
+	return &Client{server: s, base: s.URL, user: base.User, http: s.Plain(), api: api.NewClient(s.URL, s.Control()), limits: limits}
 }
 
 // Version returns the server's version, or a *ServerError within 1.5 s.

@@ -41,6 +41,27 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestCredentialsOfOneModel: the generator of a resolved model has those that
+// its host was named with, though the plan does not keep them.
+func TestCredentialsOfOneModel(t *testing.T) {
+	f := evaltest.NewOllama(t, "m:latest")
+	f.Auth = "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:s3cret"))
+	m := model("m")
+	m.Host = strings.Replace(f.URL, "http://", "http://alice:s3cret@", 1)
+	p := ollama.NewProvider(evaltest.HostileLimits)
+	got, err := p.Resolve(t.Context(), []eval.Model{m})
+	if err != nil || got[0].Host != f.URL {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	g, err := p.Open(got[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Generate(t.Context(), eval.Request{Prompt: "p"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDenied tells a proxy's refusal plainly: status, first line, and what to do.
 func TestDenied(t *testing.T) {
 	f := evaltest.NewOllama(t, "m:latest")
