@@ -15,11 +15,12 @@ import (
 // Providers of models.
 const (
 	ProviderOllama  = "ollama"
+	ProviderOpenAI  = "openai"
 	ProviderBuiltin = "builtin"
 )
 
 // Providers lists them.
-func Providers() []string { return []string{ProviderOllama, ProviderBuiltin} }
+func Providers() []string { return []string{ProviderOllama, ProviderOpenAI, ProviderBuiltin} }
 
 // Role is a model's part in the comparison.
 type Role string
@@ -78,7 +79,12 @@ func DefaultGeneration() Generation {
 // is no part of the plan's hash.
 type Scoring struct {
 	IncludePrompt bool   `json:"include_prompt"` // score prompt + reply instead of the reply
-	Embedding     string `json:"embedding"`      // builtin, or an embedding model's name in Ollama
+	Embedding     string `json:"embedding"`      // builtin, or an embedding model's name as its server knows it
+
+	// Of an embedding model.
+	Provider  string `json:"embedding_provider,omitempty"` // empty: ollama
+	Host      string `json:"embedding_host,omitempty"`     // empty: the provider's default
+	APIKeyEnv string `json:"embedding_api_key_env,omitempty"`
 }
 
 // EmbeddingBuiltin names the word vectors inside the program.
@@ -101,13 +107,14 @@ type Emissions struct {
 // preflight and empty before it.
 type Model struct {
 	Name       string     `json:"name"`     // as reports call it; unique in the plan
-	Provider   string     `json:"provider"` // ollama or builtin
+	Provider   string     `json:"provider"` // one of Providers
 	Model      string     `json:"model"`    // as the provider calls it
 	Source     string     `json:"source,omitempty"`
 	Role       Role       `json:"role"`
-	Host       string     `json:"host,omitempty"` // the server's address, without credentials once resolved; empty: this process
-	API        API        `json:"api,omitempty"`  // how the server is asked; empty before preflight: by Generation.Raw
-	Dir        string     `json:"-"`              // where a file that Model names is looked for; Resolve makes Model complete
+	Host       string     `json:"host,omitempty"`        // the server's address, without credentials once resolved; empty: this process
+	API        API        `json:"api,omitempty"`         // how the server is asked; empty before preflight: by Generation.Raw
+	APIKeyEnv  string     `json:"api_key_env,omitempty"` // the environment variable that holds the server's key; empty: none
+	Dir        string     `json:"-"`                     // where a file that Model names is looked for; Resolve makes Model complete
 	Generation Generation `json:"generation"`
 
 	Digest          string `json:"digest,omitempty"`           // of the weights and settings, as the provider states it

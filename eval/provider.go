@@ -20,9 +20,8 @@ type Provider interface {
 // EmbeddingProvider is a Provider that can also turn texts into vectors.
 type EmbeddingProvider interface {
 	Provider
-	// Embedder returns the embedding model of that name, after it has answered
-	// once.
-	Embedder(ctx context.Context, model string) (Embedder, error)
+	// Embedder returns the embedding model that a plan's scoring names.
+	Embedder(ctx context.Context, by Scoring) (Embedder, error)
 }
 
 // Verifier is a Generator that can tell whether its model is still the one that
@@ -49,14 +48,26 @@ func (e *ReplacedError) Error() string {
 // Capabilities says what a provider can do with one model. What a plan needs
 // and a provider lacks is refused before the first question.
 type Capabilities struct {
-	Raw           bool `json:"raw"`           // completes a text as it stands
-	Chat          bool `json:"chat"`          // answers a message, through the model's template
-	Seed          bool `json:"seed"`          // the same seed gives the same draws
-	Logprobs      int  `json:"logprobs"`      // most alternatives with each generated token; 0: no log-probabilities
-	Continuations bool `json:"continuations"` // exact log-probabilities of a given continuation
-	Digest        bool `json:"digest"`        // the weights are identified
-	Unload        bool `json:"unload"`        // the memory can be freed
-	Think         bool `json:"think"`         // reasons before it answers, when told to
+	Raw           bool   `json:"raw"`                // completes a text as it stands
+	Chat          bool   `json:"chat"`               // answers a message, through the model's template
+	Seed          bool   `json:"seed"`               // the same seed gives the same draws
+	Stop          bool   `json:"stop"`               // ends a reply at a given text
+	MaxTokens     bool   `json:"max_tokens"`         // ends a reply at a given length
+	Usage         bool   `json:"usage"`              // counts tokens
+	Logprobs      int    `json:"logprobs"`           // most alternatives with each generated token; 0: no log-probabilities
+	Continuations bool   `json:"continuations"`      // exact log-probabilities of a given continuation
+	Digest        bool   `json:"digest"`             // the weights are identified
+	Unload        bool   `json:"unload"`             // the memory can be freed
+	Think         bool   `json:"think"`              // reasons before it answers, when told to, and does not when told not to
+	ThinkBy       string `json:"think_by,omitempty"` // how the server is told whether to; empty: as its API has it
+
+	Ignores []Ignored `json:"ignores,omitempty"` // options of the plan that the server does not take
+}
+
+// Ignored is an option that a server does not take from a request.
+type Ignored struct {
+	Option string `json:"option"` // with its value, such as repeat_penalty 1
+	Cure   string `json:"cure"`
 }
 
 // need is one thing that a plan asks of a model.
@@ -69,13 +80,19 @@ type need struct {
 // needs lists what the plan asks of a resolved model.
 func (p Plan) needs(m Model) []need {
 	g, has := m.Generation, m.Capabilities
-	return []need{
+	list := []need{
 		{"raw completion", !g.Raw || has.Raw, "set generation.raw: false"},
 		{"a prompt template (generation.raw: false)", g.Raw || has.Chat, "set generation.raw: true"},
 		{"reasoning without a chat (generation.think with raw: true)", g.Think == nil || !g.Raw, "set generation.raw: false, or leave generation.think out"},
-		{"reasoning (generation.think: true)", g.Think == nil || !*g.Think || g.Raw || has.Think, "leave generation.think out: the model has none"},
+		{"reasoning as generation.think says", g.Think == nil || g.Raw || has.Think, "leave generation.think out: the server decides by itself"},
+		{"replies of at most num_predict tokens", has.MaxTokens, "use another server: every reply would run on to its own end"},
+		{"an end at generation.stop", len(g.Stop) == 0 || has.Stop, "leave generation.stop out"},
 		{"a seed for its draws (temperature above 0)", g.Temperature == 0 || has.Seed, "set generation.temperature: 0"},
 	}
+	for _, i := range has.Ignores {
+		list = append(list, need{name: i.Option, cure: i.Cure})
+	}
+	return list
 }
 
 // CapabilityError names what a plan needs and a provider cannot do.

@@ -42,6 +42,7 @@ type Server struct {
 	Limits Limits
 
 	transport http.RoundTripper
+	secrets   []string // that a server may repeat in what it says
 }
 
 // NewServer makes the way to the server at base. A user and password in base
@@ -53,7 +54,12 @@ func NewServer(base *url.URL, token string, limits Limits) *Server {
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	clean := *base
 	clean.User = nil
-	return &Server{URL: &clean, Limits: limits, transport: credentials{next: t, base: &clean, user: base.User, token: token}}
+	var secrets []string
+	if password, ok := base.User.Password(); ok {
+		secrets = append(secrets, password)
+	}
+	secrets = append(secrets, token)
+	return &Server{URL: &clean, Limits: limits, secrets: secrets, transport: credentials{next: t, base: &clean, user: base.User, token: token}}
 }
 
 // Plain is a client that hands every answer on as it comes: for callers that
@@ -69,7 +75,18 @@ func (s *Server) Control() *http.Client { return s.strict(controlBytes) }
 func (s *Server) Streaming() *http.Client { return s.strict(streamFactor * s.Limits.ReplyBytes) }
 
 func (s *Server) strict(most int) *http.Client {
-	return &http.Client{Transport: strictTransport{next: s.transport, most: most}, CheckRedirect: stayThere}
+	return &http.Client{Transport: strictTransport{server: s, most: most}, CheckRedirect: stayThere}
+}
+
+// Redact takes credentials out of what the server says: some repeat them when
+// they refuse them.
+func (s *Server) Redact(text string) string {
+	for _, secret := range s.secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[credentials]")
+		}
+	}
+	return text
 }
 
 // credentials adds what a server asks for, for its own address only.
@@ -142,6 +159,45 @@ func (e *StatusError) Denied() bool {
 // passes reports whether asking again can help.
 func (e *StatusError) passes() bool {
 	return e.Code == http.StatusTooManyRequests || e.Code >= http.StatusInternalServerError
+}
+
+// GetJSON reads the JSON document at u.
+func (s *Server) GetJSON(ctx context.Context, u *url.URL, into any) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.Control().Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return nil, fmt.Errorf("the answer is not the JSON that is expected (%w): %s", err, Excerpt(body))
+	}
+	return resp.Header, nil
+}
+
+// ServerHint chooses the next step for an error of a server: what the error
+// itself says, or the one for a server that does not answer, wants credentials,
+// or answers otherwise than it should.
+func ServerHint(err error, silent, denied, strange string) string {
+	var hinted interface{ Hint() string }
+	var status *StatusError
+	switch {
+	case errors.As(err, &hinted):
+		return hinted.Hint()
+	case !errors.As(err, &status):
+		return silent
+	case status.Denied():
+		return denied
+	}
+	return strange
 }
 
 func statusError(resp *http.Response) *StatusError {
@@ -223,17 +279,19 @@ func (e *CertificateError) Hint() string {
 // strictTransport turns an error status into an error and ends an answer that
 // grows past most bytes.
 type strictTransport struct {
-	next http.RoundTripper
-	most int
+	server *Server
+	most   int
 }
 
 func (t strictTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(req)
+	resp, err := t.server.transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		return nil, statusError(resp)
+		refusal := statusError(resp)
+		refusal.Message = t.server.Redact(refusal.Message)
+		return nil, refusal
 	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, most: t.most}
 	return resp, nil

@@ -13,11 +13,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,55 +61,11 @@ func Host(host string) (*url.URL, error) {
 }
 
 func parseHost(host string) (*url.URL, error) {
-	scheme, rest, ok := strings.Cut(host, "://")
-	if !ok {
-		scheme, rest = "", host
+	u, err := eval.ParseAddress(host, "11434")
+	if err != nil {
+		return nil, fmt.Errorf("ollama %w", err)
 	}
-	authority, path, _ := strings.Cut(rest, "/")
-	at := strings.LastIndexByte(authority, '@')
-	shown := strings.TrimPrefix(scheme+"://", "://") + rest[at+1:] // for errors: without credentials
-	port := "11434"
-	switch scheme {
-	case "":
-		scheme = "http"
-	case "http":
-		port = "80"
-	case "https":
-		port = "443"
-	default:
-		return nil, fmt.Errorf("ollama address %q: scheme %q is not http or https", shown, scheme)
-	}
-	user := userinfo(authority[:max(at, 0)])
-	authority = authority[at+1:]
-	name := strings.Trim(authority, "[]")
-	if h, p, err := net.SplitHostPort(authority); err == nil {
-		name, port = h, p
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return nil, fmt.Errorf("ollama address %q: port %q is not a number from 1 to 65535", shown, port)
-	}
-	if name == "" {
-		name = "127.0.0.1"
-	}
-	return &url.URL{Scheme: scheme, User: user, Host: net.JoinHostPort(name, port), Path: strings.TrimSuffix("/"+path, "/")}, nil
-}
-
-// userinfo reads USER or USER:PASSWORD, percent-encoded or, where that is no
-// encoding, as it stands.
-func userinfo(s string) *url.Userinfo {
-	if s == "" {
-		return nil
-	}
-	name, password, ok := strings.Cut(s, ":")
-	for _, part := range []*string{&name, &password} {
-		if plain, err := url.PathUnescape(*part); err == nil {
-			*part = plain
-		}
-	}
-	if !ok {
-		return url.User(name)
-	}
-	return url.UserPassword(name, password)
+	return u, nil
 }
 
 // New makes a client; it does not connect yet.
@@ -153,17 +107,10 @@ func (e *ServerError) Unwrap() error { return e.Err }
 
 // Hint is what to do about what the server says, or how to get one.
 func (e *ServerError) Hint() string {
-	var hinted interface{ Hint() string }
-	var status *eval.StatusError
-	switch {
-	case errors.As(e.Err, &hinted):
-		return hinted.Hint()
-	case !errors.As(e.Err, &status):
-		return "start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin"
-	case status.Denied():
-		return "put the user and password that it asks for into OLLAMA_HOST or host:, as in http://USER:PASSWORD@" + strings.TrimPrefix(e.Address, "http://") + ";\nthey are neither stored nor printed"
-	}
-	return "something answers there, but not as Ollama does: see that OLLAMA_HOST or host: names the server itself"
+	return eval.ServerHint(e.Err,
+		"start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin",
+		"put the user and password that it asks for into OLLAMA_HOST or host:, as in http://USER:PASSWORD@"+strings.TrimPrefix(e.Address, "http://")+";\nthey are neither stored nor printed",
+		"something answers there, but not as Ollama does: see that OLLAMA_HOST or host: names the server itself")
 }
 
 // plain says an error in words.

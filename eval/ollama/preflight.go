@@ -146,8 +146,8 @@ func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModel
 	m.Digest, m.SizeBytes = entry.Digest, entry.Size
 	m.Parameters, m.Quantization = show.Details.ParameterSize, show.Details.QuantizationLevel
 	m.ContextLength = contextLength(show.ModelInfo)
-	m.Capabilities = eval.Capabilities{Raw: true, Chat: true, Seed: true, Digest: true, Unload: true,
-		Think: slices.Contains(show.Capabilities, model.CapabilityThinking)}
+	m.Capabilities = eval.Capabilities{Raw: true, Chat: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Digest: true, Unload: true,
+		Think: slices.Contains(show.Capabilities, model.CapabilityThinking) || m.Generation.Think != nil && !*m.Generation.Think}
 	if !m.Generation.Raw {
 		m.Template = show.Template
 	}

@@ -92,15 +92,15 @@ func (p *Provider) Loaded(ctx context.Context, m eval.Model) (bool, error) {
 	return c.Loaded(ctx, m)
 }
 
-// Embedder returns an embedding model of the server at OLLAMA_HOST, which must
-// answer.
-func (p *Provider) Embedder(ctx context.Context, model string) (eval.Embedder, error) {
-	c, err := p.Client("")
+// Embedder returns an embedding model of the server that by names, or of
+// OLLAMA_HOST's, which must answer.
+func (p *Provider) Embedder(ctx context.Context, by eval.Scoring) (eval.Embedder, error) {
+	c, err := p.Client(by.Host)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := c.Version(ctx); err != nil {
 		return nil, err
 	}
-	return c.Embedder(model), nil
+	return c.Embedder(by.Embedding), nil
 }

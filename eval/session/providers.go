@@ -8,6 +8,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/ollama"
+	"github.com/disteval/disteval/eval/openai"
 )
 
 // Providers holds every kind of provider by its name in models.yaml.
@@ -23,6 +24,7 @@ func NewProviders(silence time.Duration) Providers {
 	limits.Silence, limits.LoadSilence = silence, loadPatience*silence
 	return Providers{
 		eval.ProviderOllama:  ollama.NewProvider(limits),
+		eval.ProviderOpenAI:  openai.NewProvider(limits),
 		eval.ProviderBuiltin: builtin.Provider{},
 	}
 }
