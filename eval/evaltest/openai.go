@@ -59,7 +59,7 @@ func NewOpenAI(t testing.TB, kind Kind, models ...string) *OpenAI {
 	t.Helper()
 	o := &OpenAI{Kind: kind, Models: models,
 		Answer: func(prompt string, seed int) string {
-			return fmt.Sprintf(" the answer to %s is number %d here", prompt, seed)
+			return fmt.Sprintf(" %d is the answer to %s", seed, prompt)
 		}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/models", o.list)

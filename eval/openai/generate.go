@@ -217,6 +217,9 @@ type choice struct {
 func (s *stream) collect() error {
 	for s.events.Next() {
 		data := s.events.Event().Data
+		if len(data) == 0 {
+			continue // a comment
+		}
 		if strings.HasPrefix(string(data), "[DONE]") {
 			return s.check()
 		}

@@ -282,7 +282,8 @@ func (t *trial) tryTopK(ctx context.Context) error {
 	}
 	for seed := range 3 {
 		q := t.question()
-		q.temperature, q.seed, q.more = 2, seed, map[string]any{"top_k": 1}
+		q.temperature, q.seed = 2, seed
+		q.more["top_k"] = 1
 		r, ok, err := t.try(ctx, "top_k", q)
 		if err != nil {
 			return err
