@@ -61,7 +61,7 @@ func (s *Store) Refresh(ctx context.Context) error {
 		if err := rows.Scan(&m, &p.Host, &p.Process, &p.Name, &start, &end, &reading, &sum); err != nil {
 			return err
 		}
-		if !intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
+		if !s.intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
 			return damaged(s.dir, fmt.Sprintf("the %s phase of model %d is not what was stored", p.Name, m))
 		}
 		name, err := s.modelAt(m)
@@ -75,22 +75,32 @@ func (s *Store) Refresh(ctx context.Context) error {
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var reason string
-		if err := rows.Scan(&m, &reason); err != nil {
+		var sum []byte
+		if err := rows.Scan(&m, &reason, &sum); err != nil {
 			return err
+		}
+		if !s.intact(sum, m, reason) {
+			return damaged(s.dir, fmt.Sprintf("why model %d was given up is not what was stored", m))
 		}
 		name, err := s.modelAt(m)
 		rec.GaveUp[name] = reason
 		return err
-	}, "SELECT model, reason FROM gave_up")
+	}, "SELECT model, reason, checksum FROM gave_up")
 	if err != nil {
 		return fmt.Errorf("read the models given up in %s: %w", s.dir, err)
 	}
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var text string
-		err := rows.Scan(&text)
+		var sum []byte
+		if err := rows.Scan(&text, &sum); err != nil {
+			return err
+		}
+		if !s.intact(sum, text) {
+			return damaged(s.dir, "a warning is not what was stored")
+		}
 		rec.Warnings = append(rec.Warnings, text)
-		return err
-	}, "SELECT text FROM warnings ORDER BY text")
+		return nil
+	}, "SELECT text, checksum FROM warnings ORDER BY text")
 	if err != nil {
 		return fmt.Errorf("read the warnings in %s: %w", s.dir, err)
 	}
@@ -203,8 +213,9 @@ func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (o
 		return nil
 	}, `SELECT r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
 			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
-			s.vals, s.flags
-		FROM replies r LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
+			s.vals, s.flags, `+probeColumns+`
+		FROM replies r LEFT JOIN probes p ON p.model = r.model AND p.query = r.query AND r.sample = 0
+		LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
 		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, scoring, model, after.query, after.sample, most)
 	return out, last, err
 }
@@ -221,17 +232,19 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 		tokens                  string
 		sum                     []byte
 		vals, flags             sql.NullString
+		probe                   probeRow
 	)
 	r := &out.Reply
-	err := rows.Scan(&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
-		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags)
+	err := rows.Scan(append([]any{&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
+		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags},
+		probe.columns()...)...)
 	if err != nil {
 		return out, at, err
 	}
 	if r.JobID, err = s.jobAt(model, at.query, at.sample); err != nil {
 		return out, at, err
 	}
-	if !intact(sum, model, at.query, at.sample, r.Text, r.Reasoning, r.DoneReason, valueOf(promptTokens), valueOf(completed), start, end,
+	if !s.intact(sum, model, at.query, at.sample, r.Text, r.Reasoning, r.DoneReason, valueOf(promptTokens), valueOf(completed), start, end,
 		r.Timing.Attempts, load, promptEval, evalD, valueOf(energy), valueOf(kind), valueOf(message), tokens, r.Host, r.ReusedFrom) {
 		return out, at, damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", r.JobID))
 	}
@@ -252,7 +265,14 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 		}
 	}
 	out.Flags = strings.Fields(flags.String)
+	if out.Probe, err = probe.decode(s, model, at.query); err != nil {
+		return out, at, err
+	}
 	out.Scores, err = decodeScores(vals, floor, r.Failure)
+	if at.sample == 0 && err == nil {
+		plan := s.record.Plan
+		copy(out.Scores[len(out.Scores)-len(metrics.Likelihood()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
+	}
 	return out, at, err
 }
 
@@ -283,6 +303,10 @@ func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([
 		out[i] = metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: "not scored yet"}
 		if failure != nil {
 			out[i].Reason = "no answer: " + string(failure.Kind)
+		}
+		if i >= len(metrics.Text()) {
+			out[i].Reason = "of a query, beside its first sample"
+			continue
 		}
 		switch v := row[m.Name].(type) {
 		case float64:

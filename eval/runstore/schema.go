@@ -88,6 +88,19 @@ ALTER TABLE replies RENAME TO replies_1;
 ALTER TABLE phases RENAME TO phases_1;
 ALTER TABLE scores RENAME TO scores_1;
 ALTER TABLE reviews RENAME TO reviews_1;
+ALTER TABLE warnings RENAME TO warnings_1;
+ALTER TABLE gave_up RENAME TO gave_up_1;
+
+CREATE TABLE warnings (
+	text     TEXT PRIMARY KEY,
+	checksum BLOB -- as of a reply
+);
+
+CREATE TABLE gave_up (
+	model    INTEGER PRIMARY KEY,
+	reason   TEXT NOT NULL,
+	checksum BLOB
+);
 
 CREATE TABLE replies (
 	model             INTEGER NOT NULL, -- index in the plan
@@ -112,6 +125,22 @@ CREATE TABLE replies (
 	reused_from       TEXT    NOT NULL, -- empty: asked in this run
 	checksum          BLOB,             -- of all the others; NULL: written before there were any
 	PRIMARY KEY (model, query, sample)
+) WITHOUT ROWID;
+
+-- What a model makes of texts that it did not write: one row a model and query.
+CREATE TABLE probes (
+	model           INTEGER NOT NULL,
+	query           INTEGER NOT NULL,
+	answers         TEXT    NOT NULL, -- JSON
+	choices         TEXT    NOT NULL, -- JSON
+	divergences     TEXT    NOT NULL, -- JSON
+	incomparable    TEXT    NOT NULL,
+	start_ns        INTEGER NOT NULL,
+	end_ns          INTEGER NOT NULL,
+	failure_kind    TEXT,
+	failure_message TEXT,
+	checksum        BLOB    NOT NULL, -- of all the others
+	PRIMARY KEY (model, query)
 ) WITHOUT ROWID;
 
 CREATE TABLE phases (
@@ -144,23 +173,36 @@ CREATE TABLE reviews (
 	verdict  TEXT NOT NULL,
 	comment  TEXT NOT NULL,
 	imported INTEGER NOT NULL, -- Unix time, ns
+	checksum BLOB,
 	PRIMARY KEY (model, query, sample, reviewer)
 ) WITHOUT ROWID;
-` + copyRows("replies", "replies_1") + copyRows("phases", "phases_1") + copyRows("scores", "scores_1") + copyRows("reviews", "reviews_1") + `
+` + copyRows("replies", "replies_1") + copyRows("phases", "phases_1") + copyRows("scores", "scores_1") + copyRows("reviews", "reviews_1") +
+	copyRows("warnings", "warnings_1") + copyRows("gave_up", "gave_up_1") + `
+INSERT INTO meta SELECT '` + uncheckedRows + `', '1' FROM meta WHERE key = 'run'; -- not in a new record
 DROP TABLE replies_1;
 DROP TABLE phases_1;
 DROP TABLE scores_1;
 DROP TABLE reviews_1;
+DROP TABLE warnings_1;
+DROP TABLE gave_up_1;
 `}
+
+// uncheckedRows is the key in meta of a record that has rows from before there
+// were checksums.
+const uncheckedRows = "rows without checksums"
 
 // fromVersion1 selects the rows of a table of version 1 as version 2 has them.
 var fromVersion1 = map[string]string{
 	"replies": `SELECT model, query, 0 AS sample, text, '' AS reasoning, done_reason, prompt_tokens, completion_tokens, start_ns, end_ns,
 		attempts, load_ns, prompt_eval_ns, eval_ns, energy_uj, failure_kind, failure_message, '' AS tokens, '' AS host, '' AS reused_from,
 		NULL AS checksum FROM %s`,
-	"phases":  `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
-	"scores":  `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
-	"reviews": `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported FROM %s`,
+	"probes": `SELECT 0 AS model, 0 AS query, '' AS answers, '' AS choices, '' AS divergences, '' AS incomparable, 0 AS start_ns, 0 AS end_ns,
+		NULL AS failure_kind, NULL AS failure_message, x'' AS checksum FROM %s WHERE 0`,
+	"phases":   `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
+	"scores":   `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
+	"reviews":  `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported, NULL AS checksum FROM %s`,
+	"warnings": `SELECT text, NULL AS checksum FROM %s`,
+	"gave_up":  `SELECT model, reason, NULL AS checksum FROM %s`,
 }
 
 func copyRows(table, from string) string {
@@ -172,9 +214,18 @@ func copyRows(table, from string) string {
 func viewVersion1() string {
 	var b strings.Builder
 	for table, rows := range fromVersion1 {
-		fmt.Fprintf(&b, "CREATE TEMP VIEW %s AS %s;\n", table, fmt.Sprintf(rows, "main."+table))
+		fmt.Fprintf(&b, "CREATE TEMP VIEW %s AS %s;\n", table, fmt.Sprintf(rows, "main."+tableOf1(table)))
 	}
 	return b.String()
+}
+
+// tableOf1 is the table of version 1 that a table of version 2 comes from; one
+// that is new stands before an empty selection.
+func tableOf1(table string) string {
+	if table == "probes" {
+		return "replies"
+	}
+	return table
 }
 
 // firstMetrics is the order in which rows of version 1 list their scores.

@@ -1,0 +1,163 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports/xlsx"
+)
+
+// nothingImported is the next step after a workbook was refused.
+const nothingImported = "nothing was imported: correct that and import the workbook again"
+
+// ReviewStore is what an import needs of a run's record.
+type ReviewStore interface {
+	Record() eval.RunRecord
+	Reply(ctx context.Context, id eval.JobID) (eval.ScoredReply, bool, error)
+	PutReview(context.Context, eval.Review) error
+	Flush(context.Context) error
+	Close() error
+}
+
+// ReviewImport brings people's verdicts from a workbook into its run.
+type ReviewImport struct {
+	Workbook string                                                     // path
+	Run      string                                                     // the run's folder; empty: the workbook's
+	Open     func(ctx context.Context, dir string) (ReviewStore, error) // the run's record
+	Now      func() time.Time
+}
+
+// Store reads the workbook, checks that all of it belongs to the run and
+// stores every verdict. A workbook that is wrong anywhere changes nothing.
+func (i ReviewImport) Store(ctx context.Context) (stored Imported, err error) {
+	read, err := i.read(ctx)
+	if err != nil {
+		return Imported{}, err
+	}
+	dir := i.Run
+	if dir == "" {
+		dir = filepath.Dir(i.Workbook)
+	}
+	store, err := i.Open(ctx, dir)
+	if err != nil {
+		return Imported{}, eval.WithHint(fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import "+i.Workbook+" --run DIR")
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	reviews, fault := i.match(store.Record(), read)
+	if fault == nil {
+		if fault, err = sameReplies(ctx, store, reviews, read); err != nil {
+			return Imported{}, fmt.Errorf("read the replies of %s: %w", dir, err)
+		}
+	}
+	if fault != nil {
+		return Imported{}, eval.BadInput(fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, fault), nothingImported)
+	}
+	for _, r := range reviews {
+		if err := store.PutReview(ctx, r); err != nil {
+			return Imported{}, fmt.Errorf("store the review of %s by %s: %w", r.JobID, r.Reviewer, err)
+		}
+	}
+	if err := store.Flush(ctx); err != nil {
+		return Imported{}, fmt.Errorf("store the reviews in %s: %w", dir, err)
+	}
+	return Imported{dir, reviews}, nil
+}
+
+func (i ReviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
+	fail := func(err error) (xlsx.Reviews, error) {
+		return xlsx.Reviews{}, eval.BadInput(fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported)
+	}
+	f, err := os.Open(i.Workbook)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	read, err := xlsx.ReadReviews(ctx, f, info.Size())
+	switch {
+	case ctx.Err() != nil:
+		return xlsx.Reviews{}, ctx.Err()
+	case err != nil:
+		return fail(err)
+	case len(read.Rows) == 0:
+		return fail(errors.New("no row has a verdict: choose some in the Review sheet's Verdict column and save the file"))
+	}
+	return read, nil
+}
+
+// match turns the rows into reviews of rec's jobs.
+func (i ReviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Review, error) {
+	switch {
+	case read.RunID != xlsx.CellText(rec.ID):
+		return nil, fmt.Errorf("the workbook is of run %s, the folder holds run %s: name the right folder with --run", read.RunID, rec.ID)
+	case read.PlanHash != xlsx.CellText(rec.PlanHash):
+		return nil, fmt.Errorf("the workbook shows a plan with hash %.12s, the run's is %.12s: write the report again and review that", read.PlanHash, rec.PlanHash)
+	}
+	jobs := jobsByCell(rec.Plan)
+	now := i.Now()
+	reviews := make([]eval.Review, 0, len(read.Rows))
+	for _, row := range read.Rows {
+		id, ok := jobs[eval.JobID{Model: row.Model, Query: row.Query}]
+		if !ok {
+			return nil, fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: restore the row's first two cells", row.Cell, row.Model, row.Query)
+		}
+		reviews = append(reviews, eval.Review{JobID: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
+	}
+	return reviews, nil
+}
+
+// sameReplies checks that every row shows the reply that the run holds: names
+// may have slipped to another row, as in a table of which one column was
+// sorted. fault is the workbook's, err the store's.
+func sameReplies(ctx context.Context, store ReviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
+	for k, review := range reviews {
+		row := read.Rows[k]
+		r, ok, err := store.Reply(ctx, review.JobID)
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok || r.Reply.Failure != nil:
+			return fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: remove the row", row.Cell, row.Model, row.Query), nil
+		case xlsx.DigestOf(r.Reply.Text) != row.Reply:
+			return fmt.Errorf("%s: the reply in the row is not what model %.60q replied to query %.60q: restore the row, or take a fresh report.xlsx", row.Cell, row.Model, row.Query), nil
+		}
+	}
+	return nil, nil
+}
+
+// jobsByCell maps the names that cells show to the jobs.
+func jobsByCell(p eval.Plan) map[eval.JobID]eval.JobID {
+	jobs := make(map[eval.JobID]eval.JobID, p.Requests())
+	for _, m := range p.Models {
+		for _, q := range p.Queries.Queries {
+			jobs[eval.JobID{Model: xlsx.CellText(m.Name), Query: xlsx.CellText(q.ID)}] = eval.JobID{Model: m.Name, Query: q.ID}
+		}
+	}
+	return jobs
+}
+
+// Imported says what an import stored.
+type Imported struct {
+	Dir     string // the run's folder
+	Reviews []eval.Review
+}
+
+// String counts verdicts and reviewers.
+func (i Imported) String() string {
+	verdicts := map[string]int{}
+	people := map[string]bool{}
+	for _, r := range i.Reviews {
+		verdicts[r.Verdict]++
+		people[r.Reviewer] = true
+	}
+	return fmt.Sprintf("stored %d verdicts in %s: %d right, %d wrong, %d unsure; reviewers: %d", len(i.Reviews), i.Dir,
+		verdicts["right"], verdicts["wrong"], verdicts["unsure"], len(people))
+}
