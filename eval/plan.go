@@ -121,6 +121,7 @@ type Model struct {
 	APIKeyEnv  string     `json:"api_key_env,omitempty"` // the environment variable that holds the server's key; empty: none
 	Dir        string     `json:"-"`                     // where a file that Model names is looked for; Resolve makes Model complete
 	Generation Generation `json:"generation"`
+	Prompting  Prompting  `json:"prompting,omitzero"`
 
 	Digest          string `json:"digest,omitempty"`           // of the weights and settings, as the provider states it
 	ProviderVersion string `json:"provider_version,omitempty"` // such as ollama 0.17.4
@@ -218,7 +219,7 @@ func (p Plan) Jobs(m Model) []Job {
 
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
-	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
+	r := Request{Prompt: p.Prompt(m, q), System: m.Prompting.System, Seed: m.Generation.Seed}
 	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
 		r.Logprobs = m.Capabilities.Logprobs
 		if m.Capabilities.Continuations {
@@ -273,9 +274,15 @@ func (p Plan) Facts() []Fact {
 		add("top_p", formatUnset(g.TopP, formatFloat))
 		add("num_thread", formatUnset(g.NumThread, strconv.Itoa))
 		add("stop", strconv.Quote(strings.Join(g.Stop, "\x00")))
-		if p.Rules >= RulesNow {
-			add("think", formatUnset(g.Think, strconv.FormatBool))
+		// What an older version did not have is a fact where it is stated.
+		if g.Think != nil {
+			add("think", strconv.FormatBool(*g.Think))
+		}
+		if m.API == APIChat {
 			add("api", string(m.API))
+		}
+		for _, f := range m.Prompting.facts() {
+			add(f.Name, f.Value)
 		}
 	}
 	return facts

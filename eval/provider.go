@@ -87,6 +87,7 @@ func (p Plan) needs(m Model) []need {
 		{"log-probabilities (likelihood.fidelity)", stated(l.FidelityTokens, 0) == 0 || has.canProbe(), without},
 		{"raw completion", !g.Raw || has.Raw, "set generation.raw: false"},
 		{"a prompt template (generation.raw: false)", g.Raw || has.Chat, "set generation.raw: true"},
+		{"a system message without a chat (prompt.system with raw: true)", m.Prompting.System == "" || !g.Raw, "set generation.raw: false, or put the text into prompt.template"},
 		{"reasoning without a chat (generation.think with raw: true)", g.Think == nil || !g.Raw, "set generation.raw: false, or leave generation.think out"},
 		{"reasoning as generation.think says", g.Think == nil || g.Raw || has.Think, "leave generation.think out: the server decides by itself"},
 		{"replies of at most num_predict tokens", has.MaxTokens, "use another server: every reply would run on to its own end"},
@@ -116,7 +117,8 @@ func (e *CapabilityError) Hint() string { return strings.Join(e.Cures, "\n") }
 // BadInput marks the models file as wrong.
 func (e *CapabilityError) BadInput() {}
 
-// Check refuses a plan whose resolved models cannot do what it asks of them.
+// Check refuses a plan whose resolved models cannot do what it asks of them, or
+// that has too few examples.
 func (p Plan) Check() error {
 	for _, m := range p.Models {
 		e := &CapabilityError{Model: m}
@@ -127,6 +129,9 @@ func (p Plan) Check() error {
 		}
 		if len(e.Lacks) > 0 {
 			return e
+		}
+		if err := p.checkShots(m); err != nil {
+			return err
 		}
 	}
 	return nil

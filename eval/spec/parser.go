@@ -188,12 +188,15 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 		Samples:   1,
 		Rules:     eval.RulesNow,
 	}
-	general := eval.DefaultGeneration()
+	general := eval.Model{Generation: eval.DefaultGeneration()}
 	var models *yaml.Node
 	p.mapping(n, "models file",
 		p.integer("models file", "version", &version, 1, 1),
 		p.text("models file", "queries", &plan.QuerySrc),
-		field{"generation", func(n *yaml.Node) { p.generation(n, "generation", &general) }},
+		field{"generation", func(n *yaml.Node) {
+			p.generation(n, "generation", &general.Generation, p.integer("generation", "samples", &plan.Samples, 1, 1000))
+		}},
+		field{"prompt", func(n *yaml.Node) { p.prompt(n, "prompt", &general.Prompting) }},
 		field{"scoring", func(n *yaml.Node) { p.scoring(n, &plan.Scoring) }},
 		field{"emissions", func(n *yaml.Node) { p.emissions(n, &plan.Emissions) }},
 		field{"likelihood", func(n *yaml.Node) { p.likelihood(n, &plan.Likelihood) }},
@@ -213,8 +216,8 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 	return plan
 }
 
-func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
-	p.mapping(n, what,
+func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation, more ...field) {
+	p.mapping(n, what, append([]field{
 		p.boolean(what, "raw", &g.Raw),
 		p.number(what, "temperature", &g.Temperature, 0, 10),
 		p.number(what, "repeat_penalty", &g.RepeatPenalty, 0.01, 10),
@@ -226,7 +229,7 @@ func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
 		optional(&g.NumThread, func(v *int) field { return p.integer(what, "num_thread", v, 1, 4096) }),
 		p.texts(what, "stop", &g.Stop),
 		optional(&g.Think, func(v *bool) field { return p.boolean(what, "think", v) }),
-	)
+	}, more...)...)
 }
 
 func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
@@ -234,7 +237,7 @@ func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
 		p.boolean("scoring", "include_prompt", &s.IncludePrompt),
 		field{"embedding", func(n *yaml.Node) {
 			if n.Kind == yaml.MappingNode {
-				p.served(n, &s.Embedding)
+				p.served(n, s)
 				return
 			}
 			p.oneOf("scoring", "embedding", &s.Embedding, eval.EmbeddingBuiltin).read(n)
@@ -271,22 +274,6 @@ func (p *parser) fidelity(n *yaml.Node, l *eval.Likelihood) {
 	}
 }
 
-// served reads which of Ollama's models makes the vectors.
-func (p *parser) served(n *yaml.Node, to *string) {
-	var model string
-	before := len(p.errs)
-	p.mapping(n, "scoring.embedding", p.text("scoring.embedding", "ollama", &model))
-	switch {
-	case len(p.errs) > before:
-	case model == "":
-		p.fail(n, "scoring.embedding: expected {ollama: MODEL} or %s", eval.EmbeddingBuiltin)
-	case model == eval.EmbeddingBuiltin:
-		p.fail(n, "scoring.embedding: %s names the vectors inside the program; write embedding: %s", model, model)
-	default:
-		*to = model
-	}
-}
-
 func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 	const what = "emissions"
 	p.mapping(n, what,
@@ -306,7 +293,7 @@ func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 	}
 }
 
-func (p *parser) models(n *yaml.Node, general eval.Generation) []eval.Model {
+func (p *parser) models(n *yaml.Node, general eval.Model) []eval.Model {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		p.fail(n, "models: expected a list of at least one {name, provider, model}, found %s", describe(n))
 		return nil
@@ -334,10 +321,10 @@ func (p *parser) models(n *yaml.Node, general eval.Generation) []eval.Model {
 }
 
 // model reads one model and the steps of its ladder.
-func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, ladder []eval.Model) {
-	m = eval.Model{Role: eval.RoleStudent, Generation: general}
-	m.Generation.Stop = slices.Clone(general.Stop)
-	role := string(m.Role)
+func (p *parser) model(n *yaml.Node, general eval.Model) (m eval.Model, ladder []eval.Model) {
+	m = general
+	m.Role, m.Generation.Stop = eval.RoleStudent, slices.Clone(general.Generation.Stop)
+	role, api := string(m.Role), ""
 	var kinds []string
 	before := len(p.errs)
 	p.mapping(n, "model",
@@ -349,15 +336,18 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, lad
 		p.texts("model", "quantize", &kinds),
 		p.oneOf("model", "role", &role, string(eval.RoleReference), string(eval.RoleStudent)),
 		p.text("model", "host", &m.Host),
+		p.oneOf("model", "api", &api, string(eval.APICompletions), string(eval.APIChat)),
+		p.keyName("model", &m.APIKeyEnv),
+		field{"prompt", func(n *yaml.Node) { p.prompt(n, "model.prompt", &m.Prompting) }},
 		field{"generation", func(n *yaml.Node) {
 			m.Generation.Stop = nil
 			p.generation(n, "model.generation", &m.Generation)
 			if m.Generation.Stop == nil {
-				m.Generation.Stop = slices.Clone(general.Stop)
+				m.Generation.Stop = slices.Clone(general.Generation.Stop)
 			}
 		}},
 	)
-	m.Role = eval.Role(role)
+	m.Role, m.API = eval.Role(role), eval.API(api)
 	if len(p.errs) > before {
 		return m, nil
 	}
@@ -365,6 +355,12 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, lad
 		if need.value == "" {
 			p.fail(n, "model %s: %s: is missing", m.Name, need.key)
 		}
+	}
+	switch openai := m.Provider == eval.ProviderOpenAI; {
+	case openai && m.Host == "":
+		p.fail(n, "model %s: host: is missing: the address of its server, such as http://127.0.0.1:8000/v1", m.Name)
+	case !openai && (m.API != "" || m.APIKeyEnv != ""):
+		p.fail(n, "model %s: api and api_key_env are only with provider: openai", m.Name)
 	}
 	return m, p.ladder(n, m, kinds)
 }
