@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/queries"
 )
@@ -50,7 +52,8 @@ type Runner struct {
 // it had received.
 var ErrInterrupted = errors.New("interrupted")
 
-// Run asks model after model. When drain is done no further question is
+// Run asks model after model, and models of different hosts side by side. When
+// drain is done no further question is
 // asked, what is in flight is waited for, and the error is ErrInterrupted;
 // when ctx is done, what is in flight is given up too. A model that had to be
 // given up is recorded and is no error.
@@ -63,7 +66,27 @@ func (r *Runner) Run(ctx, drain context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range r.Plan.turns() {
+	for _, stage := range r.Plan.Stages() {
+		if err := r.runStage(ctx, drain, stage, done, probed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runStage works through the queues of a stage side by side. The first error
+// drains the others.
+func (r *Runner) runStage(ctx, drain context.Context, queues [][]Model, done map[JobID]bool, probed map[ProbeID]bool) error {
+	group, stop := errgroup.WithContext(drain)
+	for _, queue := range queues {
+		group.Go(func() error { return r.runQueue(ctx, stop, queue, done, probed) })
+	}
+	return group.Wait()
+}
+
+// runQueue asks model after model.
+func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, done map[JobID]bool, probed map[ProbeID]bool) error {
+	for _, m := range queue {
 		open, before := r.openJobs(m, done)
 		probes := r.openProbes(m, probed)
 		if len(open) == 0 && len(probes) == 0 {
@@ -130,7 +153,7 @@ func (t *turn) take(ctx, drain context.Context, open []Job, before Request, prob
 	if t.worker.Generator, err = t.Open(t.model); err != nil {
 		return fmt.Sprintf("open: %v", err), nil
 	}
-	if t.model.Role == RoleReference {
+	if t.Plan.keptTokens(t.model) > 0 {
 		t.reference = t.worker.Generator
 	}
 	if gaveUp, err = t.prepare(drain, before); gaveUp != "" || err != nil {

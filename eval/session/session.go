@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
@@ -139,9 +138,12 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		return err
 	}
 	defer meters.Close()
+	shared := shareOf(plan, meters)
 	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
-		Meter: func(m eval.Model) emissions.Meter { return meters.Of(serverOf(m)) }, Open: s.Providers.Open}
+		Meter: shared.meter, Open: s.Providers.Open}
+	start := s.Now()
 	err = runner.Run(ctx, drain)
+	err = errors.Join(err, shared.state(ctx, store, start, s.Now()))
 	if stored := store.Flush(ctx); !errors.Is(err, stored) {
 		err = errors.Join(err, stored)
 	}
@@ -156,6 +158,9 @@ func (s *Session) startMeters(ctx context.Context, plan eval.Plan) (*machine.Met
 		s.Say(fmt.Sprintf("measuring the idle baseline for %s", e.IdleBaseline))
 	}
 	var servers []string
+	if plan.SideBySide() > 1 {
+		servers = append(servers, thisProcess)
+	}
 	for _, m := range plan.Models {
 		servers = append(servers, serverOf(m))
 	}
