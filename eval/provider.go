@@ -64,6 +64,24 @@ type Capabilities struct {
 	Ignores []Ignored `json:"ignores,omitempty"` // options of the plan that the server does not take
 }
 
+// String lists what the provider can do, for people.
+func (c Capabilities) String() string {
+	var list []string
+	for _, can := range []struct {
+		is   bool
+		name string
+	}{
+		{c.Raw, "raw"}, {c.Chat, "chat"}, {c.Seed, "seed"}, {c.Stop, "stop"}, {c.MaxTokens, "num_predict"}, {c.Usage, "token counts"},
+		{c.Logprobs > 0, fmt.Sprintf("logprobs of %d", c.Logprobs)}, {c.Continuations, "exact continuations"},
+		{c.Think, "think"}, {c.Digest, "digest"}, {c.Unload, "unload"},
+	} {
+		if can.is {
+			list = append(list, can.name)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
 // Ignored is an option that a server does not take from a request.
 type Ignored struct {
 	Option string `json:"option"` // with its value, such as repeat_penalty 1

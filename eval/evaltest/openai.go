@@ -68,8 +68,18 @@ func NewOpenAI(t testing.TB, kind Kind, models ...string) *OpenAI {
 	mux.HandleFunc("POST /v1/embeddings", o.embeddings)
 	switch kind {
 	case VLLM:
+		mux.HandleFunc("POST /tokenize", func(w http.ResponseWriter, r *http.Request) {
+			var text struct{ Prompt string }
+			_ = json.NewDecoder(r.Body).Decode(&text) // an empty text is counted too
+			writeJSON(w, map[string]any{"count": len(pieces(text.Prompt)), "max_model_len": 256})
+		})
 		mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"version": "0.11.0"}) })
 	case LlamaCPP:
+		mux.HandleFunc("POST /tokenize", func(w http.ResponseWriter, r *http.Request) {
+			var text struct{ Content string }
+			_ = json.NewDecoder(r.Body).Decode(&text) // as above
+			writeJSON(w, map[string]any{"tokens": make([]int, len(pieces(text.Content)))})
+		})
 		mux.HandleFunc("GET /props", func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, map[string]any{"build_info": "b6700-c08002a1", "model_path": "/models/m.gguf", "default_generation_settings": map[string]any{"n_ctx": 512}})
 		})

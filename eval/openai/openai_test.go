@@ -295,3 +295,13 @@ func TestEmbed(t *testing.T) {
 		t.Errorf("%v, %v", v, err)
 	}
 }
+
+func TestCountTokens(t *testing.T) {
+	for kind, want := range map[evaltest.Kind]int{evaltest.VLLM: 3, evaltest.LlamaCPP: 3, evaltest.Bare: 0} {
+		f := evaltest.NewOpenAI(t, kind, "m")
+		n, err := opened(t, model(f, nil)).(eval.TokenCounter).CountTokens(t.Context(), "one two three")
+		if n != want || (err != nil) != (want == 0) {
+			t.Errorf("%s: %d, %v", kind, n, err)
+		}
+	}
+}

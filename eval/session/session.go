@@ -130,6 +130,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 			return err
 		}
 	}
+	s.sayUnfit(drain, plan)
 	meters, err := s.startMeters(drain, plan)
 	if drain.Err() != nil && err != nil {
 		return eval.ErrInterrupted // while the idle baseline was measured
@@ -148,6 +149,21 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		err = errors.Join(err, stored)
 	}
 	return err
+}
+
+// sayUnfit tells of prompts that do not fit before the first question is asked.
+func (s *Session) sayUnfit(ctx context.Context, plan eval.Plan) {
+	for _, m := range plan.Models {
+		var count func(string) (int, error)
+		if g, err := s.Providers.Open(m); err == nil && m.Served() {
+			if counter, ok := g.(eval.TokenCounter); ok {
+				count = func(text string) (int, error) { return counter.CountTokens(ctx, text) }
+			}
+		}
+		if unfit := plan.Unfit(m, count); unfit != "" {
+			s.Say(unfit)
+		}
+	}
 }
 
 // startMeters starts what meters the plan's models. Sampling goes on from
