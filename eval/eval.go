@@ -17,35 +17,85 @@ import (
 	"github.com/disteval/disteval/queries"
 )
 
-// JobID names one question to one model.
+// JobID names one sample of one query to one model.
 type JobID struct {
-	Model string // Model.Name
-	Query string // Query.ID
+	Model  string // Model.Name
+	Query  string // Query.ID
+	Sample int    // from 0
 }
 
-func (id JobID) String() string { return id.Model + " " + id.Query }
+func (id JobID) String() string {
+	if id.Sample == 0 {
+		return id.Model + " " + id.Query
+	}
+	return fmt.Sprintf("%s %s sample %d", id.Model, id.Query, id.Sample)
+}
 
-// Job is one question to one model.
+// Request is what a provider is asked. It holds all that differs between the
+// questions of one model; everything else is the Model's Generation.
+type Request struct {
+	Prompt   string // as sent, after template and examples
+	System   string // chat only: the system message before the prompt; empty: none
+	Seed     int    // of the draws; without effect at temperature 0
+	Logprobs int    // most probable alternatives wanted with each generated token; 0: none
+}
+
+// Job is one question to one model. It can cross a wire whole.
 type Job struct {
-	ID    JobID
-	Query queries.Query
+	ID      JobID
+	Request Request
 }
 
 // Reply is the outcome of one job: an answer, or a failure.
 type Reply struct {
-	Job        JobID
+	JobID
 	Text       string // raw; untrusted
+	Reasoning  string // what the provider keeps apart from the answer: never scored; untrusted
 	DoneReason string // stop, length, or what else the provider says
 	Usage      Usage
 	Timing     Timing
 	Energy     *emissions.Energy // µJ of the whole machine from Start to End; nil where it cannot be told apart or is not known
 	Failure    *Failure          // nil for an answer
+	Tokens     []Token           // generated, with their log-probabilities; nil where none were asked for
+	Host       string            // that answered, by name; empty: the machine of the run
+	ReusedFrom string            // ID of the run that the reply is taken from; empty: asked in this run
 }
 
-// Usage counts tokens as the provider counts them.
+// Token is one generated token.
+type Token struct {
+	ID      int           `json:"id"` // in the model's vocabulary; -1 where the provider does not say
+	Text    string        `json:"text"`
+	Logprob float64       `json:"logprob"`       // natural, at most 0
+	Top     []Alternative `json:"top,omitempty"` // most probable first
+}
+
+// Alternative is a token that could have come in a place.
+type Alternative struct {
+	ID      int     `json:"id"` // as Token's
+	Text    string  `json:"text"`
+	Logprob float64 `json:"logprob"`
+}
+
+// Usage counts tokens as the provider counts them; nil where it gives no count.
 type Usage struct {
-	PromptTokens     int `json:"prompt"`
-	CompletionTokens int `json:"completion"`
+	PromptTokens     *int `json:"prompt"`
+	CompletionTokens *int `json:"completion"`
+}
+
+// MostTokens is the largest token count that a provider is believed.
+const MostTokens = 1 << 40
+
+// Check refuses counts that cannot be: below 0 or above MostTokens.
+func (u Usage) Check() error {
+	for _, c := range []struct {
+		name string
+		n    *int
+	}{{"prompt", u.PromptTokens}, {"completion", u.CompletionTokens}} {
+		if c.n != nil && (*c.n < 0 || *c.n > MostTokens) {
+			return fmt.Errorf("the server counts %d %s tokens, which cannot be", *c.n, c.name)
+		}
+	}
+	return nil
 }
 
 // Timing is when a reply was asked for and came. The last three are the
@@ -79,8 +129,8 @@ const (
 type Failure struct {
 	Kind    FailureKind   `json:"kind"`
 	Message string        `json:"message"` // may hold text from a server: untrusted
-	Retry   bool          `json:"-"`       // whether it can pass by itself
-	After   time.Duration `json:"-"`       // the server asks to wait this long before the next attempt; 0: it does not say
+	Retry   bool          `json:"retry"`   // whether it can pass by itself
+	After   time.Duration `json:"after"`   // the server asks to wait this long before the next attempt; 0: it does not say
 }
 
 func (f *Failure) Error() string { return fmt.Sprintf("%s: %s", f.Kind, f.Message) }
@@ -100,7 +150,8 @@ const (
 // that a killed process leaves the time and energy of what it had stored.
 type Phase struct {
 	Model   string
-	Process int // 1 for the first process of the run, 2 for the first resumption, ...
+	Host    string // as Reply.Host
+	Process int    // 1 for the first process of the run, 2 for the first resumption, ...
 	Name    PhaseName
 	Start   time.Time
 	End     time.Time
@@ -133,7 +184,7 @@ type ScoringRecord struct {
 
 // Review is a person's judgement of one reply.
 type Review struct {
-	Job      JobID
+	JobID
 	Reviewer string
 	Verdict  string // right, wrong or unsure
 	Comment  string
@@ -160,7 +211,7 @@ type RunRecord struct {
 type ScoredReply struct {
 	Reply  Reply
 	Query  queries.Query
-	Scores []metrics.Score // every metric in canonical order; all Unscored for a failure
+	Scores []metrics.Score // every metric of metrics.All, in its order; all Unscored for a failure
 	Flags  []string        // negated, em_disagrees
 }
 
@@ -176,11 +227,11 @@ type Run interface {
 type Generator interface {
 	// Load makes the model ready; the time it takes is stated apart.
 	Load(ctx context.Context) error
-	// Warmup makes the model answer prompt with one token, unrecorded.
-	Warmup(ctx context.Context, prompt string) error
+	// Warmup makes the model answer r with one token, unrecorded.
+	Warmup(ctx context.Context, r Request) error
 	// Generate asks for one completion. An error that is a *Failure is the
 	// job's outcome; ctx.Err() means interrupted, which is no outcome.
-	Generate(ctx context.Context, prompt string) (Reply, error)
+	Generate(ctx context.Context, r Request) (Reply, error)
 	// Unload frees what Load took.
 	Unload(ctx context.Context) error
 }

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -16,6 +17,9 @@ const (
 	ProviderOllama  = "ollama"
 	ProviderBuiltin = "builtin"
 )
+
+// Providers lists them.
+func Providers() []string { return []string{ProviderOllama, ProviderBuiltin} }
 
 // Role is a model's part in the comparison.
 type Role string
@@ -35,7 +39,19 @@ type Plan struct {
 	Emissions Emissions
 	Source    string // the models file, or builtin
 	Parallel  int    // requests in flight per model host, at least 1
+	Samples   int    // how often every query is asked, at least 1; 0 of an older record is 1
+	Rules     int    // of seeds and hash: RulesNow, or those of the version that began the run
 }
+
+// Versions of what a plan asks and how it is hashed. A run keeps the rules
+// that it began with, so that an older one can still be resumed and checked.
+const (
+	// RulesFirst gave every request the plan's seed. A record without rules
+	// follows these.
+	RulesFirst = 0
+	// RulesNow derive the seed of a request from seed, query and sample.
+	RulesNow = 1
+)
 
 // Generation holds every option that decides what a model answers.
 // An option at its zero value that says "unset" below is not sent.
@@ -88,7 +104,8 @@ type Model struct {
 	Model      string     `json:"model"`    // as the provider calls it
 	Source     string     `json:"source,omitempty"`
 	Role       Role       `json:"role"`
-	Host       string     `json:"host,omitempty"` // the server's address; empty for builtin
+	Host       string     `json:"host,omitempty"` // the server's address; empty: this process
+	Dir        string     `json:"-"`              // where a file that Model names is looked for; Resolve makes Model complete
 	Generation Generation `json:"generation"`
 
 	Digest          string `json:"digest,omitempty"`           // of the weights and settings, as the provider states it
@@ -98,13 +115,28 @@ type Model struct {
 	Quantization    string `json:"quantization,omitempty"`
 	ContextLength   int    `json:"context_length,omitempty"` // positions the model has; 0: not stated
 	SizeBytes       int64  `json:"size_bytes,omitempty"`
+	Notice          string `json:"notice,omitempty"` // what every report on this model must say of it
+
+	Capabilities Capabilities `json:"capabilities"`
 }
+
+// Served reports whether a server answers for a resolved model; otherwise this
+// process does.
+func (m Model) Served() bool { return m.Host != "" }
 
 // ContextError means that a model has fewer positions than the plan wants.
 type ContextError struct {
 	Model Model
 	Has   int // positions
 }
+
+// Hint says what fits.
+func (e *ContextError) Hint() string {
+	return fmt.Sprintf("set num_ctx to at most %d under generation: (of the file or of this model)", e.Has)
+}
+
+// BadInput marks the models file as wrong.
+func (e *ContextError) BadInput() {}
 
 func (e *ContextError) Error() string {
 	return fmt.Sprintf("check model %s (%s): num_ctx is %d, but it has %d positions",
@@ -122,7 +154,42 @@ func (p Plan) Reference() *Model {
 }
 
 // Requests is the number of questions the whole plan asks.
-func (p Plan) Requests() int { return len(p.Models) * len(p.Queries.Queries) }
+func (p Plan) Requests() int { return len(p.Models) * p.RequestsPerModel() }
+
+// RequestsPerModel is the number of questions to one model.
+func (p Plan) RequestsPerModel() int { return len(p.Queries.Queries) * p.samples() }
+
+func (p Plan) samples() int { return max(1, p.Samples) }
+
+// Jobs lists every question to m in the order in which they are asked: query
+// after query, the samples of each together.
+func (p Plan) Jobs(m Model) []Job {
+	jobs := make([]Job, 0, p.RequestsPerModel())
+	for _, q := range p.Queries.Queries {
+		for sample := range p.samples() {
+			jobs = append(jobs, Job{ID: JobID{Model: m.Name, Query: q.ID, Sample: sample}, Request: p.Request(m, q, sample)})
+		}
+	}
+	return jobs
+}
+
+// Request is what m is asked for one sample of q.
+func (p Plan) Request(m Model, q queries.Query, sample int) Request {
+	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
+	if p.Rules >= RulesNow {
+		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)
+	}
+	return r
+}
+
+// requestSeed makes the draws of different queries and samples independent:
+// the first 31 bits of the SHA-256 of "SEED QUERY SAMPLE", where SEED and
+// SAMPLE are decimal and QUERY is quoted as Go quotes a string. With one seed
+// for all, every reply would share its first draw.
+func requestSeed(seed int, query string, sample int) int {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %d", seed, query, sample))
+	return int(binary.BigEndian.Uint32(sum[:]) >> 1)
+}
 
 // Fact is one thing that decides what the models answer.
 type Fact struct {
@@ -130,10 +197,14 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// Facts lists all that the plan's hash covers, in a fixed order: the queries
-// by content, and per model its digest, provider, options and template.
+// Facts lists all that the plan's hash covers, in a fixed order and by the
+// plan's rules: the queries by content, how often and with which seeds they are
+// asked, and per model its digest, provider, options and template.
 func (p Plan) Facts() []Fact {
 	facts := []Fact{{"queries", fmt.Sprintf("%d, sha256 %s", len(p.Queries.Queries), p.Queries.SHA256())}}
+	if p.Rules >= RulesNow {
+		facts = append(facts, Fact{"seed of a request", "from seed, query and sample"}, Fact{"samples", strconv.Itoa(p.samples())})
+	}
 	for _, m := range p.Models {
 		add := func(name, value string) {
 			facts = append(facts, Fact{"model " + m.Name + " " + name, value})

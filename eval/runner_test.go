@@ -42,7 +42,7 @@ func (s *memory) Put(_ context.Context, r eval.Reply) error {
 	if s.full {
 		return errors.New("disk full")
 	}
-	s.replies[r.Job] = r
+	s.replies[r.JobID] = r
 	return nil
 }
 
@@ -86,12 +86,13 @@ func (g *told) Load(context.Context) error {
 	return g.loadErr
 }
 
-func (g *told) Warmup(_ context.Context, prompt string) error {
-	g.warmups = append(g.warmups, prompt)
+func (g *told) Warmup(_ context.Context, r eval.Request) error {
+	g.warmups = append(g.warmups, r.Prompt)
 	return g.warmErr
 }
 
-func (g *told) Generate(ctx context.Context, prompt string) (eval.Reply, error) {
+func (g *told) Generate(ctx context.Context, r eval.Request) (eval.Reply, error) {
+	prompt := r.Prompt
 	g.mu.Lock()
 	g.asked = append(g.asked, prompt)
 	n := 0
@@ -114,7 +115,7 @@ type quiet struct{}
 
 func (quiet) PhaseBegun(eval.Model, eval.PhaseName, int, int) {}
 func (quiet) WarmupFailed(eval.Model, error)                  {}
-func (quiet) ReplyReceived(eval.Model, eval.Job, eval.Reply)  {}
+func (quiet) ReplyReceived(eval.Model, eval.Reply)            {}
 func (quiet) ModelEnded(eval.Model, string)                   {}
 
 func plan(n int, models ...string) eval.Plan {

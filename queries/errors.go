@@ -23,6 +23,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
 }
 
+// BadInput marks the error as one of an input file.
+func (*Error) BadInput() {}
+
 // Errors are all errors of one file, at most 20, in the order of the file.
 type Errors []*Error
 
@@ -36,6 +39,9 @@ func (e Errors) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// BadInput marks the errors as those of an input file.
+func (Errors) BadInput() {}
 
 // Unwrap lets errors.As reach each *Error.
 func (e Errors) Unwrap() []error {

@@ -68,7 +68,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 type tally struct {
 	replies, failures int
 	failKinds         map[eval.FailureKind]int
-	tokens            eval.Usage
+	tokens            tokenSums
 	latencyMS         []float64
 	values            [][]float64   // [metric][query]
 	spent             []spentEnergy // by the replies whose energy is known
@@ -100,7 +100,7 @@ func gather(ctx context.Context, run eval.Run) ([]*tally, repliesFunc, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		byName[r.Reply.Job.Model].add(r, queryAt[r.Query.ID])
+		byName[r.Reply.JobID.Model].add(r, queryAt[r.Query.ID])
 		if bytes += replyBytes + len(r.Reply.Text); bytes > keepBytes {
 			kept = nil
 			continue
@@ -144,8 +144,7 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 		return
 	}
 	t.replies++
-	t.tokens.PromptTokens += r.Reply.Usage.PromptTokens
-	t.tokens.CompletionTokens += r.Reply.Usage.CompletionTokens
+	t.tokens.add(r.Reply.Usage)
 	t.latencyMS = append(t.latencyMS, float64(r.Reply.Timing.Latency())/1e6)
 	if e := r.Reply.Energy; e != nil {
 		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
@@ -166,6 +165,46 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	}
 }
 
+// tokenSums adds up counts. A sum exists where every reply has its count.
+type tokenSums struct {
+	replies            int
+	prompt, completion tokenSum
+}
+
+type tokenSum struct{ n, counted int }
+
+func (t *tokenSums) add(u eval.Usage) {
+	t.replies++
+	t.prompt.add(u.PromptTokens)
+	t.completion.add(u.CompletionTokens)
+}
+
+func (s *tokenSum) add(n *int) {
+	if n != nil {
+		s.n += *n
+		s.counted++
+	}
+}
+
+func (t *tokenSums) usage() eval.Usage {
+	return eval.Usage{PromptTokens: t.prompt.of(t.replies), CompletionTokens: t.completion.of(t.replies)}
+}
+
+func (s tokenSum) of(replies int) *int {
+	if s.counted < replies {
+		return nil
+	}
+	return &s.n
+}
+
+func number(n *int) *float64 {
+	if n == nil {
+		return nil
+	}
+	f := float64(*n)
+	return &f
+}
+
 // scored lists the values of one metric that exist.
 func (t *tally) scored(metric int) []float64 {
 	out := make([]float64, 0, len(t.values[metric]))
@@ -181,12 +220,12 @@ func (t *tally) scored(metric int) []float64 {
 func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out := Model{Model: m, Replies: t.replies, Failures: t.failures, FailKinds: t.failKinds,
 		Missing: len(rec.Plan.Queries.Queries) - t.replies - t.failures,
-		GaveUp:  rec.GaveUp[m.Name], Tokens: t.tokens, Negated: t.negated, Disagree: t.disagree}
+		GaveUp:  rec.GaveUp[m.Name], Tokens: t.tokens.usage(), Negated: t.negated, Disagree: t.disagree}
 	out.DurationS = phaseSeconds(rec, m.Name, eval.PhaseAnswer)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
-	out.TokensPerS = ratio(float64(t.tokens.CompletionTokens), out.DurationS)
+	out.TokensPerS = ratioOf(number(out.Tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
 	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for j, def := range metrics.All() {

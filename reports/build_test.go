@@ -59,8 +59,8 @@ func madeRun(n int, reference, student string) memoryRun {
 			Start: start, End: start.Add(10 * time.Second), Reading: emissions.Reading{Quality: emissions.Measured, Method: "rapl", Energy: 360e6, Low: 360e6, High: 360e6}})
 		for i, q := range p.Queries.Queries {
 			joule := emissions.Energy(1e6)
-			r := eval.ScoredReply{Query: q, Reply: eval.Reply{Job: eval.JobID{Model: name, Query: q.ID}, Energy: &joule,
-				Usage:  eval.Usage{PromptTokens: 5, CompletionTokens: 10},
+			r := eval.ScoredReply{Query: q, Reply: eval.Reply{JobID: eval.JobID{Model: name, Query: q.ID}, Energy: &joule,
+				Usage:  eval.Usage{PromptTokens: new(5), CompletionTokens: new(10)},
 				Timing: eval.Timing{Start: start, End: start.Add(time.Duration(i+1) * time.Millisecond), Attempts: 1}}}
 			for _, m := range metrics.All() {
 				score := metrics.Score{Metric: m.Name, Status: metrics.Scored}
@@ -232,14 +232,14 @@ func TestAgreementOfReviewers(t *testing.T) {
 	run := madeRun(10, "teacher", "student")
 	for i := range 10 {
 		verdict := map[bool]string{true: "right", false: "wrong"}[i < 5] // as em sees it
-		run.reviews = append(run.reviews, eval.Review{Job: run.replies[i].Reply.Job, Reviewer: "Ann", Verdict: verdict})
+		run.reviews = append(run.reviews, eval.Review{JobID: run.replies[i].Reply.JobID, Reviewer: "Ann", Verdict: verdict})
 		if i == 9 {
 			verdict = "unsure"
 		}
 		if i == 0 {
 			verdict = "wrong"
 		}
-		run.reviews = append(run.reviews, eval.Review{Job: run.replies[i].Reply.Job, Reviewer: "Bob", Verdict: verdict})
+		run.reviews = append(run.reviews, eval.Review{JobID: run.replies[i].Reply.JobID, Reviewer: "Bob", Verdict: verdict})
 	}
 	got := build(t, run, Options{}).Reviews
 	if got.N != 20 || len(got.WithEM) != 2 || len(got.Between) != 1 {

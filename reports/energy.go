@@ -21,10 +21,10 @@ func (r *Report) derive(m *Model, rec eval.RunRecord) {
 	if reading.Quality != emissions.Unavailable {
 		wh := reading.Energy.WattHours()
 		e.Wh, e.LowWh, e.HighWh = &wh, watthours(reading.Low), watthours(reading.High)
-		replies, correct, tokens := float64(m.Replies), emCorrect(*m), float64(m.Tokens.CompletionTokens)
+		replies, correct := float64(m.Replies), emCorrect(*m)
 		e.WhPer1000 = ratio(1000*wh, &replies)
 		e.WhPerCorrect = ratio(wh, &correct)
-		e.JPerToken = ratio(reading.Energy.Joules(), &tokens)
+		e.JPerToken = ratio(reading.Energy.Joules(), number(m.Tokens.CompletionTokens))
 		e.MeanW = ratio(reading.Energy.Joules(), m.DurationS)
 		if reading.AboveIdle != nil {
 			e.AboveIdleWh = watthours(*reading.AboveIdle)

@@ -31,7 +31,7 @@ func answered(readings ...emissions.Reading) eval.RunRecord {
 func TestDerive(t *testing.T) {
 	seconds, share := 100.0, 0.5
 	idle := emissions.Energy(3.6e9)
-	m := Model{Model: eval.Model{Name: "M"}, Replies: 200, DurationS: &seconds, Tokens: eval.Usage{CompletionTokens: 3600},
+	m := Model{Model: eval.Model{Name: "M"}, Replies: 200, DurationS: &seconds, Tokens: eval.Usage{CompletionTokens: new(3600)},
 		Metrics: []Metric{{Name: metrics.EM, Summary: stat.Summary{N: 200, Mean: 0.25}}}}
 	rep := Report{PUE: 1.5, Factor: &emissions.CarbonFactor{GPerKWh: 500}}
 	rep.derive(&m, answered(emissions.Reading{Energy: 7.2e9, Low: 3.6e9, High: 10.8e9, Quality: emissions.Estimated, Method: "estimate", AboveIdle: &idle, ServerShare: &share}))

@@ -171,7 +171,7 @@ func summarizeReviews(reviews []eval.Review, p eval.Plan, t []*tally) *ReviewSum
 			out.Reviewers = append(out.Reviewers, r.Reviewer)
 		}
 		if r.Verdict != "unsure" {
-			by[r.Reviewer][r.Job] = r.Verdict == "right"
+			by[r.Reviewer][r.JobID] = r.Verdict == "right"
 		}
 	}
 	slices.Sort(out.Reviewers)

@@ -14,8 +14,14 @@ import (
 )
 
 const (
-	firstRight = "model = 0 AND query = (SELECT MIN(query) FROM scores WHERE model = 0 AND vals LIKE '[1,%')"
-	rightFive  = "model = 0 AND query IN (SELECT query FROM scores WHERE model = 0 AND vals LIKE '[1,%' LIMIT 5)"
+	firstRight = `model = 0 AND query = (SELECT MIN(query) FROM scores WHERE model = 0 AND vals LIKE '{"em":1,%')`
+	rightFive  = `model = 0 AND query IN (SELECT query FROM scores WHERE model = 0 AND vals LIKE '{"em":1,%' LIMIT 5)`
+
+	// Without checksums a record passes for one from before there were any.
+	unchecked = "INSERT OR REPLACE INTO meta VALUES ('rows without checksums', '1'); "
+	wrong     = unchecked + "UPDATE replies SET checksum = NULL, text = ' no idea' WHERE "
+	failed    = unchecked + "UPDATE replies SET checksum = NULL, failure_kind = 'timeout', failure_message = '' WHERE "
+	noPlanSum = unchecked + "DELETE FROM meta WHERE key = 'run checksum'; "
 )
 
 // TestGateCases spoils the record of the built-in run in every way that the
@@ -50,21 +56,24 @@ func TestGateCases(t *testing.T) {
 		says       string
 	}{
 		{name: "nothing", edit: "SELECT 1", want: 0},
-		{name: "one fact wrong", edit: "UPDATE replies SET text = ' no idea' WHERE " + firstRight, score: true, want: 3, says: "regression    mini-teacher query geo-capital-france"},
-		{name: "five facts wrong", edit: "UPDATE replies SET text = ' no idea' WHERE " + rightFive, score: true, want: 3, says: "regression    mini-teacher em:"},
-		{name: "one fact wrong, not scored", edit: "UPDATE replies SET text = ' no idea' WHERE " + firstRight, want: 3, says: "regression    mini-teacher query geo-capital-france"},
-		{name: "one fact wrong, its score kept", edit: "UPDATE replies SET text = ' no idea' WHERE " + firstRight, want: 3, says: "other scores than are stored: 1, the first mini-teacher geo-capital-france"},
-		{name: "scores changed", edit: "UPDATE scores SET vals = '[1' || substr(vals, 3) WHERE model = 1", want: 0, says: "other scores than are stored: 150"},
-		{name: "scores changed to hide wrong facts", edit: "UPDATE replies SET text = ' no idea' WHERE " + rightFive + "; UPDATE scores SET vals = '[1' || substr(vals, 3) WHERE model = 0", want: 3, says: "regression    mini-teacher em:"},
+		{name: "one fact wrong", edit: wrong + firstRight, score: true, want: 3, says: "regression    mini-teacher query geo-capital-france"},
+		{name: "five facts wrong", edit: wrong + rightFive, score: true, want: 3, says: "regression    mini-teacher em:"},
+		{name: "one fact wrong, not scored", edit: wrong + firstRight, want: 3, says: "regression    mini-teacher query geo-capital-france"},
+		{name: "one fact wrong, its score kept", edit: wrong + firstRight, want: 3, says: "other scores than are stored: 1, the first mini-teacher geo-capital-france"},
+		{name: "scores changed", edit: `UPDATE scores SET vals = '{"em":1' || substr(vals, 8) WHERE model = 1`, want: 0, says: "other scores than are stored: 150"},
+		{name: "scores changed to hide wrong facts", edit: wrong + rightFive + `; UPDATE scores SET vals = '{"em":1' || substr(vals, 8) WHERE model = 0`, want: 3, says: "regression    mini-teacher em:"},
 		{name: "a reply removed", edit: "DELETE FROM replies WHERE model = 2 AND query = 199", want: 4, says: "1 missing"},
-		{name: "a failure added", edit: "UPDATE replies SET failure_kind = 'timeout', failure_message = '' WHERE model = 1 AND query = 3", want: 4, says: "1 timeout"},
-		{name: "a wrong fact and a failure", edit: "UPDATE replies SET failure_kind = 'timeout', failure_message = '' WHERE " + firstRight, want: 4, says: "failed"},
-		{name: "a query edited", edit: "UPDATE queries SET query = replace(query, 'capital', 'Capital') WHERE idx = 0", want: 4, says: "other queries"},
+		{name: "a failure added", edit: failed + "model = 1 AND query = 3", want: 4, says: "1 timeout"},
+		{name: "a wrong fact and a failure", edit: failed + firstRight, want: 4, says: "failed"},
+		{name: "a reply damaged", edit: "UPDATE replies SET text = text || 'x' WHERE model = 1 AND query = 3", want: 1, says: "is damaged: the reply of mini-student"},
+		{name: "a time damaged", edit: "UPDATE phases SET end_ns = end_ns - 1000000000 WHERE name = 'answer'", want: 1, says: "is damaged: the answer phase"},
+		{name: "a query edited", edit: "UPDATE queries SET query = replace(query, 'capital', 'Capital') WHERE idx = 0", want: 1, says: "is damaged: its plan gives the hash"},
 		{name: "a query removed", edit: "DELETE FROM queries WHERE idx = 7", want: 1, says: "damaged"},
 		{name: "a reply to no query", edit: "UPDATE replies SET query = 777 WHERE model = 0 AND query = 3", want: 1, says: "damaged"},
 		{name: "a reply of no model", edit: "UPDATE replies SET model = 7 WHERE model = 0 AND query = 3", want: 4, says: "1 missing"},
-		{name: "a model given up", edit: "INSERT INTO gave_up VALUES (0, 'the server is gone')", want: 4, says: "given up"},
-		{name: "a model of another name", edit: "UPDATE meta SET value = replace(value, 'mini-baby', 'mini-bab')", want: 4, says: "no model of this name"},
+		{name: "a model given up", edit: unchecked + "INSERT INTO gave_up VALUES (0, 'the server is gone', NULL)", want: 4, says: "given up"},
+		{name: "a model of another name", edit: "UPDATE meta SET value = replace(value, 'mini-baby', 'mini-bab')", want: 1, says: "is damaged: the plan"},
+		{name: "a factor changed", edit: noPlanSum + `UPDATE meta SET value = replace(value, '"temperature":0', '"temperature":1')`, want: 1, says: "is damaged: its plan gives the hash"},
 		{name: "a score removed", edit: "DELETE FROM scores WHERE model = 0 AND query = 3", want: 4, says: "scoring is not whole"},
 		{name: "no scores", edit: "DELETE FROM scores", want: 4, says: "nothing was scored"},
 		{name: "no scoring", edit: "DELETE FROM scorings", want: 4, says: "scored in another way"},
@@ -73,6 +82,7 @@ func TestGateCases(t *testing.T) {
 		{name: "garbled scores", edit: "UPDATE scores SET vals = '{' WHERE model = 0 AND query = 3", want: 1, says: "decode scores"},
 		{name: "no replies", edit: "DROP TABLE replies", want: 1},
 		{name: "no plan", edit: "DELETE FROM meta", want: 2, says: "has no plan"},
+		{name: "a version with its sign flipped", edit: "PRAGMA user_version = -2147483646", want: 1, says: "damaged"},
 		{name: "a later version", edit: "PRAGMA user_version = 99", want: 1, says: "newer disteval"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -127,15 +137,15 @@ func TestResumedElsewhere(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "e.yaml"), strings.ReplaceAll(readFile(t, filepath.Join(dir, "e.yaml")), "10%", "100000%"))
 
 	db := filepath.Join(run, "run.db")
-	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
+	edit(t, db, noPlanSum+`UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
 	must(0, "run", "--resume", run, "--limit", "5") // nothing is left to ask
-	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":7', '"cpus":')`)
+	edit(t, db, noPlanSum+`UPDATE meta SET value = replace(value, '"cpus":7', '"cpus":')`)
 	must(0, "gate", run, "--expected", "e.yaml")
 
 	edit(t, db, `DELETE FROM replies WHERE model = 1`)
-	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
+	edit(t, db, noPlanSum+`UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
 	must(0, "run", "--resume", run)
-	edit(t, db, `UPDATE meta SET value = replace(value, '"cpus":7', '"cpus":')`)
+	edit(t, db, noPlanSum+`UPDATE meta SET value = replace(value, '"cpus":7', '"cpus":')`)
 	if out := must(4, "gate", run, "--expected", "e.yaml"); !strings.Contains(out, "went on on another machine") {
 		t.Errorf("it does not say why:\n%s", out)
 	}

@@ -20,6 +20,9 @@ type InputError struct {
 	Err  error
 }
 
+// BadInput marks the error as one of an input file.
+func (*InputError) BadInput() {}
+
 func (e *InputError) Error() string {
 	if e.Line == 0 {
 		return e.Err.Error()

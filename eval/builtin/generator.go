@@ -11,8 +11,8 @@ import (
 // engineVersion changes whenever the same file could give another text.
 const engineVersion = "builtin 1"
 
-// Notice is what every run of a miniature says of it.
-const Notice = "The mini models are miniatures inside this program, for trying and testing it: their scores follow from which facts each was taught, and say nothing about real models or about distillation."
+// notice is what every run of a miniature says of it.
+const notice = "The mini models are miniatures inside this program, for trying and testing it: their scores follow from which facts each was taught, and say nothing about real models or about distillation."
 
 // Miniature reports whether a model of that name is inside the program.
 func Miniature(name string) bool { return slices.Contains(Names(), name) }
@@ -21,22 +21,6 @@ func Miniature(name string) bool { return slices.Contains(Names(), name) }
 type Generator struct {
 	llm     *LLM
 	options Options
-}
-
-// Describe fills in what the file says of model m, without loading weights.
-func Describe(m eval.Model) (eval.Model, error) {
-	llm, err := Open(m.Model)
-	if err != nil {
-		return m, fmt.Errorf("check model %s: %w", m.Name, err)
-	}
-	info := llm.Info()
-	m.Digest, m.ProviderVersion = info.Digest, engineVersion
-	m.Parameters, m.Quantization = countOf(info.Parameters), info.Quantization
-	m.ContextLength, m.SizeBytes = info.ContextLength, info.SizeBytes
-	if m.Generation.NumCtx > info.ContextLength {
-		return m, &eval.ContextError{Model: m, Has: info.ContextLength}
-	}
-	return m, nil
 }
 
 // countOf says a number of parameters as people do, such as 2.03M.
@@ -73,11 +57,13 @@ func (g *Generator) Load(context.Context) error { return g.llm.Load() }
 
 // Warmup does nothing: the weights are in memory and no answer depends on the
 // one before.
-func (g *Generator) Warmup(context.Context, string) error { return nil }
+func (g *Generator) Warmup(context.Context, eval.Request) error { return nil }
 
-// Generate completes prompt.
-func (g *Generator) Generate(ctx context.Context, prompt string) (eval.Reply, error) {
-	r, err := g.llm.Generate(ctx, prompt, g.options, nil)
+// Generate completes a prompt.
+func (g *Generator) Generate(ctx context.Context, ask eval.Request) (eval.Reply, error) {
+	o := g.options
+	o.Seed = ask.Seed
+	r, err := g.llm.Generate(ctx, ask.Prompt, o, nil)
 	if ctx.Err() != nil {
 		return eval.Reply{}, ctx.Err()
 	}
@@ -85,7 +71,7 @@ func (g *Generator) Generate(ctx context.Context, prompt string) (eval.Reply, er
 		return eval.Reply{Text: r.Text}, &eval.Failure{Kind: eval.FailGenerator, Message: err.Error()}
 	}
 	return eval.Reply{Text: r.Text, DoneReason: r.DoneReason,
-		Usage:  eval.Usage{PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens},
+		Usage:  eval.Usage{PromptTokens: &r.PromptTokens, CompletionTokens: &r.CompletionTokens},
 		Timing: eval.Timing{PromptEval: r.PromptEval, Eval: r.Eval}}, nil
 }
 

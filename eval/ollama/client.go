@@ -125,6 +125,11 @@ func (e *ServerError) Error() string {
 
 func (e *ServerError) Unwrap() error { return e.Err }
 
+// Hint is how to get a server, or to do without one.
+func (e *ServerError) Hint() string {
+	return "start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin"
+}
+
 // plain says time-outs and bare status codes in words and drops the method and
 // address that a url.Error repeats.
 func plain(err error) error {

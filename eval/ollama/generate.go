@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -71,19 +72,23 @@ func (g *Generator) Load(ctx context.Context) error {
 }
 
 // Warmup asks for one token.
-func (g *Generator) Warmup(ctx context.Context, prompt string) error {
-	o := make(map[string]any, len(g.options))
-	for k, v := range g.options {
-		o[k] = v
-	}
+func (g *Generator) Warmup(ctx context.Context, r eval.Request) error {
+	o := g.optionsOf(r)
 	o["num_predict"] = 1
-	_, err := g.stream(ctx, g.request(prompt, o, keepAlive), g.client.limits.LoadSilence)
+	_, err := g.stream(ctx, g.request(r.Prompt, o, keepAlive), g.client.limits.LoadSilence)
 	return err
 }
 
 // Generate asks for one completion. Its error is a *eval.Failure or ctx's.
-func (g *Generator) Generate(ctx context.Context, prompt string) (eval.Reply, error) {
-	return g.stream(ctx, g.request(prompt, g.options, keepAlive), g.client.limits.Silence)
+func (g *Generator) Generate(ctx context.Context, r eval.Request) (eval.Reply, error) {
+	return g.stream(ctx, g.request(r.Prompt, g.optionsOf(r), keepAlive), g.client.limits.Silence)
+}
+
+// optionsOf is the model's options with those of one request.
+func (g *Generator) optionsOf(r eval.Request) map[string]any {
+	o := maps.Clone(g.options)
+	o["seed"] = r.Seed
+	return o
 }
 
 // Unload makes the server free the model's memory.
@@ -158,7 +163,7 @@ func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.
 			return eval.Reply{
 				Text:       text.String(),
 				DoneReason: piece.DoneReason,
-				Usage:      eval.Usage{PromptTokens: piece.PromptEvalCount, CompletionTokens: piece.EvalCount},
+				Usage:      eval.Usage{PromptTokens: piece.PromptTokens, CompletionTokens: piece.CompletionTokens},
 				Timing:     eval.Timing{Load: piece.LoadDuration, PromptEval: piece.PromptEvalDuration, Eval: piece.EvalDuration},
 			}, nil
 		}
@@ -177,6 +182,10 @@ func partial(text *strings.Builder) eval.Reply { return eval.Reply{Text: text.St
 type piece struct {
 	api.GenerateResponse
 	Error string `json:"error"`
+
+	// In place of the fields of GenerateResponse, in which an absent count is 0.
+	PromptTokens     *int `json:"prompt_eval_count"`
+	CompletionTokens *int `json:"eval_count"`
 }
 
 func decode(line []byte) (piece, *eval.Failure) {
@@ -187,6 +196,9 @@ func decode(line []byte) (piece, *eval.Failure) {
 	}
 	if p.Error != "" {
 		return p, &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + excerpt([]byte(p.Error))}
+	}
+	if err := (eval.Usage{PromptTokens: p.PromptTokens, CompletionTokens: p.CompletionTokens}).Check(); err != nil {
+		return p, &eval.Failure{Kind: eval.FailMalformed, Message: err.Error()}
 	}
 	return p, nil
 }

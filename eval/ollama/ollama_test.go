@@ -164,15 +164,15 @@ func TestGenerate(t *testing.T) {
 	if err := g.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := g.Generate(t.Context(), "The capital of France is")
+	r, err := g.Generate(t.Context(), eval.Request{Prompt: "The capital of France is", Seed: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Text != " Paris, \x1b[31m\x00 <b>&" || r.DoneReason != "stop" || r.Usage.PromptTokens != 5 || r.Timing.Eval != 3000 {
+	if r.Text != " Paris, \x1b[31m\x00 <b>&" || r.DoneReason != "stop" || *r.Usage.PromptTokens != 5 || r.Timing.Eval != 3000 {
 		t.Errorf("reply: %+v", r)
 	}
 	o := f.Options()[0]
-	want := map[string]float64{"temperature": 0, "repeat_penalty": 1, "seed": 42, "num_predict": 64, "num_ctx": 128}
+	want := map[string]float64{"temperature": 0, "repeat_penalty": 1, "seed": 7, "num_predict": 64, "num_ctx": 128}
 	for name, v := range want {
 		if o[name] != v {
 			t.Errorf("options.%s = %v, want %v", name, o[name], v)
@@ -206,7 +206,7 @@ func TestGenerateFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.fault), func(t *testing.T) {
 			f.SetFault(func(string, int) evaltest.Fault { return tt.fault })
-			_, err := client(t, f.URL).Generator(model("m")).Generate(t.Context(), "p")
+			_, err := client(t, f.URL).Generator(model("m")).Generate(t.Context(), eval.Request{Prompt: "p"})
 			var failure *eval.Failure
 			if !errors.As(err, &failure) || failure.Kind != tt.kind || failure.Retry != tt.retry {
 				t.Errorf("got %v, want %s, retry %t", err, tt.kind, tt.retry)
@@ -220,7 +220,7 @@ func TestGenerateInterrupted(t *testing.T) {
 	f.SetFault(func(string, int) evaltest.Fault { return evaltest.Hang })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	_, err := client(t, f.URL).Generator(model("m")).Generate(ctx, "p")
+	_, err := client(t, f.URL).Generator(model("m")).Generate(ctx, eval.Request{Prompt: "p"})
 	var failure *eval.Failure
 	if err == nil || errors.As(err, &failure) {
 		t.Errorf("an interrupt came back as %v; it is no outcome", err)
@@ -232,12 +232,12 @@ func TestLongReplies(t *testing.T) {
 	long := strings.Repeat("word ", 200_000) // 1 MB
 	f.Answer = func(string, string) string { return long }
 	g := client(t, f.URL).Generator(model("m"))
-	if r, err := g.Generate(t.Context(), "p"); err != nil || r.Text != long {
+	if r, err := g.Generate(t.Context(), eval.Request{Prompt: "p"}); err != nil || r.Text != long {
 		t.Errorf("a reply of 1 MB: %d bytes, %v", len(r.Text), err)
 	}
 	f.Answer = func(string, string) string { return strings.Repeat(long, 3) }
 	var failure *eval.Failure
-	if _, err := g.Generate(t.Context(), "p"); !errors.As(err, &failure) || failure.Kind != eval.FailTooLong {
+	if _, err := g.Generate(t.Context(), eval.Request{Prompt: "p"}); !errors.As(err, &failure) || failure.Kind != eval.FailTooLong {
 		t.Errorf("a reply of 3 MB with a bound of 2 MB: %v", err)
 	}
 }

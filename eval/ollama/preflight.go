@@ -29,6 +29,19 @@ func (e *MissingModelsError) Error() string {
 	return fmt.Sprintf("find models at %s: missing %s; %s", e.Address, strings.Join(names, ", "), have)
 }
 
+// Hint names the command that gets each missing model.
+func (e *MissingModelsError) Hint() string {
+	lines := []string{"disteval models pull --models FILE gets them all, or by hand:"}
+	for _, m := range e.Models {
+		if m.Source == "" || strings.HasPrefix(m.Source, "ollama://") {
+			lines = append(lines, "ollama pull "+m.Model)
+		} else {
+			lines = append(lines, "(from "+m.Source+": only by disteval models pull)")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Resolve fills in what the server knows of the models: digest, size,
 // context length, template. All models must be of this client's server. A
 // missing model is a *MissingModelsError, one with too few positions a
@@ -61,7 +74,7 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 		if err != nil {
 			return nil, err
 		}
-		m.Host, m.ProviderVersion = c.base.String(), "ollama "+version
+		m.Host, m.ProviderVersion, m.Capabilities = c.base.String(), "ollama "+version, capabilities
 		out = append(out, m)
 	}
 	if len(missing.Models) > 0 {
@@ -69,6 +82,9 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 	}
 	return out, nil
 }
+
+// capabilities of every model of a server.
+var capabilities = eval.Capabilities{Raw: true, Chat: true, Seed: true, Digest: true, Unload: true}
 
 func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})

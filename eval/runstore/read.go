@@ -3,6 +3,7 @@ package runstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,22 +20,19 @@ import (
 // the file.
 const page = 1000
 
-// Facts lists what the stored plan's hash covers.
-func (s *Store) Facts() []eval.Fact { return s.record.Plan.Facts() }
-
 // Done tells which jobs have an outcome. The failures of a model that was
 // given up do not count: they belong to the outage that stopped it.
 func (s *Store) Done(ctx context.Context) (map[eval.JobID]bool, error) {
 	done := make(map[eval.JobID]bool)
 	err := s.each(ctx, func(rows *sql.Rows) error {
-		var m, q int
-		if err := rows.Scan(&m, &q); err != nil {
+		var m, q, sample int
+		if err := rows.Scan(&m, &q, &sample); err != nil {
 			return err
 		}
-		id, err := s.jobAt(m, q)
+		id, err := s.jobAt(m, q, sample)
 		done[id] = true
 		return err
-	}, `SELECT model, query FROM replies
+	}, `SELECT model, query, sample FROM replies
 		WHERE failure_kind IS NULL OR model NOT IN (SELECT model FROM gave_up)`)
 	if err != nil {
 		return nil, fmt.Errorf("read what %s has: %w", s.dir, err)
@@ -58,37 +56,51 @@ func (s *Store) Refresh(ctx context.Context) error {
 		var m int
 		var start, end int64
 		var reading string
+		var sum []byte
 		var p eval.Phase
-		if err := rows.Scan(&m, &p.Process, &p.Name, &start, &end, &reading); err != nil {
+		if err := rows.Scan(&m, &p.Host, &p.Process, &p.Name, &start, &end, &reading, &sum); err != nil {
 			return err
+		}
+		if !s.intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
+			return damaged(s.dir, fmt.Sprintf("the %s phase of model %d is not what was stored", p.Name, m))
 		}
 		name, err := s.modelAt(m)
 		p.Model, p.Start, p.End = name, time.Unix(0, start), time.Unix(0, end)
 		rec.Phases = append(rec.Phases, p)
 		return errors.Join(err, json.Unmarshal([]byte(reading), &rec.Phases[len(rec.Phases)-1].Reading))
-	}, "SELECT model, process, name, start_ns, end_ns, reading FROM phases ORDER BY model, process, start_ns")
+	}, "SELECT model, host, process, name, start_ns, end_ns, reading, checksum FROM phases ORDER BY model, process, start_ns")
 	if err != nil {
 		return fmt.Errorf("read the phases in %s: %w", s.dir, err)
 	}
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var reason string
-		if err := rows.Scan(&m, &reason); err != nil {
+		var sum []byte
+		if err := rows.Scan(&m, &reason, &sum); err != nil {
 			return err
+		}
+		if !s.intact(sum, m, reason) {
+			return damaged(s.dir, fmt.Sprintf("why model %d was given up is not what was stored", m))
 		}
 		name, err := s.modelAt(m)
 		rec.GaveUp[name] = reason
 		return err
-	}, "SELECT model, reason FROM gave_up")
+	}, "SELECT model, reason, checksum FROM gave_up")
 	if err != nil {
 		return fmt.Errorf("read the models given up in %s: %w", s.dir, err)
 	}
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var text string
-		err := rows.Scan(&text)
+		var sum []byte
+		if err := rows.Scan(&text, &sum); err != nil {
+			return err
+		}
+		if !s.intact(sum, text) {
+			return damaged(s.dir, "a warning is not what was stored")
+		}
 		rec.Warnings = append(rec.Warnings, text)
-		return err
-	}, "SELECT text FROM warnings ORDER BY text")
+		return nil
+	}, "SELECT text, checksum FROM warnings ORDER BY text")
 	if err != nil {
 		return fmt.Errorf("read the warnings in %s: %w", s.dir, err)
 	}
@@ -107,22 +119,25 @@ func (s *Store) Refresh(ctx context.Context) error {
 
 // jobAt names the job of two stored indexes. A row of a model or a query that
 // the plan has not is a damaged record.
-func (s *Store) jobAt(model, query int) (eval.JobID, error) {
+func (s *Store) jobAt(model, query, sample int) (eval.JobID, error) {
 	name, err := s.modelAt(model)
 	if err != nil {
 		return eval.JobID{}, err
 	}
 	asked := s.record.Plan.Queries.Queries
 	if query < 0 || query >= len(asked) {
-		return eval.JobID{}, fmt.Errorf("the file is damaged: it has a row of query %d, and the plan has %d queries", query, len(asked))
+		return eval.JobID{}, damaged(s.dir, fmt.Sprintf("it has a row of query %d, and the plan has %d queries", query, len(asked)))
 	}
-	return eval.JobID{Model: name, Query: asked[query].ID}, nil
+	if most := max(1, s.record.Plan.Samples); sample < 0 || sample >= most {
+		return eval.JobID{}, damaged(s.dir, fmt.Sprintf("it has a row of sample %d, and the plan has %d of each query", sample, most))
+	}
+	return eval.JobID{Model: name, Query: asked[query].ID, Sample: sample}, nil
 }
 
 func (s *Store) modelAt(model int) (name string, err error) {
 	models := s.record.Plan.Models
 	if model < 0 || model >= len(models) {
-		return "", fmt.Errorf("the file is damaged: it has a row of model %d, and the plan has %d models", model, len(models))
+		return "", damaged(s.dir, fmt.Sprintf("it has a row of model %d, and the plan has %d models", model, len(models)))
 	}
 	return models[model].Name, nil
 }
@@ -134,12 +149,16 @@ func (s *Store) SetParallel(n int) { s.record.Plan.Parallel = n }
 // Record returns the record as of the last Refresh.
 func (s *Store) Record() eval.RunRecord { return s.record }
 
+// place is where a reply stands among those of a model.
+type place struct{ query, sample int }
+
 // Replies yields every outcome with the scores of the record's scoring,
-// ordered by model and query. It stops at the first error, which it yields.
+// ordered by model, query and sample. It stops at the first error, which it
+// yields.
 func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
 		for m := range s.record.Plan.Models {
-			after := -1
+			after := place{query: -1}
 			for {
 				rows, last, err := s.pageOf(ctx, m, after, page)
 				if err != nil {
@@ -166,61 +185,68 @@ func (s *Store) Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, o
 	if err != nil {
 		return r, false, err
 	}
-	rows, _, err := s.pageOf(ctx, model, query-1, 1)
-	if err != nil || len(rows) == 0 || rows[0].Reply.Job != id {
+	rows, _, err := s.pageOf(ctx, model, place{query, id.Sample - 1}, 1)
+	if err != nil || len(rows) == 0 || rows[0].Reply.JobID != id {
 		return r, false, err
 	}
 	return rows[0], true, nil
 }
 
-// pageOf reads the next replies of one model after a query's index.
-func (s *Store) pageOf(ctx context.Context, model, after, most int) (out []eval.ScoredReply, last int, err error) {
+// pageOf reads the next replies of one model after a place.
+func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (out []eval.ScoredReply, last place, err error) {
 	scoring := 0
-	if s.record.Scoring != nil {
-		scoring = s.record.Scoring.ID
-	}
 	var floor *float64
 	if s.record.Scoring != nil {
+		scoring = s.record.Scoring.ID
 		if f, ok := s.record.Scoring.Floors[s.record.Plan.Models[model].Name]; ok {
 			floor = &f
 		}
 	}
 	out = make([]eval.ScoredReply, 0, most)
 	err = s.each(ctx, func(rows *sql.Rows) error {
-		r, query, err := s.scan(rows, model, floor)
+		r, at, err := s.scan(rows, model, floor)
 		if err != nil {
 			return err
 		}
-		last = query
+		last = at
 		out = append(out, r)
 		return nil
-	}, `SELECT r.query, r.text, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
-			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, s.vals, s.flags
-		FROM replies r LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query
-		WHERE r.model = ? AND r.query > ? ORDER BY r.query LIMIT ?`, scoring, model, after, most)
+	}, `SELECT r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
+			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
+			s.vals, s.flags
+		FROM replies r LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
+		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, scoring, model, after.query, after.sample, most)
 	return out, last, err
 }
 
-func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredReply, int, error) {
+func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredReply, place, error) {
 	var (
 		out                     eval.ScoredReply
-		query                   int
+		at                      place
+		promptTokens, completed sql.NullInt64
 		start, end              int64
 		load, promptEval, evalD int64
 		energy                  sql.NullInt64
 		kind, message           sql.NullString
+		tokens                  string
+		sum                     []byte
 		vals, flags             sql.NullString
 	)
 	r := &out.Reply
-	err := rows.Scan(&query, &r.Text, &r.DoneReason, &r.Usage.PromptTokens, &r.Usage.CompletionTokens, &start, &end,
-		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &vals, &flags)
+	err := rows.Scan(&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
+		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags)
 	if err != nil {
-		return out, 0, err
+		return out, at, err
 	}
-	if r.Job, err = s.jobAt(model, query); err != nil {
-		return out, 0, err
+	if r.JobID, err = s.jobAt(model, at.query, at.sample); err != nil {
+		return out, at, err
 	}
-	out.Query = s.record.Plan.Queries.Queries[query]
+	if !s.intact(sum, model, at.query, at.sample, r.Text, r.Reasoning, r.DoneReason, valueOf(promptTokens), valueOf(completed), start, end,
+		r.Timing.Attempts, load, promptEval, evalD, valueOf(energy), valueOf(kind), valueOf(message), tokens, r.Host, r.ReusedFrom) {
+		return out, at, damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", r.JobID))
+	}
+	out.Query = s.record.Plan.Queries.Queries[at.query]
+	r.Usage = eval.Usage{PromptTokens: countOf(promptTokens), CompletionTokens: countOf(completed)}
 	r.Timing.Start, r.Timing.End = time.Unix(0, start), time.Unix(0, end)
 	r.Timing.Load, r.Timing.PromptEval, r.Timing.Eval = time.Duration(load), time.Duration(promptEval), time.Duration(evalD)
 	if energy.Valid {
@@ -230,31 +256,45 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 	if kind.Valid {
 		r.Failure = &eval.Failure{Kind: eval.FailureKind(kind.String), Message: message.String}
 	}
-	out.Flags = strings.Fields(flags.String)
-	out.Scores, err = decodeScores(vals, floor, r.Failure)
-	return out, query, err
-}
-
-// decodeScores reads a row of scores. Without one every metric is Unscored;
-// cosine_lift follows from cosine and the floor of the run.
-func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([]metrics.Score, error) {
-	all := metrics.All()
-	out := make([]metrics.Score, len(all))
-	var row []any
-	if vals.Valid {
-		if err := json.Unmarshal([]byte(vals.String), &row); err != nil {
-			return nil, fmt.Errorf("decode scores: %w", err)
+	if tokens != "" {
+		if err := json.Unmarshal([]byte(tokens), &r.Tokens); err != nil {
+			return out, at, damaged(s.dir, fmt.Sprintf("the tokens of %s cannot be read: %v", r.JobID, err))
 		}
 	}
+	out.Flags = strings.Fields(flags.String)
+	out.Scores, err = decodeScores(vals, floor, r.Failure)
+	return out, at, err
+}
+
+func valueOf(v driver.Valuer) any {
+	value, _ := v.Value() // of a NullInt64 or NullString: no error
+	return value
+}
+
+func countOf(v sql.NullInt64) *int {
+	if !v.Valid {
+		return nil
+	}
+	n := int(v.Int64)
+	return &n
+}
+
+// decodeScores reads a row of scores. Without one every metric is Unscored, as
+// is one that the row does not know; cosine_lift follows from cosine and the
+// floor of the run.
+func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([]metrics.Score, error) {
+	row, err := scoresByName(vals)
+	if err != nil {
+		return nil, fmt.Errorf("decode scores: %w", err)
+	}
+	all := metrics.All()
+	out := make([]metrics.Score, len(all))
 	for i, m := range all {
 		out[i] = metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: "not scored yet"}
 		if failure != nil {
 			out[i].Reason = "no answer: " + string(failure.Kind)
 		}
-		if i >= len(row) {
-			continue
-		}
-		switch v := row[i].(type) {
+		switch v := row[m.Name].(type) {
 		case float64:
 			out[i].Value, out[i].Status, out[i].Reason = v, metrics.Scored, ""
 		case string:
@@ -263,4 +303,26 @@ func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([
 	}
 	metrics.FillLift(out, floor)
 	return out, nil
+}
+
+// scoresByName reads an object, or a list of version 1.
+func scoresByName(vals sql.NullString) (row map[string]any, err error) {
+	if !strings.HasPrefix(vals.String, "[") {
+		if vals.Valid {
+			err = json.Unmarshal([]byte(vals.String), &row)
+		}
+		return row, err
+	}
+	var list []any
+	if err := json.Unmarshal([]byte(vals.String), &list); err != nil {
+		return nil, err
+	}
+	if len(list) > len(firstMetrics) {
+		return nil, fmt.Errorf("%d scores, where version 1 has %d", len(list), len(firstMetrics))
+	}
+	row = make(map[string]any, len(list))
+	for i, v := range list {
+		row[firstMetrics[i]] = v
+	}
+	return row, nil
 }

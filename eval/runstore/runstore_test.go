@@ -77,10 +77,10 @@ func TestRoundTrip(t *testing.T) {
 	s, dir := create(t, 3)
 	ctx := t.Context()
 	joules := emissions.Energy(12)
-	full := eval.Reply{Job: eval.JobID{Model: "B", Query: "q0001"}, Text: "x\x00\x1b[31m\u202e é", DoneReason: "length",
-		Usage:  eval.Usage{PromptTokens: 3, CompletionTokens: 64},
+	full := eval.Reply{JobID: eval.JobID{Model: "B", Query: "q0001"}, Text: "x\x00\x1b[31m\u202e é", DoneReason: "length",
+		Usage:  eval.Usage{PromptTokens: new(3), CompletionTokens: new(64)},
 		Timing: eval.Timing{Start: time.Unix(5, 7), End: time.Unix(6, 9), Attempts: 2, Load: 1, PromptEval: 2, Eval: 3}, Energy: &joules}
-	failed := eval.Reply{Job: eval.JobID{Model: "A", Query: "q0002"}, Timing: eval.Timing{Start: time.Unix(1, 0), End: time.Unix(2, 0), Attempts: 4},
+	failed := eval.Reply{JobID: eval.JobID{Model: "A", Query: "q0002"}, Timing: eval.Timing{Start: time.Unix(1, 0), End: time.Unix(2, 0), Attempts: 4},
 		Failure: &eval.Failure{Kind: eval.FailTimeout, Message: "no byte"}}
 	phase := eval.Phase{Model: "A", Process: 1, Name: eval.PhaseAnswer, Start: time.Unix(1, 0), End: time.Unix(2, 0),
 		Reading: emissions.Reading{Energy: 99, Quality: emissions.Measured, Method: "rapl"}}
@@ -104,7 +104,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("the plan has changed on its way through the file")
 	}
 	done, err := s.Done(ctx)
-	if err != nil || !done[full.Job] || done[failed.Job] {
+	if err != nil || !done[full.JobID] || done[failed.JobID] {
 		t.Errorf("Done = %v, %v; want the answer and not the failure of a model given up", done, err)
 	}
 }
@@ -112,7 +112,7 @@ func TestRoundTrip(t *testing.T) {
 func TestFailureOfAModelThatWentOnIsDone(t *testing.T) {
 	s, _ := create(t, 1)
 	id := eval.JobID{Model: "A", Query: "q0000"}
-	must(t, s.Put(t.Context(), eval.Reply{Job: id, Failure: &eval.Failure{Kind: eval.FailStatus}}), s.Flush(t.Context()))
+	must(t, s.Put(t.Context(), eval.Reply{JobID: id, Failure: &eval.Failure{Kind: eval.FailStatus}}), s.Flush(t.Context()))
 	if done, err := s.Done(t.Context()); err != nil || !done[id] {
 		t.Errorf("Done = %v, %v", done, err)
 	}
@@ -122,7 +122,7 @@ func TestScores(t *testing.T) {
 	s, dir := create(t, 2)
 	ctx := t.Context()
 	id := eval.JobID{Model: "A", Query: "q0000"}
-	must(t, s.Put(ctx, eval.Reply{Job: id, Text: "K"}))
+	must(t, s.Put(ctx, eval.Reply{JobID: id, Text: "K"}))
 	score := func(own bool, em, cosine, floor float64) {
 		t.Helper()
 		n, err := s.BeginScoring(ctx, own, eval.Scoring{Embedding: "builtin"}, time.Now())
@@ -225,13 +225,13 @@ func TestDamagedRecord(t *testing.T) {
 		"DELETE FROM queries WHERE idx = 2",
 		"DELETE FROM queries WHERE idx = 0",
 		"UPDATE phases SET model = 9",
-		"INSERT INTO gave_up VALUES (9, 'x')",
-		"INSERT INTO reviews VALUES (0, 9, 'ann', 'right', '', 0)",
-		"INSERT INTO reviews VALUES (-1, 0, 'ann', 'right', '', 0)",
+		"INSERT INTO gave_up VALUES (9, 'x', NULL)",
+		"INSERT INTO reviews VALUES (0, 9, 0, 'ann', 'right', '', 0, NULL)",
+		"INSERT INTO reviews VALUES (-1, 0, 0, 'ann', 'right', '', 0, NULL)",
 	} {
 		s, dir := create(t, 3)
 		for _, q := range []string{"q0000", "q0001", "q0002"} {
-			must(t, s.Put(t.Context(), eval.Reply{Job: eval.JobID{Model: "A", Query: q}, Text: "K"}))
+			must(t, s.Put(t.Context(), eval.Reply{JobID: eval.JobID{Model: "A", Query: q}, Text: "K"}))
 		}
 		must(t, s.PutPhase(t.Context(), eval.Phase{Model: "A", Name: eval.PhaseAnswer, Process: 1}), s.Close(), runstore.Damage(dir, damage))
 		if err := readAll(t, dir); err == nil || !strings.Contains(err.Error(), "damaged") {
@@ -262,7 +262,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		t.Log("as root this checks the reading only")
 	}
 	s, dir := create(t, 1)
-	must(t, s.Put(t.Context(), eval.Reply{Job: eval.JobID{Model: "A", Query: "q0000"}, Text: "K"}), s.Close())
+	must(t, s.Put(t.Context(), eval.Reply{JobID: eval.JobID{Model: "A", Query: "q0000"}, Text: "K"}), s.Close())
 	must(t, os.Chmod(filepath.Join(dir, runstore.FileName), 0o444), os.Chmod(dir, 0o555))
 	t.Cleanup(func() { os.Chmod(dir, 0o755) })
 	r, err := runstore.Open(t.Context(), dir)
@@ -278,11 +278,11 @@ func TestReadOnlyFolder(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	s, dir := create(t, 2000)
 	ctx := t.Context()
-	must(t, s.Put(ctx, eval.Reply{Job: eval.JobID{Model: "A", Query: "q0000"}, Text: "first"}), s.Flush(ctx))
+	must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: "q0000"}, Text: "first"}), s.Flush(ctx))
 	must(t, runstore.LimitPages(s, 4))
 	var failed error
 	for i := 1; i < 2000 && failed == nil; i++ {
-		failed = s.Put(ctx, eval.Reply{Job: eval.JobID{Model: "A", Query: fmt.Sprintf("q%04d", i)}, Text: strings.Repeat("x", 10_000)})
+		failed = s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: fmt.Sprintf("q%04d", i)}, Text: strings.Repeat("x", 10_000)})
 	}
 	if failed == nil {
 		failed = s.Flush(ctx)
@@ -304,7 +304,7 @@ func TestFullDisk(t *testing.T) {
 func TestPutAfterCancel(t *testing.T) {
 	s, _ := create(t, 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	must(t, s.Put(ctx, eval.Reply{Job: eval.JobID{Model: "A", Query: "q0000"}, Text: "K"}))
+	must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: "q0000"}, Text: "K"}))
 	cancel()
 	must(t, s.Flush(t.Context()))
 	if got := collect(t, s); len(got) != 1 {

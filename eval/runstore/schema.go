@@ -1,5 +1,10 @@
 package runstore
 
+import (
+	"fmt"
+	"strings"
+)
+
 // migrations bring a run.db from version i to i+1; PRAGMA user_version holds
 // the version. They are never edited once released, only added to.
 var migrations = []string{`
@@ -78,4 +83,123 @@ CREATE TABLE reviews (
 	imported INTEGER NOT NULL, -- Unix time, ns
 	PRIMARY KEY (model, query, reviewer)
 ) WITHOUT ROWID;
+`, `
+ALTER TABLE replies RENAME TO replies_1;
+ALTER TABLE phases RENAME TO phases_1;
+ALTER TABLE scores RENAME TO scores_1;
+ALTER TABLE reviews RENAME TO reviews_1;
+ALTER TABLE warnings RENAME TO warnings_1;
+ALTER TABLE gave_up RENAME TO gave_up_1;
+
+CREATE TABLE warnings (
+	text     TEXT PRIMARY KEY,
+	checksum BLOB -- as of a reply
+);
+
+CREATE TABLE gave_up (
+	model    INTEGER PRIMARY KEY,
+	reason   TEXT NOT NULL,
+	checksum BLOB
+);
+
+CREATE TABLE replies (
+	model             INTEGER NOT NULL, -- index in the plan
+	query             INTEGER NOT NULL, -- queries.idx
+	sample            INTEGER NOT NULL, -- from 0
+	text              TEXT    NOT NULL, -- raw
+	reasoning         TEXT    NOT NULL, -- raw
+	done_reason       TEXT    NOT NULL,
+	prompt_tokens     INTEGER,          -- NULL: not stated
+	completion_tokens INTEGER,          -- NULL: not stated
+	start_ns          INTEGER NOT NULL, -- Unix time
+	end_ns            INTEGER NOT NULL,
+	attempts          INTEGER NOT NULL,
+	load_ns           INTEGER NOT NULL, -- the provider's own figures
+	prompt_eval_ns    INTEGER NOT NULL,
+	eval_ns           INTEGER NOT NULL,
+	energy_uj         INTEGER,          -- NULL: not known for this reply
+	failure_kind      TEXT,             -- NULL: an answer
+	failure_message   TEXT,
+	tokens            TEXT    NOT NULL, -- JSON; empty: none were asked for
+	host              TEXT    NOT NULL, -- empty: the machine of the run
+	reused_from       TEXT    NOT NULL, -- empty: asked in this run
+	checksum          BLOB,             -- of all the others; NULL: written before there were any
+	PRIMARY KEY (model, query, sample)
+) WITHOUT ROWID;
+
+CREATE TABLE phases (
+	model    INTEGER NOT NULL,
+	host     TEXT    NOT NULL,
+	process  INTEGER NOT NULL,
+	name     TEXT    NOT NULL,
+	start_ns INTEGER NOT NULL,
+	end_ns   INTEGER NOT NULL,
+	reading  TEXT    NOT NULL, -- JSON, energies in microjoules
+	checksum BLOB,             -- as of a reply
+	PRIMARY KEY (model, host, process, name)
+) WITHOUT ROWID;
+
+CREATE TABLE scores (
+	scoring INTEGER NOT NULL,
+	model   INTEGER NOT NULL,
+	query   INTEGER NOT NULL,
+	sample  INTEGER NOT NULL,
+	vals    TEXT NOT NULL, -- JSON object by metric: a number, or the reason why there is none. In rows of version 1 a list in the order of firstMetrics
+	flags   TEXT NOT NULL, -- separated by spaces
+	PRIMARY KEY (scoring, model, query, sample)
+) WITHOUT ROWID;
+
+CREATE TABLE reviews (
+	model    INTEGER NOT NULL,
+	query    INTEGER NOT NULL,
+	sample   INTEGER NOT NULL,
+	reviewer TEXT NOT NULL,
+	verdict  TEXT NOT NULL,
+	comment  TEXT NOT NULL,
+	imported INTEGER NOT NULL, -- Unix time, ns
+	checksum BLOB,
+	PRIMARY KEY (model, query, sample, reviewer)
+) WITHOUT ROWID;
+` + copyRows("replies", "replies_1") + copyRows("phases", "phases_1") + copyRows("scores", "scores_1") + copyRows("reviews", "reviews_1") +
+	copyRows("warnings", "warnings_1") + copyRows("gave_up", "gave_up_1") + `
+INSERT INTO meta SELECT '` + uncheckedRows + `', '1' FROM meta WHERE key = 'run'; -- not in a new record
+DROP TABLE replies_1;
+DROP TABLE phases_1;
+DROP TABLE scores_1;
+DROP TABLE reviews_1;
+DROP TABLE warnings_1;
+DROP TABLE gave_up_1;
 `}
+
+// uncheckedRows is the key in meta of a record that has rows from before there
+// were checksums.
+const uncheckedRows = "rows without checksums"
+
+// fromVersion1 selects the rows of a table of version 1 as version 2 has them.
+var fromVersion1 = map[string]string{
+	"replies": `SELECT model, query, 0 AS sample, text, '' AS reasoning, done_reason, prompt_tokens, completion_tokens, start_ns, end_ns,
+		attempts, load_ns, prompt_eval_ns, eval_ns, energy_uj, failure_kind, failure_message, '' AS tokens, '' AS host, '' AS reused_from,
+		NULL AS checksum FROM %s`,
+	"phases":   `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
+	"scores":   `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
+	"reviews":  `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported, NULL AS checksum FROM %s`,
+	"warnings": `SELECT text, NULL AS checksum FROM %s`,
+	"gave_up":  `SELECT model, reason, NULL AS checksum FROM %s`,
+}
+
+func copyRows(table, from string) string {
+	return "INSERT INTO " + table + " " + fmt.Sprintf(fromVersion1[table], from) + ";\n"
+}
+
+// viewVersion1 lets a record of version 1 be read as one of version 2 without
+// a byte of it being changed: temporary views stand in front of its tables.
+func viewVersion1() string {
+	var b strings.Builder
+	for table, rows := range fromVersion1 {
+		fmt.Fprintf(&b, "CREATE TEMP VIEW %s AS %s;\n", table, fmt.Sprintf(rows, "main."+table))
+	}
+	return b.String()
+}
+
+// firstMetrics is the order in which rows of version 1 list their scores.
+var firstMetrics = []string{"em", "em_substring", "em_strict", "rouge_l_precision", "rouge_l_recall", "rouge_l_f1", "cosine", "cosine_best", "cosine_lift"}

@@ -25,7 +25,7 @@ func (s *Store) BeginScoring(ctx context.Context, own bool, scoring eval.Scoring
 		return 0, fmt.Errorf("encode the scoring: %w", err)
 	}
 	if s.writer == nil {
-		return 0, fmt.Errorf("score %s: the folder cannot be written; check its permissions", s.dir)
+		return 0, fmt.Errorf("score %s: the record was opened to read", s.dir)
 	}
 	id := OwnScoring
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
@@ -52,14 +52,14 @@ func (s *Store) BeginScoring(ctx context.Context, own bool, scoring eval.Scoring
 	return id, nil
 }
 
-// PutScores queues the scores of one reply, in the metrics' canonical order.
+// PutScores queues the scores of one reply.
 func (s *Store) PutScores(ctx context.Context, scoring int, id eval.JobID, scores []metrics.Score, flags []string) error {
 	model, query, err := s.job(id)
 	if err != nil {
 		return err
 	}
-	return s.enqueue(ctx, change{query: "INSERT INTO scores VALUES (?,?,?,?,?)",
-		args: []any{scoring, model, query, encodeScores(scores), strings.Join(flags, " ")}})
+	return s.enqueue(ctx, change{query: "INSERT INTO scores VALUES (?,?,?,?,?,?)",
+		args: []any{scoring, model, query, id.Sample, encodeScores(scores), strings.Join(flags, " ")}})
 }
 
 // EndScoring queues the floors, waits for all scores to be on disk and makes
@@ -96,13 +96,15 @@ func (s *Store) newestScoring(ctx context.Context) (*eval.ScoringRecord, error) 
 	return &rec, nil
 }
 
-// encodeScores writes a number a scored metric and the reason for each other.
+// encodeScores writes by metric a number where it is scored, and otherwise the
+// reason.
 func encodeScores(scores []metrics.Score) string {
-	b := append(make([]byte, 0, 128), '[')
+	b := append(make([]byte, 0, 256), '{')
 	for i, sc := range scores {
 		if i > 0 {
 			b = append(b, ',')
 		}
+		b = append(strconv.AppendQuote(b, sc.Metric), ':')
 		if sc.Status == metrics.Scored {
 			b = strconv.AppendFloat(b, sc.Value, 'g', -1, 64)
 			continue
@@ -110,35 +112,39 @@ func encodeScores(scores []metrics.Score) string {
 		reason, _ := json.Marshal(sc.Reason) // a string cannot fail
 		b = append(b, reason...)
 	}
-	return string(append(b, ']'))
+	return string(append(b, '}'))
 }
 
 // PutReview queues a person's verdict; a later one of the same person on the
 // same reply replaces it.
 func (s *Store) PutReview(ctx context.Context, r eval.Review) error {
-	model, query, err := s.job(r.Job)
+	model, query, err := s.job(r.JobID)
 	if err != nil {
 		return err
 	}
-	return s.enqueue(ctx, change{query: "INSERT OR REPLACE INTO reviews VALUES (?,?,?,?,?,?)",
-		args: []any{model, query, r.Reviewer, r.Verdict, r.Comment, r.Imported.UnixNano()}})
+	row := []any{model, query, r.Sample, r.Reviewer, r.Verdict, r.Comment, r.Imported.UnixNano()}
+	return s.enqueue(ctx, change{query: "INSERT OR REPLACE INTO reviews VALUES (?,?,?,?,?,?,?,?)", args: append(row, checksumOf(row...))})
 }
 
 // Reviews returns every person's verdicts, ordered by model, query, reviewer.
 func (s *Store) Reviews(ctx context.Context) ([]eval.Review, error) {
 	var out []eval.Review
 	err := s.each(ctx, func(rows *sql.Rows) error {
-		var m, q int
+		var m, q, sample int
 		var at int64
+		var sum []byte
 		var r eval.Review
-		if err := rows.Scan(&m, &q, &r.Reviewer, &r.Verdict, &r.Comment, &at); err != nil {
+		if err := rows.Scan(&m, &q, &sample, &r.Reviewer, &r.Verdict, &r.Comment, &at, &sum); err != nil {
 			return err
 		}
-		id, err := s.jobAt(m, q)
-		r.Job, r.Imported = id, time.Unix(0, at)
+		if !s.intact(sum, m, q, sample, r.Reviewer, r.Verdict, r.Comment, at) {
+			return damaged(s.dir, fmt.Sprintf("a review by %s is not what was stored", r.Reviewer))
+		}
+		id, err := s.jobAt(m, q, sample)
+		r.JobID, r.Imported = id, time.Unix(0, at)
 		out = append(out, r)
 		return err
-	}, "SELECT model, query, reviewer, verdict, comment, imported FROM reviews ORDER BY model, query, reviewer")
+	}, "SELECT model, query, sample, reviewer, verdict, comment, imported, checksum FROM reviews ORDER BY model, query, sample, reviewer")
 	if err != nil {
 		return nil, fmt.Errorf("read the reviews in %s: %w", s.dir, err)
 	}

@@ -1,11 +1,15 @@
 package runstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -80,6 +84,9 @@ func (w *writer) gather(first change) []change {
 
 func (w *writer) commit(group []change) error {
 	ctx := context.Background() // an interrupt must not undo what was received
+	if err := w.store.inPlace(); err != nil {
+		return err
+	}
 	return w.store.inTx(ctx, func(tx *sql.Tx) error {
 		prepared := make(map[string]*sql.Stmt)
 		for _, c := range group {
@@ -101,6 +108,16 @@ func (w *writer) commit(group []change) error {
 		}
 		return nil
 	})
+}
+
+// inPlace notices that the folder has gone: the system would go on writing to
+// a file without a name.
+func (s *Store) inPlace() error {
+	now, err := os.Stat(filepath.Join(s.dir, FileName))
+	if err == nil && os.SameFile(now, s.file) {
+		return nil
+	}
+	return fmt.Errorf("the run's folder was moved or deleted while it was written; what came since is lost (%w)", cmp.Or(err, fs.ErrNotExist))
 }
 
 func (w *writer) fail(err error) {
@@ -126,7 +143,7 @@ func (w *writer) stop() error {
 
 func (s *Store) enqueue(ctx context.Context, c change) error {
 	if s.writer == nil {
-		return fmt.Errorf("store in %s: the folder cannot be written; check its permissions", s.dir)
+		return fmt.Errorf("store in %s: the record was opened to read", s.dir)
 	}
 	if err := s.writer.failed(); err != nil {
 		return err
@@ -150,14 +167,24 @@ func (s *Store) job(id eval.JobID) (model, query int, err error) {
 	return model, query, nil
 }
 
-const putReply = `INSERT OR REPLACE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+const putReply = `INSERT OR REPLACE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 // Put queues an outcome; a later one of the same job replaces it.
 func (s *Store) Put(ctx context.Context, r eval.Reply) error {
-	model, query, err := s.job(r.Job)
+	model, query, err := s.job(r.JobID)
 	if err != nil {
 		return err
 	}
+	row, err := replyRow(model, query, r)
+	if err != nil {
+		return fmt.Errorf("encode the reply of %s: %w", r.JobID, err)
+	}
+	return s.enqueue(ctx, change{query: putReply, args: append(row, checksumOf(row...))})
+}
+
+// replyRow lists a reply's values in the order of the columns, all but the
+// checksum.
+func replyRow(model, query int, r eval.Reply) ([]any, error) {
 	var energy, kind, message any
 	if r.Energy != nil {
 		energy = int64(*r.Energy)
@@ -165,10 +192,25 @@ func (s *Store) Put(ctx context.Context, r eval.Reply) error {
 	if r.Failure != nil {
 		kind, message = string(r.Failure.Kind), r.Failure.Message
 	}
+	tokens := ""
+	if r.Tokens != nil {
+		b, err := json.Marshal(r.Tokens)
+		if err != nil {
+			return nil, err
+		}
+		tokens = string(b)
+	}
 	t := r.Timing
-	return s.enqueue(ctx, change{query: putReply, args: []any{model, query, r.Text, r.DoneReason,
-		r.Usage.PromptTokens, r.Usage.CompletionTokens, t.Start.UnixNano(), t.End.UnixNano(), t.Attempts,
-		int64(t.Load), int64(t.PromptEval), int64(t.Eval), energy, kind, message}})
+	return []any{model, query, r.Sample, r.Text, r.Reasoning, r.DoneReason,
+		nullable(r.Usage.PromptTokens), nullable(r.Usage.CompletionTokens), t.Start.UnixNano(), t.End.UnixNano(), t.Attempts,
+		int64(t.Load), int64(t.PromptEval), int64(t.Eval), energy, kind, message, tokens, r.Host, r.ReusedFrom}, nil
+}
+
+func nullable(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
 }
 
 // PutPhase queues a phase, in place of the same phase of the same process.
@@ -177,8 +219,8 @@ func (s *Store) PutPhase(ctx context.Context, p eval.Phase) error {
 	if err != nil {
 		return fmt.Errorf("encode the energy of %s %s: %w", p.Model, p.Name, err)
 	}
-	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO phases VALUES (?,?,?,?,?,?)`,
-		args: []any{s.models[p.Model], p.Process, string(p.Name), p.Start.UnixNano(), p.End.UnixNano(), string(reading)}})
+	row := []any{s.models[p.Model], p.Host, p.Process, string(p.Name), p.Start.UnixNano(), p.End.UnixNano(), string(reading)}
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO phases VALUES (?,?,?,?,?,?,?,?)`, args: append(row, checksumOf(row...))})
 }
 
 // GiveUp queues why a model was stopped; an empty reason takes it back.
@@ -186,12 +228,13 @@ func (s *Store) GiveUp(ctx context.Context, model, reason string) error {
 	if reason == "" {
 		return s.enqueue(ctx, change{query: `DELETE FROM gave_up WHERE model = ?`, args: []any{s.models[model]}})
 	}
-	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO gave_up VALUES (?,?)`, args: []any{s.models[model], reason}})
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO gave_up VALUES (?,?,?)`,
+		args: []any{s.models[model], reason, checksumOf(s.models[model], reason)}})
 }
 
 // Warn queues a warning of the run itself.
 func (s *Store) Warn(ctx context.Context, text string) error {
-	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO warnings VALUES (?)`, args: []any{text}})
+	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO warnings VALUES (?,?)`, args: []any{text, checksumOf(text)}})
 }
 
 // MoveTo queues that the run goes on on another machine than it began on.

@@ -41,12 +41,12 @@ func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) 
 			return nil, nil, fmt.Errorf("score the run again: %w", err)
 		}
 		var floor *float64
-		if f, ok := by.Floors[r.Reply.Job.Model]; ok {
+		if f, ok := by.Floors[r.Reply.JobID.Model]; ok {
 			floor = &f
 		}
 		if renew(&r, fresh, by.Scoring, floor) {
-			out.anew[r.Reply.Job] = r
-			changed = append(changed, r.Reply.Job)
+			out.anew[r.Reply.JobID] = r
+			changed = append(changed, r.Reply.JobID)
 		}
 	}
 	return out, changed, ctx.Err()
@@ -91,7 +91,7 @@ type current struct {
 func (c current) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
 		for r, err := range c.Run.Replies(ctx) {
-			if anew, ok := c.anew[r.Reply.Job]; ok {
+			if anew, ok := c.anew[r.Reply.JobID]; ok {
 				r = anew
 			}
 			if !yield(r, err) {

@@ -38,7 +38,7 @@ func fourReplies(t *testing.T, embedding string) stored {
 	scorer := New(Config{})
 	for _, id := range []string{"a", "b", "c", "d"} {
 		r := eval.ScoredReply{Query: queries.Query{ID: id, Prompt: "The capital of France is", Keyword: "Paris", Reference: "Paris"},
-			Reply: eval.Reply{Job: eval.JobID{Model: "m", Query: id}, Text: " Paris"}}
+			Reply: eval.Reply{JobID: eval.JobID{Model: "m", Query: id}, Text: " Paris"}}
 		result, err := scorer.Score(t.Context(), Config{}.Pair(r.Query, r.Reply.Text))
 		if err != nil {
 			t.Fatal(err)

@@ -185,6 +185,8 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 		Scoring:   eval.Scoring{Embedding: eval.EmbeddingBuiltin},
 		Emissions: eval.Emissions{Method: "auto", Country: d.Country, PUE: 1, Sysfs: d.Sysfs, Procfs: d.Procfs},
 		Parallel:  1,
+		Samples:   1,
+		Rules:     eval.RulesNow,
 	}
 	general := eval.DefaultGeneration()
 	var models *yaml.Node
@@ -305,7 +307,7 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
 	before := len(p.errs)
 	p.mapping(n, "model",
 		p.text("model", "name", &m.Name),
-		p.oneOf("model", "provider", &m.Provider, eval.ProviderOllama, eval.ProviderBuiltin),
+		p.oneOf("model", "provider", &m.Provider, eval.Providers()...),
 		p.text("model", "model", &m.Model),
 		p.text("model", "source", &m.Source),
 		p.oneOf("model", "role", &role, string(eval.RoleReference), string(eval.RoleStudent)),
@@ -326,9 +328,6 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
 		if need.value == "" {
 			p.fail(n, "model %s: %s: is missing", m.Name, need.key)
 		}
-	}
-	if m.Provider == eval.ProviderBuiltin && !m.Generation.Raw {
-		p.fail(n, "model %s: raw: false wants a prompt template, and models in this process have none; set raw: true", m.Name)
 	}
 	return m
 }

@@ -30,6 +30,9 @@ type Error struct {
 	Reason string
 }
 
+// BadInput marks the error as one of an input file.
+func (*Error) BadInput() {}
+
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.File, e.Reason)
@@ -88,10 +91,8 @@ func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
 		return eval.Plan{}, err
 	}
 	f.Queries, f.Source = set, name
-	for i, m := range f.Models {
-		if m.Provider == eval.ProviderBuiltin && strings.EqualFold(filepath.Ext(m.Model), ".gguf") {
-			f.Models[i].Model = beside(name, m.Model)
-		}
+	for i := range f.Models {
+		f.Models[i].Dir = filepath.Dir(name)
 	}
 	return f, nil
 }

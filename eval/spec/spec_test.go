@@ -79,25 +79,12 @@ func TestQueriesBesideTheFile(t *testing.T) {
 	}
 }
 
-// TestModelBesideTheFile looks for a GGUF file where the models file is, and
-// leaves names and absolute paths alone.
-func TestModelBesideTheFile(t *testing.T) {
-	absolute, err := filepath.Abs("far.gguf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ file, provider, model, want string }{
-		{"conf/models.yaml", "builtin", "./my.gguf", filepath.FromSlash("conf/my.gguf")},
-		{"conf/models.yaml", "builtin", "MY.GGUF", filepath.FromSlash("conf/MY.GGUF")},
-		{"models.yaml", "builtin", "./my.gguf", "./my.gguf"},
-		{"conf/models.yaml", "builtin", absolute, absolute},
-		{"conf/models.yaml", "builtin", "mini-baby", "mini-baby"},
-		{"conf/models.yaml", "ollama", "my.gguf", "my.gguf"},
-	} {
-		p, err := spec.Parse([]byte("version: 1\nmodels: [{name: a, provider: "+tt.provider+", model: '"+tt.model+"'}]"), tt.file, defaults)
-		if err != nil || p.Models[0].Model != tt.want {
-			t.Errorf("%s of %s in %s: %q, %v; want %q", tt.model, tt.provider, tt.file, p.Models[0].Model, err, tt.want)
-		}
+// TestModelsKnowTheirFolder: a provider looks for a model's file beside the
+// models file.
+func TestModelsKnowTheirFolder(t *testing.T) {
+	p, err := spec.Parse([]byte("version: 1\nmodels: [{name: a, provider: builtin, model: ./my.gguf}]"), "conf/models.yaml", defaults)
+	if err != nil || p.Models[0].Dir != "conf" || p.Models[0].Model != "./my.gguf" {
+		t.Errorf("%+v, %v", p.Models, err)
 	}
 }
 
@@ -134,7 +121,6 @@ func TestRefuses(t *testing.T) {
 		{"no provider", "version: 1\nmodels: [{name: a, model: b}]", 2, "provider: is missing"},
 		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, builtin"},
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
-		{"template for a model inside", "version: 1\ngeneration: {raw: false}" + models, 3, "set raw: true"},
 		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
 		{"a second document", "version: 1" + models + "\n---\nversion: 1" + models, 3, "second YAML document"},
 		{"alias bomb", bomb + "models: *j", 2, "unknown key"},

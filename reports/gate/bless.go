@@ -104,7 +104,7 @@ func rightQueries(ctx context.Context, r reports.Report) (map[string][]string, e
 			return nil, fmt.Errorf("read the replies of run %s: %w", r.RunID, err)
 		}
 		if em, ok := emOf(s.Scores); ok && em == 1 {
-			out[s.Reply.Job.Model] = append(out[s.Reply.Job.Model], s.Reply.Job.Query)
+			out[s.Reply.JobID.Model] = append(out[s.Reply.JobID.Model], s.Reply.JobID.Query)
 		}
 	}
 	return out, nil

@@ -49,8 +49,8 @@ func TestCheck(t *testing.T) {
 		{name: "two roundings from the limit", file: "{metrics: {em: {expected: 0.3, tolerance: 0.05}}}", right: 50, want: 0},
 
 		{name: "partial run", file: em072, right: 144, report: func(r *reports.Report) { r.Status = reports.Partial }, want: 4, reason: "--resume"},
-		{name: "a reply removed", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.Job.Query = "" }, want: 4, reason: "--resume"},
-		{name: "a reply removed, status and count silent", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.Job.Query = "" },
+		{name: "a reply removed", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.JobID.Query = "" }, want: 4, reason: "--resume"},
+		{name: "a reply removed, status and count silent", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { rs[199].Reply.JobID.Query = "" },
 			report: func(r *reports.Report) { r.Status, r.Models[0].Missing = reports.Complete, 0 }, want: 4},
 		{name: "a failure", file: em072, right: 144, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 4, reason: "1 timeout"},
 		{name: "a failure put up with", file: "{failures: {max: 1}, metrics: {em: {min: 0.7}}}", right: 144, replies: func(rs []eval.ScoredReply) { fail(&rs[199]) }, want: 0},

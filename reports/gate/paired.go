@@ -38,7 +38,7 @@ func (c *checker) paired(ctx context.Context) error {
 			return fmt.Errorf("check the replies of the baseline %s: %w", base.RunID, err)
 		}
 		if em, ok := emOf(s.Scores); ok && s.Reply.Failure == nil {
-			before[s.Reply.Job] = em
+			before[s.Reply.JobID] = em
 		}
 	}
 	pairs, err := c.pairs(ctx, before)
@@ -64,20 +64,20 @@ func (c *checker) pairs(ctx context.Context, before map[eval.JobID]float64) (map
 			return nil, fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
 		}
 		em, ok := emOf(s.Scores)
-		was, known := before[s.Reply.Job]
+		was, known := before[s.Reply.JobID]
 		if !ok || !known || s.Reply.Failure != nil {
 			continue
 		}
-		p := out[s.Reply.Job.Model]
+		p := out[s.Reply.JobID.Model]
 		p.before, p.after = append(p.before, was), append(p.after, em)
-		change := reports.Change{Query: s.Reply.Job.Query, Prompt: s.Query.Prompt, Keyword: s.Query.Keyword, Reply: s.Reply.Text}
+		change := reports.Change{Query: s.Reply.JobID.Query, Prompt: s.Query.Prompt, Keyword: s.Query.Keyword, Reply: s.Reply.Text}
 		switch {
 		case em < was:
 			p.wrong = append(p.wrong, change)
 		case em > was:
 			p.right = append(p.right, change)
 		}
-		out[s.Reply.Job.Model] = p
+		out[s.Reply.JobID.Model] = p
 	}
 	return out, nil
 }

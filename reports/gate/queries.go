@@ -27,8 +27,8 @@ func (c *checker) queriesRight(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
 		}
-		if _, is := wanted[s.Reply.Job]; is {
-			wanted[s.Reply.Job] = &s
+		if _, is := wanted[s.Reply.JobID]; is {
+			wanted[s.Reply.JobID] = &s
 		}
 	}
 	for _, m := range c.expected.Models {

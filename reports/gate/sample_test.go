@@ -42,7 +42,7 @@ func run(right int, change func([]eval.ScoredReply)) reports.Report {
 	var em, cosine []float64
 	kept := replies[:0:0]
 	for _, r := range replies {
-		if r.Reply.Job.Query == "" {
+		if r.Reply.JobID.Query == "" {
 			m.Missing++
 			continue
 		}
@@ -100,7 +100,7 @@ func listed(replies []eval.ScoredReply) func(context.Context) iter.Seq2[eval.Sco
 func reply(i int, right bool) eval.ScoredReply {
 	id := fmt.Sprintf("q%03d", i)
 	s := eval.ScoredReply{
-		Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: " no idea"},
+		Reply: eval.Reply{JobID: eval.JobID{Model: "student", Query: id}, Text: " no idea"},
 		Query: queries.Query{ID: id, Prompt: "The capital of France is", Keyword: "Paris", Reference: "Paris"},
 	}
 	if right {
@@ -136,7 +136,7 @@ var scorer = scoring.New(scoring.Config{})
 // turn makes a reply right or wrong.
 func turn(r *eval.ScoredReply, right bool) {
 	var i int
-	fmt.Sscanf(r.Reply.Job.Query, "q%d", &i)
+	fmt.Sscanf(r.Reply.JobID.Query, "q%d", &i)
 	*r = reply(i, right)
 }
 

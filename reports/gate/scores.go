@@ -39,7 +39,7 @@ func unscored(ctx context.Context, r reports.Report) (map[string][]string, error
 		if err != nil {
 			return nil, fmt.Errorf("check the scores of run %s: %w", r.RunID, err)
 		}
-		if id := s.Reply.Job; s.Reply.Failure == nil && !scoring.Any(s.Scores) {
+		if id := s.Reply.JobID; s.Reply.Failure == nil && !scoring.Any(s.Scores) {
 			out[id.Model] = append(out[id.Model], id.Query)
 		}
 	}

@@ -103,7 +103,7 @@ func hostileReport() reports.Report {
 			for m := range names {
 				for i, text := range hostile {
 					s := sampleReply(0, i)
-					s.Reply.Job.Model = names[m].Model.Name
+					s.Reply.JobID.Model = names[m].Model.Name
 					s.Reply.Text, s.Reply.DoneReason, s.Flags = text, text, []string{all}
 					s.Query.Prompt, s.Query.Category, s.Query.Reference, s.Query.Aliases = text, all, text, []string{text}
 					s.Query.Keyword = "red"

@@ -70,7 +70,7 @@ func newEncoder(r reports.Report) *encoder {
 func (e *encoder) reply(s eval.ScoredReply) {
 	shown, all := clip(s.Reply.Text)
 	d := append(e.line, '[')
-	d = strconv.AppendInt(d, int64(e.model(s.Reply.Job.Model)), 10)
+	d = strconv.AppendInt(d, int64(e.model(s.Reply.JobID.Model)), 10)
 	d = append(d, ',')
 	d = strconv.AppendInt(d, int64(e.query(s.Query)), 10)
 	d = append(d, ',')
@@ -157,10 +157,13 @@ func appendFigures(d []byte, r eval.Reply) []byte {
 	} else {
 		d = appendNumber(d, float64(r.Timing.Latency().Nanoseconds())/1e6, 1)
 	}
-	d = append(d, ',')
-	d = strconv.AppendInt(d, int64(r.Usage.PromptTokens), 10)
-	d = append(d, ',')
-	d = strconv.AppendInt(d, int64(r.Usage.CompletionTokens), 10)
+	for _, n := range []*int{r.Usage.PromptTokens, r.Usage.CompletionTokens} {
+		if d = append(d, ','); n == nil {
+			d = append(d, "null"...)
+		} else {
+			d = strconv.AppendInt(d, int64(*n), 10)
+		}
+	}
 	d = append(d, ',')
 	if r.Energy == nil {
 		return append(d, "null"...)

@@ -74,7 +74,7 @@ func sampleModel(i int) reports.Model {
 	m := reports.Model{
 		Model: eval.Model{Name: sampleModels[i], Provider: "ollama", Model: []string{"llama2:7b-text", "baby", "distil"}[i], Role: eval.RoleStudent, Generation: eval.DefaultGeneration(),
 			Digest: fmt.Sprintf("sha256:%064d", i), ProviderVersion: "0.17.4", Parameters: []string{"7B", "58M", "80M"}[i]},
-		Replies: 200, DurationS: &duration, LoadS: ptr(1.5), Tokens: eval.Usage{PromptTokens: 2000, CompletionTokens: 12000}, TokensPerS: ptr(12000 / duration),
+		Replies: 200, DurationS: &duration, LoadS: ptr(1.5), Tokens: eval.Usage{PromptTokens: new(2000), CompletionTokens: new(12000)}, TokensPerS: ptr(12000 / duration),
 		LatencyMS: reports.Latency{P50: ptr(duration * 5), P95: ptr(duration * 7), P99: ptr(duration * 9)},
 		Floor:     ptr(0.55), Negated: 2, Disagree: 3, FailKinds: map[eval.FailureKind]int{},
 		Energy: reports.Energy{Quality: emissions.Measured, Method: "rapl", Wh: ptr(duration / 40), LowWh: ptr(duration / 40), HighWh: ptr(duration / 40), WhPer1000: ptr(duration / 8), MeanW: ptr(90)},
@@ -115,8 +115,8 @@ func sampleReply(m, i int) eval.ScoredReply {
 	q := sampleQuery(i)
 	start := began.Add(time.Duration(m*1000+i) * time.Second)
 	joules := emissions.Energy(1e6 * (i + 1))
-	s := eval.ScoredReply{Query: q, Reply: eval.Reply{Job: eval.JobID{Model: sampleModels[m], Query: q.ID}, DoneReason: "length",
-		Usage:  eval.Usage{PromptTokens: 9, CompletionTokens: 64},
+	s := eval.ScoredReply{Query: q, Reply: eval.Reply{JobID: eval.JobID{Model: sampleModels[m], Query: q.ID}, DoneReason: "length",
+		Usage:  eval.Usage{PromptTokens: new(9), CompletionTokens: new(64)},
 		Timing: eval.Timing{Start: start, End: start.Add(time.Duration(200+i) * time.Millisecond), Attempts: 1}, Energy: &joules}}
 	em := 0.0
 	switch {

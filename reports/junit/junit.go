@@ -119,7 +119,7 @@ func (w *writer) replies(ctx context.Context, r reports.Report) error {
 		if err != nil {
 			return err
 		}
-		model := s.Reply.Job.Model
+		model := s.Reply.JobID.Model
 		if count[model] == nil {
 			count[model] = &counts{}
 		}
@@ -131,7 +131,7 @@ func (w *writer) replies(ctx context.Context, r reports.Report) error {
 		if err != nil {
 			return err
 		}
-		id := s.Reply.Job
+		id := s.Reply.JobID
 		if id.Model != open {
 			if open != "" {
 				w.print("</testsuite>\n")

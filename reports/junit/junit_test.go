@@ -30,7 +30,7 @@ func sample(text string) reports.Report {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	outcome := func(query, text string, em float64, status metrics.Status, failure *eval.Failure) eval.ScoredReply {
 		return eval.ScoredReply{
-			Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: query}, Text: text, Failure: failure,
+			Reply: eval.Reply{JobID: eval.JobID{Model: "student", Query: query}, Text: text, Failure: failure,
 				Timing: eval.Timing{Start: start, End: start.Add(1500 * time.Millisecond), Attempts: 1}},
 			Query:  queries.Query{ID: query, Prompt: "The capital of France is", Keyword: "Paris"},
 			Scores: []metrics.Score{{Metric: metrics.EM, Value: em, Status: status, Reason: "no words"}},

@@ -36,14 +36,22 @@ func WriteCSV(ctx context.Context, w io.Writer, r reports.Report) error {
 	return out.Error()
 }
 
+// count is empty where there is none.
+func count(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
+}
+
 func appendRow(row []string, s eval.ScoredReply) []string {
 	r := s.Reply
-	row = append(row, reports.Cell(r.Job.Model), reports.Cell(r.Job.Query), reports.Cell(s.Query.Category), reports.Cell(s.Query.Prompt),
+	row = append(row, reports.Cell(r.JobID.Model), reports.Cell(r.JobID.Query), reports.Cell(s.Query.Category), reports.Cell(s.Query.Prompt),
 		reports.Cell(s.Query.Keyword), reports.Cell(r.Text), reports.Cell(r.DoneReason))
 	if f := r.Failure; f != nil {
 		row = append(row, reports.Cell(string(f.Kind)), reports.Cell(f.Message), "", "")
 	} else {
-		row = append(row, "", "", strconv.Itoa(r.Usage.PromptTokens), strconv.Itoa(r.Usage.CompletionTokens))
+		row = append(row, "", "", count(r.Usage.PromptTokens), count(r.Usage.CompletionTokens))
 	}
 	if r.Timing.Attempts > 0 {
 		row = append(row, r.Timing.Start.UTC().Format(time.RFC3339Nano), number(milliseconds(r.Timing.Latency())))

@@ -42,8 +42,8 @@ func WriteRepliesJSONL(ctx context.Context, w io.Writer, r reports.Report) error
 
 func appendReply(b []byte, s eval.ScoredReply) []byte {
 	r := s.Reply
-	b = appendString(append(b, `{"model":`...), r.Job.Model)
-	b = appendString(append(b, `,"query_id":`...), r.Job.Query)
+	b = appendString(append(b, `{"model":`...), r.JobID.Model)
+	b = appendString(append(b, `,"query_id":`...), r.JobID.Query)
 	b = appendString(append(b, `,"prompt":`...), s.Query.Prompt)
 	b = appendString(append(b, `,"keyword":`...), s.Query.Keyword)
 	b = appendString(append(b, `,"text":`...), r.Text)
@@ -78,9 +78,16 @@ func appendTokens(b []byte, r eval.Reply) []byte {
 	if r.Failure != nil {
 		return append(b, `{"prompt":null,"completion":null}`...)
 	}
-	b = strconv.AppendInt(append(b, `{"prompt":`...), int64(r.Usage.PromptTokens), 10)
-	b = strconv.AppendInt(append(b, `,"completion":`...), int64(r.Usage.CompletionTokens), 10)
+	b = appendCount(append(b, `{"prompt":`...), r.Usage.PromptTokens)
+	b = appendCount(append(b, `,"completion":`...), r.Usage.CompletionTokens)
 	return append(b, '}')
+}
+
+func appendCount(b []byte, n *int) []byte {
+	if n == nil {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, int64(*n), 10)
 }
 
 // appendTiming writes no start and no latency for what was never asked.

@@ -50,7 +50,7 @@ func ptr[T any](v T) *T { return &v }
 func sample() reports.Report {
 	teacher := reports.Model{
 		Model:   eval.Model{Name: "teacher", Provider: "ollama", Model: "llama2:7b-text", Digest: "sha256:aa", Role: eval.RoleReference, Generation: eval.DefaultGeneration()},
-		Replies: 2, DurationS: ptr(18215.61), LoadS: ptr(4.5), Tokens: eval.Usage{PromptTokens: 20, CompletionTokens: 30}, TokensPerS: ptr(12.345),
+		Replies: 2, DurationS: ptr(18215.61), LoadS: ptr(4.5), Tokens: eval.Usage{PromptTokens: new(20), CompletionTokens: new(30)}, TokensPerS: ptr(12.345),
 		LatencyMS: reports.Latency{P50: ptr(900.5), P95: ptr(1000.0), P99: ptr(1001.0)},
 		Energy: reports.Energy{Quality: emissions.Estimated, Method: "estimate", Wh: ptr(366.76), LowWh: ptr(300.0), HighWh: ptr(400.0),
 			Zones: []emissions.Zone{{Name: "package-0", Energy: 3.6e9, Counted: true}}},
@@ -101,8 +101,8 @@ func replies(list ...eval.ScoredReply) func(context.Context) iter.Seq2[eval.Scor
 
 func scored(text string) eval.ScoredReply {
 	s := eval.ScoredReply{
-		Reply: eval.Reply{Job: eval.JobID{Model: "teacher", Query: "geo-france"}, Text: text, DoneReason: "stop",
-			Usage: eval.Usage{PromptTokens: 10, CompletionTokens: 15}, Energy: ptr(emissions.Energy(1_500_000)),
+		Reply: eval.Reply{JobID: eval.JobID{Model: "teacher", Query: "geo-france"}, Text: text, DoneReason: "stop",
+			Usage: eval.Usage{PromptTokens: new(10), CompletionTokens: new(15)}, Energy: ptr(emissions.Energy(1_500_000)),
 			Timing: eval.Timing{Start: start, End: start.Add(900500 * time.Microsecond), Attempts: 1, Eval: 800 * time.Millisecond}},
 		Query: queries.Query{ID: "geo-france", Prompt: "The capital of France is", Keyword: "Paris", Category: "geography"},
 		Flags: []string{"negated"},
@@ -119,7 +119,7 @@ func scored(text string) eval.ScoredReply {
 
 func failure(message string) eval.ScoredReply {
 	s := eval.ScoredReply{
-		Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: "geo-france"}, Failure: &eval.Failure{Kind: eval.FailRefused, Message: message}},
+		Reply: eval.Reply{JobID: eval.JobID{Model: "student", Query: "geo-france"}, Failure: &eval.Failure{Kind: eval.FailRefused, Message: message}},
 		Query: queries.Query{ID: "geo-france", Prompt: "The capital of France is", Keyword: "Paris"},
 	}
 	for _, m := range metrics.All() {

@@ -147,7 +147,7 @@ func hostileReport() (reports.Report, reports.Verdict) {
 	r.Models[0].Energy.Method = hostile
 	s := scored(hostile)
 	s.Query.Prompt, s.Query.Keyword = "+1", "@SUM(A1)"
-	s.Reply.Job.Model = hostile
+	s.Reply.JobID.Model = hostile
 	r.Replies = replies(s, failure("-1+1"))
 	v.Baseline, v.Unjudged = hostile, []string{hostile}
 	for i := range v.Checks {

@@ -59,7 +59,7 @@ func sampleModel(name string, role eval.Role, n int, em float64) reports.Model {
 	m := reports.Model{
 		Model:   eval.Model{Name: name, Provider: eval.ProviderBuiltin, Model: name, Role: role},
 		Replies: n - 1, Failures: 1, DurationS: ptr(77.125), LoadS: ptr(0.5), TokensPerS: ptr(41.5),
-		Tokens:    eval.Usage{PromptTokens: 10 * n, CompletionTokens: 16 * n},
+		Tokens:    eval.Usage{PromptTokens: new(10 * n), CompletionTokens: new(16 * n)},
 		LatencyMS: reports.Latency{P50: ptr(310.5), P95: ptr(500.25), P99: ptr(700.0)},
 		Energy: reports.Energy{Quality: emissions.Measured, Method: "rapl", Wh: ptr(1.25), LowWh: ptr(1.25), HighWh: ptr(1.25),
 			WhPer1000: ptr(6.25), MeanW: ptr(58.3),
@@ -97,11 +97,11 @@ func sampleReply(model string, i int, failed bool) eval.ScoredReply {
 	sr := eval.ScoredReply{
 		Query: queries.Query{ID: fmt.Sprintf("q%06d", i), Prompt: "The capital of France is", Keyword: "Paris", Category: "geography"},
 		Reply: eval.Reply{Text: " Paris, which lies on the Seine and has been the capital, with breaks, for a thousand years; it is also the largest city of the country.\nThe capital of Spain is Madrid.",
-			DoneReason: "stop", Usage: eval.Usage{PromptTokens: 6, CompletionTokens: 33},
+			DoneReason: "stop", Usage: eval.Usage{PromptTokens: new(6), CompletionTokens: new(33)},
 			Timing: eval.Timing{Start: start, End: start.Add(312500 * time.Microsecond), Attempts: 1}, Energy: ptr(emissions.Energy(18_500_000))},
 		Flags: []string{"em_disagrees"},
 	}
-	sr.Reply.Job = eval.JobID{Model: model, Query: sr.Query.ID}
+	sr.Reply.JobID = eval.JobID{Model: model, Query: sr.Query.ID}
 	if failed {
 		sr.Reply.Text, sr.Flags = "", nil
 		sr.Reply.Failure = &eval.Failure{Kind: eval.FailTimeout, Message: "no answer within 60 s"}

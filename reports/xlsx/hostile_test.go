@@ -51,7 +51,7 @@ func replying(texts []string) reports.Report {
 			for _, text := range texts {
 				good, bad := sampleReply("big", 1, false), sampleReply("big", 2, true)
 				good.Reply.Text, good.Query.Prompt, good.Query.Keyword, good.Query.Category = text, text, text, text
-				good.Reply.Job.Query, good.Reply.DoneReason = text, text
+				good.Reply.JobID.Query, good.Reply.DoneReason = text, text
 				bad.Reply.Failure.Message = text
 				if !yield(good, nil) || !yield(bad, nil) {
 					return

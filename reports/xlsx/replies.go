@@ -143,8 +143,8 @@ func (t *series) reply(sr eval.ScoredReply) error {
 		}
 		i++
 	}
-	add(r.Job.Model)
-	add(r.Job.Query)
+	add(r.JobID.Model)
+	add(r.JobID.Query)
 	add(optional(q.Category))
 	add(q.Prompt)
 	add(q.Keyword)
@@ -162,8 +162,8 @@ func (t *series) reply(sr eval.ScoredReply) error {
 	add(optional(strings.Join(sr.Flags, " ")))
 	add(optional(r.DoneReason))
 	if r.Failure == nil {
-		add(r.Usage.PromptTokens)
-		add(r.Usage.CompletionTokens)
+		add(orEmpty(r.Usage.PromptTokens))
+		add(orEmpty(r.Usage.CompletionTokens))
 	} else {
 		i += 2
 	}
@@ -253,7 +253,7 @@ func (t *series) review(sr eval.ScoredReply) error {
 	if err != nil {
 		return err
 	}
-	s.fill(t.cols, []any{sr.Reply.Job.Model, sr.Reply.Job.Query, sr.Query.Prompt, sr.Query.Keyword,
+	s.fill(t.cols, []any{sr.Reply.JobID.Model, sr.Reply.JobID.Query, sr.Query.Prompt, sr.Query.Keyword,
 		sr.Reply.Text, scoreOf(sr.Scores, metrics.EM), optional(strings.Join(sr.Flags, " ")),
 		nil, nil, nil})
 	return s.end(excelize.RowOpts{Height: t.height(s)})

@@ -106,8 +106,8 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		col("Load (s)", seconds, func(m M) any { return value(m.LoadS) }),
 		col("Warm-up (s)", seconds, func(m M) any { return value(m.WarmupS) }),
 		col("Unload (s)", seconds, func(m M) any { return value(m.UnloadS) }),
-		col("Prompt tokens", count, func(m M) any { return m.Tokens.PromptTokens }),
-		col("Completion tokens", count, func(m M) any { return m.Tokens.CompletionTokens }),
+		col("Prompt tokens", count, func(m M) any { return orEmpty(m.Tokens.PromptTokens) }),
+		col("Completion tokens", count, func(m M) any { return orEmpty(m.Tokens.CompletionTokens) }),
 		col("Stopped because", text, func(m M) any { return optional(m.GaveUp) }),
 	)
 }
@@ -192,6 +192,14 @@ func agreement(r reports.ReviewSummary) []block {
 }
 
 // optional is s, or nothing where it is empty.
+// orEmpty leaves a cell without a number empty.
+func orEmpty(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
 func optional(s string) any {
 	if s == "" {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/emissions/audit"
+	"github.com/disteval/disteval/eval"
 )
 
 // auditPublished is the name of the embedded table.
@@ -37,7 +38,7 @@ func (a *app) audit(name string) error {
 	default:
 		f, err := os.Open(name)
 		if err != nil {
-			return usageError{fmt.Errorf("audit: %w", err), "name a CSV file with the columns name,duration_s,emissions_kg, an emissions.csv, or published"}
+			return eval.BadInput(fmt.Errorf("audit: %w", err), "name a CSV file with the columns name,duration_s,emissions_kg, an emissions.csv, or published")
 		}
 		defer f.Close()
 		in = f

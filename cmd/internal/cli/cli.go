@@ -18,6 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
 )
 
 // app is what the commands share: the streams, the settings and the clock.
@@ -65,7 +68,7 @@ func interrupts() (context.Context, func()) {
 
 // run executes one command line.
 func run(drain context.Context, args []string, in io.Reader, out, errw io.Writer) int {
-	a := &app{in: in, out: out, err: errw, now: time.Now, drain: drain}
+	a := &app{in: in, out: out, err: errw, now: emissions.NewClock().Now, drain: drain}
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -91,14 +94,14 @@ could not tell; 130 interrupted, with everything received so far stored.`,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q", args[0]), "disteval --help lists the commands"}
+				return eval.BadInput(fmt.Errorf("unknown command %q", args[0]), "disteval --help lists the commands")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{err, "see " + cmd.CommandPath() + " --help"}
+		return eval.BadInput(err, "see "+cmd.CommandPath()+" --help")
 	})
 	addSettingFlags(root.PersistentFlags())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -123,10 +126,10 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		hint := "see " + cmd.CommandPath() + " --help"
 		if len(args) > len(names) {
-			return usageError{fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), args[len(names)]), hint}
+			return eval.BadInput(fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), args[len(names)]), hint)
 		}
 		if len(args) < len(names) {
-			return usageError{fmt.Errorf("%s: %s is missing", cmd.CommandPath(), names[len(args)]), hint}
+			return eval.BadInput(fmt.Errorf("%s: %s is missing", cmd.CommandPath(), names[len(args)]), hint)
 		}
 		return nil
 	}

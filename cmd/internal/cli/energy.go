@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/emissions/machine"
+	"github.com/disteval/disteval/eval"
 )
 
 func newEnergyCmd(a *app) *cobra.Command {
@@ -16,7 +17,7 @@ func newEnergyCmd(a *app) *cobra.Command {
 		Short: "What this machine can measure, and why not",
 		Args:  exactArgs("probe|watch"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help"}
+			return eval.BadInput(fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help")
 		},
 	}
 	var probeJSON bool

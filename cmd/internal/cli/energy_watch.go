@@ -11,6 +11,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/machine"
+	"github.com/disteval/disteval/eval"
 )
 
 type watchOptions struct {
@@ -21,9 +22,9 @@ type watchOptions struct {
 func (o watchOptions) check() error {
 	switch {
 	case o.Period < 100*time.Millisecond:
-		return usageError{fmt.Errorf("energy watch: --period %s: it must be at least 100ms", o.Period), ""}
+		return eval.BadInput(fmt.Errorf("energy watch: --period %s: it must be at least 100ms", o.Period), "")
 	case o.For < 0:
-		return usageError{fmt.Errorf("energy watch: --for %s: it must be above 0", o.For), ""}
+		return eval.BadInput(fmt.Errorf("energy watch: --for %s: it must be above 0", o.For), "")
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // TestErrorsForgeNothing has errors and hints quote text that a build service
@@ -12,7 +14,7 @@ func TestErrorsForgeNothing(t *testing.T) {
 	const hostile = "model\n::error::forged\n \t::warning file=a::forged\r\n##[error]forged ##vso[x]\x1b[31m\u202e"
 	var said strings.Builder
 	a := &app{err: &said}
-	if code := a.exit(hinted{errors.New(hostile), hostile}); code != exitFailed {
+	if code := a.exit(eval.WithHint(errors.New(hostile), hostile)); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	for line := range strings.Lines(said.String()) {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/queries"
 )
@@ -29,7 +30,7 @@ func newExplainCmd(a *app) *cobra.Command {
 }
 
 func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
-	store, err := a.openStored(ctx, dir)
+	store, err := runstore.Read(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 	case err != nil:
 		return err
 	case !ok:
-		return hinted{fmt.Errorf("explain %s: the run has no outcome for it", id), "disteval run --resume " + dir}
+		return eval.WithHint(fmt.Errorf("explain %s: the run has no outcome for it", id), "disteval run --resume "+dir)
 	case r.Reply.Failure != nil:
 		_, err := fmt.Fprintf(a.out, "%s has no answer and no score: %s\n", inert(id.String()), inert(r.Reply.Failure.Error()))
 		return err
@@ -56,7 +57,7 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 			floor = &f
 		}
 	}
-	cfg, err := newProviders(a.settings).scoringConfig(s)
+	cfg, err := a.session().ScoringConfig(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -79,10 +80,10 @@ func known(p eval.Plan, id eval.JobID) error {
 		names = append(names, m.Name)
 	}
 	if !slices.Contains(names, id.Model) {
-		return usageError{fmt.Errorf("explain: the run has no model %q", id.Model), fmt.Sprintf("--model is one of %q", names)}
+		return eval.BadInput(fmt.Errorf("explain: the run has no model %q", id.Model), fmt.Sprintf("--model is one of %q", names))
 	}
 	if !slices.ContainsFunc(p.Queries.Queries, func(q queries.Query) bool { return q.ID == id.Query }) {
-		return usageError{fmt.Errorf("explain: the run has no query %q", id.Query), "replies.jsonl in the run's folder lists them as query_id"}
+		return eval.BadInput(fmt.Errorf("explain: the run has no query %q", id.Query), "replies.jsonl in the run's folder lists them as query_id")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/reports"
@@ -54,7 +55,7 @@ a file that is not valid; 3 regression; 4 it could not tell, which outranks 3.`,
 
 // gate judges a stored run and ends with the verdict's exit code.
 func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) error {
-	store, err := a.openStored(ctx, run)
+	store, err := runstore.Read(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -65,9 +66,9 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 	}
 	if baseline != "" {
 		if samePlace(r.Dir, baseline) {
-			return usageError{fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with"}
+			return eval.BadInput(fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with")
 		}
-		base, err := a.openStored(ctx, baseline)
+		base, err := runstore.Read(ctx, baseline)
 		if err != nil {
 			return err
 		}

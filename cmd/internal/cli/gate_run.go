@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/gate"
 	"github.com/disteval/disteval/reports/text"
@@ -35,11 +36,11 @@ type gateOptions struct {
 func (o gateOptions) check(baseline string) error {
 	switch {
 	case o.Expected == "":
-		return usageError{errors.New("gate: --expected is missing"), "disteval gate RUN --expected expected.yaml"}
+		return eval.BadInput(errors.New("gate: --expected is missing"), "disteval gate RUN --expected expected.yaml")
 	case !o.Bless && (o.BlessDigests || o.BlessTime || o.BlessEnergy || o.BlessRight):
-		return usageError{errors.New("gate: --bless-digests, --bless-time, --bless-energy and --bless-right say what --bless writes"), "add --bless"}
+		return eval.BadInput(errors.New("gate: --bless-digests, --bless-time, --bless-energy and --bless-right say what --bless writes"), "add --bless")
 	case o.Bless && (baseline != "" || o.AnyHost):
-		return usageError{errors.New("gate: --bless judges nothing, so that --paired and --any-host say nothing"), "judge first, then bless"}
+		return eval.BadInput(errors.New("gate: --bless judges nothing, so that --paired and --any-host say nothing"), "judge first, then bless")
 	}
 	return nil
 }
@@ -87,9 +88,9 @@ func loadExpected(path string) (gate.Expected, error) {
 	expected, err := gate.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return expected, usageError{fmt.Errorf("gate: %w", err), "make it from a run that you trust: disteval gate RUN --expected " + path + " --bless"}
+		return expected, eval.BadInput(fmt.Errorf("gate: %w", err), "make it from a run that you trust: disteval gate RUN --expected "+path+" --bless")
 	case err != nil:
-		return expected, usageError{fmt.Errorf("gate: %w", err), "docs/gate.md describes the file"}
+		return expected, eval.BadInput(fmt.Errorf("gate: %w", err), "docs/gate.md describes the file")
 	}
 	return expected, nil
 }
@@ -111,14 +112,14 @@ func stepSummary(path string, r reports.Report, v reports.Verdict) (err error) {
 func blessRun(ctx context.Context, out, errw io.Writer, r reports.Report, o gateOptions) (int, error) {
 	existing, err := os.ReadFile(o.Expected)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return exitUsage, usageError{fmt.Errorf("gate --bless: %w", err), ""}
+		return exitUsage, eval.BadInput(fmt.Errorf("gate --bless: %w", err), "")
 	}
 	blessed, changes, err := gate.Bless(ctx, r, existing, gate.BlessOptions{Name: o.Expected,
 		Digests: o.BlessDigests, Time: o.BlessTime, Energy: o.BlessEnergy, Right: o.BlessRight})
 	var invalid *gate.Error
 	switch {
 	case errors.As(err, &invalid):
-		return exitUsage, usageError{fmt.Errorf("gate --bless: %w", err), "docs/gate.md describes the file"}
+		return exitUsage, eval.BadInput(fmt.Errorf("gate --bless: %w", err), "docs/gate.md describes the file")
 	case err != nil:
 		return exitFailed, fmt.Errorf("gate --bless: %w", err)
 	}

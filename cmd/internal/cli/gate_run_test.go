@@ -35,7 +35,7 @@ func gated(first, second float64) reports.Report {
 					if ems[i] == 1 {
 						reply += " Paris"
 					}
-					s := eval.ScoredReply{Reply: eval.Reply{Job: eval.JobID{Model: "student", Query: id}, Text: reply},
+					s := eval.ScoredReply{Reply: eval.Reply{JobID: eval.JobID{Model: "student", Query: id}, Text: reply},
 						Query:  queries.Query{ID: id, Prompt: "The capital is", Keyword: "Paris"},
 						Scores: []metrics.Score{{Metric: metrics.EM, Value: ems[i], Status: metrics.Scored}}}
 					if !yield(s, nil) {

@@ -16,6 +16,7 @@ import (
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/ollama"
+	"github.com/disteval/disteval/eval/session"
 )
 
 // pullModels gets every model of a models file that its server lacks. One that
@@ -27,9 +28,9 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 	}
 	cfg, err := hub.FromEnv()
 	if err != nil {
-		return hinted{err, "set HOME or XDG_CACHE_HOME"}
+		return eval.WithHint(err, "set HOME or XDG_CACHE_HOME")
 	}
-	p := &puller{a: a, providers: newProviders(a.settings), dir: filepath.Dir(plan.Source), hub: cfg}
+	p := &puller{a: a, providers: a.session().Providers, dir: filepath.Dir(plan.Source), hub: cfg}
 	code := exitDone
 	silent := make(map[string]bool) // servers that did not answer, by address
 	for _, m := range plan.Models {
@@ -39,7 +40,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 		var server *ollama.ServerError
 		switch {
 		case ctx.Err() != nil:
-			return hinted{fmt.Errorf("pull %s: %w", m.Name, eval.ErrInterrupted), "run the same command again: what came is kept"}
+			return eval.WithHint(fmt.Errorf("pull %s: %w", m.Name, eval.ErrInterrupted), "run the same command again: what came is kept")
 		case errors.As(err, &server) && silent[server.Address]: // said for the first of its models
 		case err != nil:
 			code = max(code, a.exit(pullFault(m, err)))
@@ -59,7 +60,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 // puller gets models, one after the other.
 type puller struct {
 	a         *app
-	providers *providers
+	providers session.Providers
 	dir       string // of the models file
 	hub       hub.Config
 }
@@ -67,12 +68,12 @@ type puller struct {
 // pull gets one model and says what it did.
 func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (string, error) {
 	if m.Provider == eval.ProviderBuiltin {
-		if _, err := builtin.Describe(m); err != nil {
-			return "", builtinFault(err)
+		if _, err := (builtin.Provider{}).Resolve(ctx, []eval.Model{m}); err != nil {
+			return "", err
 		}
 		return m.Model + " runs inside the program, nothing to pull", nil
 	}
-	c, _, err := p.providers.client(m.Host)
+	c, err := p.providers[eval.ProviderOllama].(*ollama.Provider).Client(m.Host)
 	if err != nil {
 		return "", err
 	}
@@ -135,11 +136,11 @@ func (p *puller) files(ctx context.Context, source string, tell hub.Progress) (h
 	case isHub:
 		ref, err := hub.ParseRef(name)
 		if err != nil {
-			return hub.Model{}, usageError{err, "write it like hf://HenryHHHH/DistilLlama"}
+			return hub.Model{}, eval.BadInput(err, "write it like hf://HenryHHHH/DistilLlama")
 		}
 		return h.Get(ctx, ref, tell)
 	case strings.Contains(source, "://"):
-		return hub.Model{}, usageError{fmt.Errorf("source %q: unknown kind", source), "write ollama://NAME, hf://OWNER/REPO, a folder or a .gguf file"}
+		return hub.Model{}, eval.BadInput(fmt.Errorf("source %q: unknown kind", source), "write ollama://NAME, hf://OWNER/REPO, a folder or a .gguf file")
 	case !filepath.IsAbs(source):
 		source = filepath.Join(p.dir, source)
 	}
@@ -161,11 +162,11 @@ func pullFault(m eval.Model, err error) error {
 		hint = "check the model's name and the server's connection, then run the same command again: what came is kept"
 	}
 	err = fmt.Errorf("pull %s: %w", m.Name, err)
-	var usage usageError
+	var usage interface{ BadInput() }
 	if errors.As(err, &usage) {
-		return usageError{err, hint}
+		return eval.BadInput(err, hint)
 	}
-	return hinted{err, hint}
+	return eval.WithHint(err, hint)
 }
 
 // byteProgress tells on stderr how far a step has come: a bar in bytes on a

@@ -32,8 +32,8 @@ func (a *app) loadPlan(models string) (eval.Plan, error) {
 	}
 	var file *fs.PathError
 	if errors.As(err, &file) {
-		return plan, usageError{fmt.Errorf("the models file: %w", err),
-			"name a file that can be read; the README shows a models file, and --models builtin needs none"}
+		return plan, eval.BadInput(fmt.Errorf("the models file: %w", err),
+			"name a file that can be read; the README shows a models file, and --models builtin needs none")
 	}
 	if err != nil {
 		return plan, err

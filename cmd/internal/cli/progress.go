@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics/text"
+	"github.com/disteval/disteval/queries"
 )
 
 // progress tells on stderr how a run comes along: a bar a model on a
@@ -21,6 +22,8 @@ type progress struct {
 	tty  bool
 	plan eval.Plan
 	log  *slog.Logger
+
+	queries map[string]queries.Query // by ID
 
 	mu       sync.Mutex
 	bar      *progressbar.ProgressBar // nil between models and off a terminal
@@ -36,7 +39,11 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *progress {
-	return &progress{w: w, tty: tty, plan: plan, log: log}
+	p := &progress{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]queries.Query, len(plan.Queries.Queries))}
+	for _, q := range plan.Queries.Queries {
+		p.queries[q.ID] = q
+	}
+	return p
 }
 
 // PhaseBegun tells of a phase and begins the bar with the answers.
@@ -69,14 +76,14 @@ func (p *progress) WarmupFailed(m eval.Model, err error) {
 }
 
 // ReplyReceived moves the bar on.
-func (p *progress) ReplyReceived(m eval.Model, job eval.Job, r eval.Reply) {
+func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.received++
 	if r.Failure != nil {
 		p.failed++
-		p.log.Debug("no answer", "model", m.Name, "query", job.ID.Query, "attempts", r.Timing.Attempts, "failure", r.Failure.Error())
-	} else if p.keywordIn(job, r) {
+		p.log.Debug("no answer", "model", m.Name, "query", r.Query, "attempts", r.Timing.Attempts, "failure", r.Failure.Error())
+	} else if p.keywordIn(r) {
 		p.right++
 	}
 	if p.bar != nil {
@@ -94,10 +101,11 @@ func (p *progress) ReplyReceived(m eval.Model, job eval.Job, r eval.Reply) {
 
 // keywordIn is em for the running figure; the scores are computed later from
 // what is stored.
-func (p *progress) keywordIn(job eval.Job, r eval.Reply) bool {
-	scored := scoring.Config{IncludePrompt: p.plan.Scoring.IncludePrompt}.Text(job.Query.Prompt, r.Text)
+func (p *progress) keywordIn(r eval.Reply) bool {
+	q := p.queries[r.Query]
+	scored := scoring.Config{IncludePrompt: p.plan.Scoring.IncludePrompt}.Text(q.Prompt, r.Text)
 	p.words.Reset(scored)
-	return p.scorer.Keyword(job.Query.Keyword, job.Query.Aliases, scored, &p.words).Found
+	return p.scorer.Keyword(q.Keyword, q.Aliases, scored, &p.words).Found
 }
 
 func (p *progress) running() string {

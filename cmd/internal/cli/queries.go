@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/text"
@@ -19,7 +20,7 @@ func newQueriesCmd(a *app) *cobra.Command {
 		Short: "List, check or export a query set",
 		Args:  exactArgs("list|check|export"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help"}
+			return eval.BadInput(fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help")
 		},
 	}
 	for _, c := range []struct {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/html"
@@ -31,7 +31,7 @@ runs it also writes trend.html, which compares them.
   disteval report runs/20260102-150405-1a2b3c --country FRA --format md,json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("report: RUN is missing"), "name a run's folder, such as runs/<id>"}
+				return eval.BadInput(errors.New("report: RUN is missing"), "name a run's folder, such as runs/<id>")
 			}
 			return nil
 		},
@@ -58,7 +58,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 	}
 	var all []reports.Report
 	for _, run := range runs {
-		store, err := a.openStored(ctx, run)
+		store, err := runstore.Read(ctx, run)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 		}
 		r, err := a.report(ctx, store, country, formats, dir)
 		if err != nil {
-			return hinted{fmt.Errorf("report %s: %w", run, err), ""}
+			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
 		all = append(all, r)
 		for _, f := range formats {
@@ -91,18 +91,6 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 	}
 	_, err := fmt.Fprintln(a.out, path)
 	return err
-}
-
-// openStored opens a run to read and reads its record.
-func (a *app) openStored(ctx context.Context, dir string) (*runstore.Store, error) {
-	store, err := runstore.Open(ctx, strings.TrimSuffix(dir, "/"+runstore.FileName))
-	if err != nil {
-		return nil, err
-	}
-	if err := store.Refresh(ctx); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return store, nil
 }
 
 // printTable prints the comparison and where the report lies.

@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 )
 
 func newReviewCmd(a *app) *cobra.Command {
@@ -14,7 +17,7 @@ func newReviewCmd(a *app) *cobra.Command {
 		Short: "Bring people's verdicts back into a run",
 		Args:  exactArgs("import"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return usageError{fmt.Errorf("review: %q is not import", args[0]), "disteval review import report.xlsx"}
+			return eval.BadInput(fmt.Errorf("review: %q is not import", args[0]), "disteval review import report.xlsx")
 		},
 	}
 	var run string
@@ -35,13 +38,13 @@ func (a *app) importReviews(ctx context.Context, workbook, run string) error {
 	var dir string
 	open := func(ctx context.Context, d string) (reviewStore, error) {
 		dir = d
-		return a.openStored(ctx, d)
+		return runstore.Open(ctx, d)
 	}
 	imp := reviewImport{Workbook: workbook, Run: run, Open: open, Now: a.now}
 	if err := imp.run(ctx, a.out); err != nil {
 		return err
 	}
-	store, err := a.openStored(ctx, dir)
+	store, err := runstore.Open(ctx, dir)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	store, err := i.Open(ctx, dir)
 	if err != nil {
-		return hinted{fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import " + i.Workbook + " --run DIR"}
+		return eval.WithHint(fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import "+i.Workbook+" --run DIR")
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	reviews, fault := i.match(store.Record(), read)
@@ -58,11 +58,11 @@ func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
 		}
 	}
 	if fault != nil {
-		return usageError{fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, fault), nothingImported}
+		return eval.BadInput(fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, fault), nothingImported)
 	}
 	for _, r := range reviews {
 		if err := store.PutReview(ctx, r); err != nil {
-			return fmt.Errorf("store the review of %s by %s: %w", r.Job, r.Reviewer, err)
+			return fmt.Errorf("store the review of %s by %s: %w", r.JobID, r.Reviewer, err)
 		}
 	}
 	if err := store.Flush(ctx); err != nil {
@@ -74,7 +74,7 @@ func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
 
 func (i reviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
 	fail := func(err error) (xlsx.Reviews, error) {
-		return xlsx.Reviews{}, usageError{fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported}
+		return xlsx.Reviews{}, eval.BadInput(fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported)
 	}
 	f, err := os.Open(i.Workbook)
 	if err != nil {
@@ -113,7 +113,7 @@ func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 		if !ok {
 			return nil, fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: restore the row's first two cells", row.Cell, row.Model, row.Query)
 		}
-		reviews = append(reviews, eval.Review{Job: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
+		reviews = append(reviews, eval.Review{JobID: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
 	}
 	return reviews, nil
 }
@@ -124,7 +124,7 @@ func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 func sameReplies(ctx context.Context, store reviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
 	for k, review := range reviews {
 		row := read.Rows[k]
-		r, ok, err := store.Reply(ctx, review.Job)
+		r, ok, err := store.Reply(ctx, review.JobID)
 		switch {
 		case err != nil:
 			return nil, err

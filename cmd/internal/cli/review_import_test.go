@@ -30,7 +30,7 @@ type storedReviews struct {
 
 func (s *storedReviews) Record() eval.RunRecord { return s.record }
 func (s *storedReviews) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
-	return eval.ScoredReply{Reply: eval.Reply{Job: id, Text: "a\n reply"}}, id.Query != "failed", nil
+	return eval.ScoredReply{Reply: eval.Reply{JobID: id, Text: "a\n reply"}}, id.Query != "failed", nil
 }
 func (s *storedReviews) PutReview(_ context.Context, r eval.Review) error {
 	s.queued = append(s.queued, r)
@@ -56,7 +56,7 @@ func workbookOf(t *testing.T, rec eval.RunRecord, cells map[string]string) strin
 			return func(yield func(eval.ScoredReply, error) bool) {
 				for _, q := range rec.Plan.Queries.Queries {
 					id := eval.JobID{Model: "small", Query: q.ID}
-					if !yield(eval.ScoredReply{Query: q, Reply: eval.Reply{Job: id, Text: "a\n reply"}}, nil) {
+					if !yield(eval.ScoredReply{Query: q, Reply: eval.Reply{JobID: id, Text: "a\n reply"}}, nil) {
 						return
 					}
 				}
@@ -95,8 +95,8 @@ func TestReviewImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []eval.Review{
-		{Job: eval.JobID{Model: "small", Query: "q1"}, Reviewer: "ann", Verdict: "right", Imported: now},
-		{Job: eval.JobID{Model: "small", Query: "=q\x00"}, Reviewer: "bob", Verdict: "wrong", Comment: "not so", Imported: now},
+		{JobID: eval.JobID{Model: "small", Query: "q1"}, Reviewer: "ann", Verdict: "right", Imported: now},
+		{JobID: eval.JobID{Model: "small", Query: "=q\x00"}, Reviewer: "bob", Verdict: "wrong", Comment: "not so", Imported: now},
 	}
 	if diff := cmp.Diff(want, store.queued); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
@@ -137,9 +137,9 @@ func TestReviewImportRefuses(t *testing.T) {
 			store := &storedReviews{record: tc.in}
 			err := reviewImport{Workbook: workbookOf(t, reviewedRun(), tc.cells), Now: time.Now,
 				Open: func(context.Context, string) (reviewStore, error) { return store, nil }}.run(t.Context(), &bytes.Buffer{})
-			var usage usageError
+			var usage interface{ BadInput() }
 			if !errors.As(err, &usage) || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("error %v, want a usageError with %q", err, tc.want)
+				t.Errorf("error %v, want an input error with %q", err, tc.want)
 			}
 			if len(store.queued) > 0 {
 				t.Errorf("stored %d reviews of a refused workbook", len(store.queued))

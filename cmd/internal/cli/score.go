@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
 )
 
 func newScoreCmd(a *app) *cobra.Command {
@@ -30,7 +32,7 @@ scores; null is Unscored. - is standard input.`,
 			s := eval.Scoring{IncludePrompt: includePrompt, Embedding: embedding}
 			switch {
 			case pairs != "" && len(args) > 0, pairs == "" && len(args) == 0:
-				return usageError{errors.New("score: name either RUN or --pairs FILE"), "see disteval score --help"}
+				return eval.BadInput(errors.New("score: name either RUN or --pairs FILE"), "see disteval score --help")
 			case pairs != "":
 				return a.scorePairs(cmd.Context(), pairs, s)
 			}
@@ -44,7 +46,7 @@ scores; null is Unscored. - is standard input.`,
 }
 
 func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error {
-	cfg, err := newProviders(a.settings).scoringConfig(s)
+	cfg, err := a.session().ScoringConfig(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -52,17 +54,17 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return usageError{fmt.Errorf("score: %w", err), "name a file of JSON lines, or - for standard input"}
+			return eval.BadInput(fmt.Errorf("score: %w", err), "name a file of JSON lines, or - for standard input")
 		}
 		defer f.Close()
 		in = f
 	}
-	return scorePairs(ctx, in, a.out, cfg)
+	return scoring.Pairs(ctx, in, a.out, cfg)
 }
 
 // scoreRun scores a stored run as before but for what the flags say.
 func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool, s eval.Scoring) error {
-	store, err := a.openStored(ctx, dir)
+	store, err := runstore.Open(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -77,11 +79,7 @@ func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool
 	if !stated("include-prompt") {
 		s.IncludePrompt = before.IncludePrompt
 	}
-	ps := newProviders(a.settings)
-	if err := ps.checkEmbedding(ctx, s); err != nil {
-		return err
-	}
-	if err := a.score(ctx, ps, store, s, false); err != nil {
+	if err := a.session().Rescore(ctx, store, s); err != nil {
 		return err
 	}
 	r, err := a.report(ctx, store, nil, defaultFormats, dir)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // setting is one setting's value and where it came from.
@@ -62,11 +64,11 @@ func loadSettings(fs *pflag.FlagSet) (*settings, error) {
 		}
 		*to[i] = setting{Name: d.name, Value: v.GetString(key), Origin: origin(v, fs, d.name, key, env, file)}
 		if d.oneOf != nil && !slices.Contains(d.oneOf, to[i].Value) {
-			return nil, usageError{fmt.Errorf("setting %s from %s: %q is not one of %s", d.name, to[i].Origin, to[i].Value, strings.Join(d.oneOf, ", ")), ""}
+			return nil, eval.BadInput(fmt.Errorf("setting %s from %s: %q is not one of %s", d.name, to[i].Origin, to[i].Value, strings.Join(d.oneOf, ", ")), "")
 		}
 	}
 	if d, err := time.ParseDuration(s.Timeout.Value); err != nil || d <= 0 {
-		return nil, usageError{fmt.Errorf("setting timeout from %s: %q is not a duration above 0, such as 90s", s.Timeout.Origin, s.Timeout.Value), ""}
+		return nil, eval.BadInput(fmt.Errorf("setting timeout from %s: %q is not a duration above 0, such as 90s", s.Timeout.Origin, s.Timeout.Value), "")
 	}
 	return s, nil
 }
@@ -87,7 +89,7 @@ func readSettingsFile() (v *viper.Viper, file string, err error) {
 	file = places[i]
 	v.SetConfigFile(file)
 	if err := v.ReadInConfig(); err != nil {
-		return nil, "", usageError{fmt.Errorf("read settings from %s: %w", file, err), "correct the file or move it away"}
+		return nil, "", eval.BadInput(fmt.Errorf("read settings from %s: %w", file, err), "correct the file or move it away")
 	}
 	var known []string
 	for _, d := range settingDefs {
@@ -95,7 +97,7 @@ func readSettingsFile() (v *viper.Viper, file string, err error) {
 	}
 	for _, key := range v.AllKeys() {
 		if !slices.Contains(known, key) {
-			return nil, "", usageError{fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), ""}
+			return nil, "", eval.BadInput(fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), "")
 		}
 	}
 	return v, file, nil
@@ -133,4 +135,9 @@ func (s *settings) logLevel() slog.Level {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(s.LogLevel.Value)) // loadSettings has checked it
 	return l
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
