@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,10 +67,15 @@ type Probe struct {
 	Without  []string          `json:"without"` // titles of what the machine has and auto cannot meter
 }
 
-// Examine tries every source once.
-func Examine(o Options) Probe {
+// Examine tries every source once. Exporters are reported beside the sources
+// of this machine; auto is what it takes without them.
+func Examine(ctx context.Context, o Options) Probe {
 	p := Probe{Findings: examine(o.withDefaults()), Quality: emissions.Unavailable}
-	for _, f := range chosen(p.Findings) {
+	taken := chosen(p.Findings)
+	if len(o.Exporters) > 0 {
+		p.Findings = append(p.Findings, probeExporters(ctx, o.Exporters)...)
+	}
+	for _, f := range taken {
 		if f.Quality == emissions.Unavailable {
 			p.Without = append(p.Without, f.Title)
 			continue
