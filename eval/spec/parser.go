@@ -10,6 +10,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/emissions/exporter"
+	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -259,7 +261,7 @@ func (p *parser) served(n *yaml.Node, to *string) {
 func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 	const what = "emissions"
 	p.mapping(n, what,
-		p.oneOf(what, "method", &e.Method, "auto", "rapl", "nvml", "estimate", "codecarbon-2.3", "off"),
+		p.oneOf(what, "method", &e.Method, machine.Methods()...),
 		p.text(what, "country", &e.Country),
 		p.number(what, "pue", &e.PUE, 1, 10),
 		p.number(what, "carbon_intensity_g_per_kwh", &e.CarbonIntensity, 0.001, 5000),
@@ -268,7 +270,16 @@ func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 		p.duration(what, "idle_baseline", &e.IdleBaseline, time.Hour),
 		p.text(what, "sysfs", &e.Sysfs),
 		p.text(what, "procfs", &e.Procfs),
+		p.texts(what, "exporters", &e.Exporters),
 	)
+	for _, u := range e.Exporters {
+		if err := exporter.CheckURL(u); err != nil {
+			p.fail(n, "%s.exporters: %v", what, err)
+		}
+	}
+	if len(e.Exporters) > 0 && e.Method != "auto" && e.Method != "off" {
+		p.fail(n, "%s: method %s beside exporters would read energy twice; use auto", what, e.Method)
+	}
 	// A figure without an origin cannot be checked.
 	if n.Kind == yaml.MappingNode && (e.CarbonIntensity > 0) != (e.CarbonSource != "") {
 		p.fail(n, "%s: carbon_intensity_g_per_kwh and source (where the figure comes from) go together", what)
