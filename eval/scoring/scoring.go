@@ -22,8 +22,9 @@ import (
 
 // The flags of a reply.
 const (
-	FlagNegated    = "negated"      // a negation stands within three words before the keyword
-	FlagEMDisagree = "em_disagrees" // em and em_substring differ
+	FlagNegated    = "negated"          // a negation stands within three words before the keyword
+	FlagEMDisagree = "em_disagrees"     // em and em_substring differ
+	FlagUnbounded  = "no_word_boundary" // the keyword is of a script that does not part words
 )
 
 // Config says how to score.
@@ -57,7 +58,7 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 // Result is a reply's scores and what they were made of.
 type Result struct {
 	Scores []metrics.Score // every metric, in the order of metrics.All
-	Flags  []string        // FlagNegated, FlagEMDisagree; nil without any
+	Flags  []string        // such as FlagNegated; nil without any
 
 	Match text.Match // where the keyword stands
 	Rouge text.Rouge
@@ -156,7 +157,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 		return Result{}, err
 	}
 	return Result{
-		Scores: []metrics.Score{
+		Scores: append([]metrics.Score{
 			scored(metrics.EM, binary(match.Found), unless(match.Searchable, "the keyword holds no letter or digit")),
 			scored(metrics.EMSubstring, binary(match.Substring), unless(match.SubstringSearchable, "the keyword is empty")),
 			scored(metrics.EMStrict, binary(strict), ""),
@@ -166,13 +167,25 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.Cosine, c.cosine, c.reason),
 			scored(metrics.CosineBest, c.best, c.bestReason),
 			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
-		},
+		}, likelihoods()...),
 		Flags:     flags(match),
 		Match:     match,
 		Rouge:     rouge,
 		BestStart: c.bestStart, BestEnd: c.bestEnd,
 		TextVector: c.textVector, ReferenceVector: c.reference,
 	}, nil
+}
+
+// LikelihoodReason is why the metrics of metrics.Likelihood are Unscored where
+// there is only a text.
+const LikelihoodReason = "needs a run: a model's probabilities do not follow from its reply"
+
+func likelihoods() []metrics.Score {
+	var out []metrics.Score
+	for _, m := range metrics.Likelihood() {
+		out = append(out, scored(m.Name, 0, LikelihoodReason))
+	}
+	return out
 }
 
 // LiftReason is why cosine_lift is Unscored beside a cosine before the floor is
@@ -207,6 +220,9 @@ func flags(m text.Match) []string {
 	}
 	if m.Disagrees() {
 		list = append(list, FlagEMDisagree)
+	}
+	if m.Unbounded {
+		list = append(list, FlagUnbounded)
 	}
 	return list
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/reports/files"
 )
 
 func newScoreCmd(a *app) *cobra.Command {
@@ -82,7 +83,7 @@ func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool
 	if err := a.session().Rescore(ctx, store, s); err != nil {
 		return err
 	}
-	r, err := a.report(ctx, store, nil, defaultFormats, dir)
+	r, err := a.report(ctx, store, nil, files.Default(), store.Record().Dir)
 	if err != nil {
 		return err
 	}
