@@ -179,7 +179,7 @@ func energyRows(r reports.Report) []row {
 // measured, and why where it does not exist.
 func energyCell(m reports.Model) cell {
 	e := m.Energy
-	c := cell{Main: reports.Wh(e.Wh), Note: string(e.Quality)}
+	c := cell{Main: reports.Wh(e.Wh), Note: e.QualityText()}
 	if e.Method != "" {
 		c.Note += " by " + e.Method
 	}

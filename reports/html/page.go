@@ -192,7 +192,7 @@ func settings(r reports.Report) table {
 		{"Server", func(m reports.Model) string { return m.Model.Host }},
 		{"Options", func(m reports.Model) string { return optionsText(m.Model.Generation) }},
 		{"Template", func(m reports.Model) string { return m.Model.Template }},
-		{"Energy method", func(m reports.Model) string { return m.Energy.Method + ", " + string(m.Energy.Quality) }},
+		{"Energy method", func(m reports.Model) string { return m.Energy.Method + ", " + m.Energy.QualityText() }},
 		{"Energy zones", func(m reports.Model) string { return zonesText(m.Energy.Zones) }},
 		{"Energy notes", energyNotes},
 	}

@@ -68,7 +68,7 @@ func measures() []measure {
 		measure{"energy", "Energy (Wh)", func(m reports.Model) (reports.Metric, string) {
 			text := reports.Wh(m.Energy.Wh)
 			if m.Energy.Wh != nil {
-				text += " " + string(m.Energy.Quality) + " by " + m.Energy.Method
+				text += " " + m.Energy.QualityText() + " by " + m.Energy.Method
 			}
 			return single(m.Energy.Wh), text
 		}},

@@ -72,7 +72,7 @@ func failed(m reports.Model) string {
 
 // energyMark says how an energy was obtained.
 func energyMark(e reports.Energy) string {
-	mark := string(e.Quality)
+	mark := e.QualityText()
 	if e.Method != "" && e.Quality != emissions.Unavailable {
 		mark += " (" + reports.Line(e.Method) + ")"
 	}
