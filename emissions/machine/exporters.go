@@ -93,7 +93,7 @@ func openExporters(ctx context.Context, o Options, urls []string, local bool) (e
 	if len(covered) == 0 {
 		return m, nil // it may come up yet, and then what it covers is not known
 	}
-	for _, f := range examine(o) {
+	for _, f := range chosen(examine(o)) {
 		counter := f.Method != hostload.Method && f.Quality != emissions.Unavailable
 		if counter && !covered[f.Kind] && !covered[emissions.Platform] {
 			meters = append(meters, f.source.open(o))

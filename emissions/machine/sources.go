@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/codecarbon"
 	"github.com/disteval/disteval/emissions/hostload"
+	"github.com/disteval/disteval/emissions/hwmon"
 	"github.com/disteval/disteval/emissions/nvml"
 	"github.com/disteval/disteval/emissions/rapl"
 )
@@ -27,8 +28,12 @@ type source struct {
 // sources lists every source of this machine; auto chooses from it, in this order.
 var sources = []source{
 	{rapl.Method, "Processors and memory", func(o Options) emissions.Meter { return rapl.New(o.Sysfs) }, probeRAPL},
+	{hwmon.MethodCPU, "AMD processors by amd_energy", func(o Options) emissions.Meter { return hwmon.NewCPU(o.Sysfs) },
+		func(o Options) Finding { return probeSensors(emissions.CPU, hwmon.ExamineCPU(o.Sysfs)) }},
 	{hostload.Method, "Load of the host", func(o Options) emissions.Meter { return hostload.New(o.load()) }, probeLoad},
 	{nvml.Method, "NVIDIA accelerators", func(Options) emissions.Meter { return nvml.New() }, probeNVML},
+	{hwmon.Method, "Intel and AMD graphics", func(o Options) emissions.Meter { return hwmon.New(o.Sysfs) },
+		func(o Options) Finding { return probeSensors(emissions.GPU, hwmon.Examine(o.Sysfs)) }},
 	{codecarbon.Method, "CodeCarbon's constant mode", openCodeCarbon, nil},
 }
 
@@ -114,12 +119,15 @@ func chosen(all []Finding) []Finding {
 		return f.Kind == emissions.CPU && f.Method != hostload.Method && f.Quality != emissions.Unavailable
 	})
 	var out []Finding
+	processor := false // one source of the processor's energy is enough
 	for _, f := range all {
+		available := f.Quality != emissions.Unavailable
 		switch {
-		case f.Method == hostload.Method && !counted,
-			f.Method != hostload.Method && f.Quality != emissions.Unavailable,
-			f.Kind == emissions.GPU && f.Present:
+		case f.Kind != emissions.CPU && (available || f.Present),
+			f.Method == hostload.Method && !counted,
+			f.Kind == emissions.CPU && f.Method != hostload.Method && available && !processor:
 			out = append(out, f)
+			processor = processor || f.Kind == emissions.CPU
 		}
 	}
 	return out
@@ -169,6 +177,33 @@ func probeNVML(o Options) Finding {
 			z.Detail += ", split into instances (MIG): the whole card's"
 		}
 		f.Zones = append(f.Zones, z)
+	}
+	return f
+}
+
+func probeSensors(kind emissions.Kind, found []hwmon.Sensor) Finding {
+	f := Finding{Kind: kind, Quality: emissions.Unavailable, Present: slices.ContainsFunc(found, func(s hwmon.Sensor) bool { return s.Counted })}
+	if len(found) == 0 {
+		f.Reason = "there is none, or its driver shows no sensor of energy or power"
+	}
+	for _, s := range found {
+		z := Zone{Name: s.Name, ID: s.Path, Counted: s.Counted, Detail: "counter of energy", State: readable}
+		if s.Integrated {
+			z.Detail = "its power is integrated at 10 Hz"
+		}
+		switch {
+		case !s.Readable:
+			z.State = s.Why
+			f.Missing = append(f.Missing, s.Name+" cannot be read: "+s.Why)
+		case s.Counted:
+			f.Quality = emissions.Measured
+		default:
+			z.Detail = s.Why
+		}
+		f.Zones = append(f.Zones, z)
+	}
+	if f.Quality == emissions.Measured && len(f.Missing) > 0 {
+		f.Quality = emissions.Partial
 	}
 	return f
 }
