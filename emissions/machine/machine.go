@@ -29,6 +29,7 @@ type Options struct {
 	Exporters    []string      // addresses of exporters to read energy from; only with auto
 	CPUTDPW      float64       // thermal design power of one processor in W, 0 where not known
 	IdleBaseline time.Duration // how long the idle machine is measured first; 0 is off
+	server       string        // host:port of the model server; empty for this process
 	LockDir      string        // where metered runs find each other; empty is where all users of the machine do
 }
 
@@ -57,6 +58,7 @@ func Methods() []string {
 // machine's.
 func meterOf(ctx context.Context, o Options, addr string, p *emissions.Presence) (emissions.Meter, error) {
 	local := isLocal(addr)
+	o.server = addr
 	m, err := open(ctx, o, local)
 	if err != nil || o.Method == off {
 		return m, err

@@ -31,7 +31,9 @@ var sources = []source{
 	{hwmon.MethodCPU, "AMD processors by amd_energy", func(o Options) emissions.Meter { return hwmon.NewCPU(o.Sysfs) },
 		func(o Options) Finding { return probeSensors(emissions.CPU, hwmon.ExamineCPU(o.Sysfs)) }},
 	{hostload.Method, "Load of the host", func(o Options) emissions.Meter { return hostload.New(o.load()) }, probeLoad},
-	{nvml.Method, "NVIDIA accelerators", func(Options) emissions.Meter { return nvml.New() }, probeNVML},
+	{nvml.Method, "NVIDIA accelerators", func(o Options) emissions.Meter {
+		return &cardUsers{Meter: nvml.New(), procfs: o.Procfs, server: o.server}
+	}, probeNVML},
 	{hwmon.Method, "Intel and AMD graphics", func(o Options) emissions.Meter { return hwmon.New(o.Sysfs) },
 		func(o Options) Finding { return probeSensors(emissions.GPU, hwmon.Examine(o.Sysfs)) }},
 	{codecarbon.Method, "CodeCarbon's constant mode", openCodeCarbon, nil},
