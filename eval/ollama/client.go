@@ -44,6 +44,8 @@ var DefaultLimits = Limits{Silence: 2 * time.Minute, LoadSilence: 10 * time.Minu
 
 // Client talks to one Ollama server.
 type Client struct {
+	Tokenizer NewTokenizer // cuts texts as the models do; nil: their probabilities cannot be asked for
+
 	base   *url.URL
 	http   *http.Client
 	api    *api.Client

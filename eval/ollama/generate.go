@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ollama/ollama/api"
@@ -32,6 +34,12 @@ type Generator struct {
 	client  *Client
 	model   eval.Model
 	options map[string]any
+
+	mute atomic.Bool // the server gives no log-probabilities
+
+	mu           sync.Mutex
+	vocabulary   *vocabulary
+	noVocabulary error // why there is none
 }
 
 // Generator returns model m, which Resolve has described.
@@ -81,7 +89,26 @@ func (g *Generator) Warmup(ctx context.Context, r eval.Request) error {
 
 // Generate asks for one completion. Its error is a *eval.Failure or ctx's.
 func (g *Generator) Generate(ctx context.Context, r eval.Request) (eval.Reply, error) {
-	return g.stream(ctx, g.request(r.Prompt, g.optionsOf(r), keepAlive), g.client.limits.Silence)
+	ask := g.request(r.Prompt, g.optionsOf(r), keepAlive)
+	ask.Logprobs, ask.TopLogprobs = r.Logprobs > 0, min(r.Logprobs, mostAlternatives)
+	reply, err := g.stream(ctx, ask, g.client.limits.Silence)
+	if err == nil && len(reply.Tokens) > 0 {
+		g.nameTokens(ctx, reply.Tokens)
+	}
+	return reply, err
+}
+
+// nameTokens sets the IDs of generated tokens, as far as the vocabulary tells
+// them.
+func (g *Generator) nameTokens(ctx context.Context, tokens []eval.Token) {
+	v, err := g.words(ctx)
+	if err != nil {
+		return // they keep -1
+	}
+	for i := range tokens {
+		tokens[i].ID = v.id(tokens[i].Text)
+		v.name(tokens[i].Top)
+	}
 }
 
 // optionsOf is the model's options with those of one request.
@@ -135,6 +162,7 @@ func (g *Generator) stream(ctx context.Context, ask api.GenerateRequest, silence
 // collect joins the pieces of an answer until the one that says done.
 func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.Timer, silence time.Duration) (eval.Reply, error) {
 	var text strings.Builder
+	var tokens []eval.Token
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
@@ -159,15 +187,30 @@ func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.
 				Message: fmt.Sprintf("the reply is longer than %d MB", g.client.limits.ReplyBytes>>20)}
 		}
 		text.WriteString(piece.Response)
+		tokens = appendTokens(tokens, piece.Logprobs)
 		if piece.Done {
 			return eval.Reply{
 				Text:       text.String(),
 				DoneReason: piece.DoneReason,
+				Tokens:     tokens,
 				Usage:      eval.Usage{PromptTokens: piece.PromptTokens, CompletionTokens: piece.CompletionTokens},
 				Timing:     eval.Timing{Load: piece.LoadDuration, PromptEval: piece.PromptEvalDuration, Eval: piece.EvalDuration},
 			}, nil
 		}
 	}
+}
+
+// appendTokens takes over what a piece says of its tokens. Their IDs are not
+// part of it.
+func appendTokens(to []eval.Token, said []api.Logprob) []eval.Token {
+	for _, l := range said {
+		t := eval.Token{ID: ambiguous, Text: l.Token, Logprob: l.Logprob}
+		for _, a := range l.TopLogprobs {
+			t.Top = append(t.Top, eval.Alternative{ID: ambiguous, Text: a.Token, Logprob: a.Logprob})
+		}
+		to = append(to, t)
+	}
+	return to
 }
 
 func truncated(after int) *eval.Failure {

@@ -3,6 +3,8 @@ package ollama
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ollama/ollama/api"
@@ -75,6 +77,9 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 			return nil, err
 		}
 		m.Host, m.ProviderVersion, m.Capabilities = c.base.String(), "ollama "+version, capabilities
+		if m.Generation.Raw && c.Tokenizer != nil && atLeast(version, firstLogprobs) {
+			m.Capabilities.Logprobs = mostAlternatives
+		}
 		out = append(out, m)
 	}
 	if len(missing.Models) > 0 {
@@ -85,6 +90,24 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 
 // capabilities of every model of a server.
 var capabilities = eval.Capabilities{Raw: true, Chat: true, Seed: true, Digest: true, Unload: true}
+
+// firstLogprobs is the first version that gives log-probabilities.
+var firstLogprobs = [3]int{0, 12, 11}
+
+// atLeast compares a version such as 0.17.4 or 0.18.0-rc1; one that says nothing,
+// as a build of one's own does (0.0.0), counts as new.
+func atLeast(version string, least [3]int) bool {
+	var v [3]int
+	version, _, _ = strings.Cut(version, "-")
+	for i, part := range strings.SplitN(version, ".", len(v)) {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return true
+		}
+		v[i] = n
+	}
+	return v == [3]int{} || slices.Compare(v[:], least[:]) >= 0
+}
 
 func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})

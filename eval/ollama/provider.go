@@ -10,6 +10,8 @@ import (
 // names. It is an eval.EmbeddingProvider. It must not be used by two
 // goroutines at once.
 type Provider struct {
+	Tokenizer NewTokenizer // as Client's, for the clients made from here on
+
 	limits  Limits
 	clients map[string]*Client // by address
 }
@@ -29,6 +31,7 @@ func (p *Provider) Client(host string) (*Client, error) {
 	c, ok := p.clients[base.String()]
 	if !ok {
 		c = New(base, p.limits)
+		c.Tokenizer = p.Tokenizer
 		p.clients[base.String()] = c
 	}
 	return c, nil
