@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +105,9 @@ type Model struct {
 	Provider   string     `json:"provider"` // ollama or builtin
 	Model      string     `json:"model"`    // as the provider calls it
 	Source     string     `json:"source,omitempty"`
+	Rope       string     `json:"rope,omitempty"`     // how Source has its q and k: hf, meta or auto; empty: hf
+	Base       string     `json:"base,omitempty"`     // Name of the model that this is a quantisation of; empty: of none
+	Quantize   string     `json:"quantize,omitempty"` // which, as QuantizationKinds names it
 	Role       Role       `json:"role"`
 	Host       string     `json:"host,omitempty"` // the server's address; empty: this process
 	Dir        string     `json:"-"`              // where a file that Model names is looked for; Resolve makes Model complete
@@ -124,6 +128,27 @@ type Model struct {
 // Served reports whether a server answers for a resolved model; otherwise this
 // process does.
 func (m Model) Served() bool { return m.Host != "" }
+
+// QuantizationKinds lists the quantisations that an Ollama server makes of an
+// F32 or F16 model.
+func QuantizationKinds() []string { return []string{"q8_0", "q4_K_M", "q4_K_S"} }
+
+// Step is the model as one step of its ladder of quantisations: NAME KIND,
+// served as the tag KIND of the model; behind a tag that the model has
+// already, as TAG-KIND.
+func (m Model) Step(kind string) Model {
+	step := m
+	step.Name, step.Base, step.Quantize = m.Name+" "+kind, m.Name, kind
+	name, tag, tagged := strings.Cut(m.Model[strings.LastIndex(m.Model, "/")+1:], ":")
+	step.Model = m.Model[:strings.LastIndex(m.Model, "/")+1] + name + ":"
+	if tagged && tag != "latest" {
+		step.Model += tag + "-"
+	}
+	step.Model += kind
+	step.Role = RoleStudent
+	step.Generation.Stop = slices.Clone(m.Generation.Stop)
+	return step
+}
 
 // ContextError means that a model has fewer positions than the plan wants.
 type ContextError struct {

@@ -53,28 +53,36 @@ type ggufReader struct {
 	buf  [8]byte
 }
 
-// readGGUF reads the directory of a GGUF file of size bytes, versions 2 and 3.
+// readGGUF reads the directory of a GGUF file of size bytes and checks that all
+// its tensors can be read.
 func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
+	f, end, err := readDirectory(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.place(r, end, size)
+}
+
+// readDirectory reads the directory of a GGUF file of size bytes, versions 2
+// and 3, which ends at byte end. Its tensors' offsets are those into the data.
+func readDirectory(r io.ReaderAt, size int64) (f *ggufFile, end int64, err error) {
 	g := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size, left: min(size, maxDirectory)}
 	if magic := g.bytes(4); string(magic) != "GGUF" {
-		return nil, notGGUF(r, magic)
+		return nil, 0, notGGUF(r, magic)
 	}
 	if v := g.u32(); g.err == nil && v != 2 && v != 3 {
-		return nil, fmt.Errorf("GGUF version %d: only little-endian files of version 2 and 3 can be read", v)
+		return nil, 0, fmt.Errorf("GGUF version %d: only little-endian files of version 2 and 3 can be read", v)
 	}
 	tensors := g.count(g.u64(), 24, maxTensors, "tensors")
 	keys := g.count(g.u64(), 13, maxKeys, "metadata keys")
-	f := &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo), file: io.NewSectionReader(r, 0, size)}
+	f = &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo), file: io.NewSectionReader(r, 0, size)}
 	for i := 0; i < keys && g.err == nil; i++ {
 		f.readValue(g)
 	}
 	for i := 0; i < tensors && g.err == nil; i++ {
 		f.readTensor(g)
 	}
-	if g.err == nil {
-		g.err = f.place(r, g.read, size)
-	}
-	return f, g.err
+	return f, g.read, g.err
 }
 
 // lfsPointer begins the text that git keeps in place of a large file.
@@ -118,8 +126,8 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 	}
 	t.kind = tensorKind(g.u32())
 	offset := g.u64()
-	if offset > uint64(g.size) {
-		g.fail("tensor %q starts past the end of the file: it is truncated or corrupt", name)
+	if offset > 1<<60 {
+		g.fail("tensor %q starts past the end of any file: its directory is corrupt", name)
 		return
 	}
 	t.offset = int64(offset)
@@ -129,15 +137,10 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 // place turns offsets into the data into offsets into the file and checks that
 // every tensor of a readable kind lies inside it.
 func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
-	align := int64(32)
-	if v, ok := f.values["general.alignment"]; ok {
-		n, ok := v.(uint64)
-		if !ok || n == 0 || n > 1<<16 || n&(n-1) != 0 {
-			return fmt.Errorf("general.alignment %v is no power of two up to 65536", v)
-		}
-		align = int64(n)
+	start, err := f.start(end)
+	if err != nil {
+		return err
 	}
-	start := (end + align - 1) / align * align
 	last := start
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		t := f.tensors[name]
@@ -156,6 +159,19 @@ func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
 		return fmt.Errorf("the file goes on for %d bytes after its last tensor: it is no model, or damaged", size-last)
 	}
 	return nil
+}
+
+// start is where the data begin after a directory that ends at byte end.
+func (f *ggufFile) start(end int64) (int64, error) {
+	align := int64(32)
+	if v, ok := f.values["general.alignment"]; ok {
+		n, ok := v.(uint64)
+		if !ok || n == 0 || n > 1<<16 || n&(n-1) != 0 {
+			return 0, fmt.Errorf("general.alignment %v is no power of two up to 65536", v)
+		}
+		align = int64(n)
+	}
+	return (end + align - 1) / align * align, nil
 }
 
 // failAtEnd tells whether the file or the bound on its directory is at an end.

@@ -34,10 +34,9 @@ type secondOpinion struct {
 	KLD []float64
 }
 
-// startLlamaCPP starts llama.cpp on a model of this package and, for kld, a
-// reference. Without its npm package the test is skipped, or fails where
-// DISTEVAL_NO_SKIP=1.
-func startLlamaCPP(t *testing.T, model, reference string) *llamaCPP {
+// startLlamaCPP starts a script of testdata/llamacpp. Without its npm package
+// the test is skipped, or fails where DISTEVAL_NO_SKIP=1.
+func startLlamaCPP(t testing.TB, script string, args ...string) *llamaCPP {
 	t.Helper()
 	dir := filepath.Join("testdata", "llamacpp")
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "node-llama-cpp")); err != nil {
@@ -47,11 +46,7 @@ func startLlamaCPP(t *testing.T, model, reference string) *llamaCPP {
 		}
 		t.Skip(reason)
 	}
-	args := []string{"probe.mjs", filepath.Join("..", "..", "models", model+".gguf")}
-	if reference != "" {
-		args = append(args, filepath.Join("..", "..", "models", reference+".gguf"))
-	}
-	cmd := exec.CommandContext(t.Context(), "node", args...)
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{script}, args...)...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -71,19 +66,28 @@ func startLlamaCPP(t *testing.T, model, reference string) *llamaCPP {
 	return &llamaCPP{in: in, out: bufio.NewReader(out)}
 }
 
+// embeddedFile is the path of a model inside the program, from its scripts' folder.
+func embeddedFile(name string) string { return filepath.Join("..", "..", "models", name+".gguf") }
+
 func (l *llamaCPP) ask(t *testing.T, prompt string, texts []string, reply []int32) (o secondOpinion) {
 	t.Helper()
-	if err := json.NewEncoder(l.in).Encode(map[string]any{"prompt": prompt, "texts": texts, "reply": reply}); err != nil {
+	l.exchange(t, map[string]any{"prompt": prompt, "texts": texts, "reply": reply}, &o)
+	return o
+}
+
+// exchange sends a line and decodes the line that comes back.
+func (l *llamaCPP) exchange(t testing.TB, request, answer any) {
+	t.Helper()
+	if err := json.NewEncoder(l.in).Encode(request); err != nil {
 		t.Fatal(err)
 	}
 	line, err := l.out.ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &o)
+		err = json.Unmarshal(line, answer)
 	}
 	if err != nil {
-		t.Fatalf("llama.cpp on %q: %v", prompt, err)
+		t.Fatalf("llama.cpp on %v: %v", request, err)
 	}
-	return o
 }
 
 // close tells whether two figures agree to within 0.02 or 0.5 %.
@@ -96,7 +100,7 @@ func TestLlamaCPPAgrees(t *testing.T) {
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			other := startLlamaCPP(t, name, "mini-teacher")
+			other := startLlamaCPP(t, "probe.mjs", embeddedFile(name), embeddedFile("mini-teacher"))
 			forms, choices, positions := 0, 0, 0
 			for i := 0; i < len(set.Queries); i += *everyQuery {
 				q := set.Queries[i]

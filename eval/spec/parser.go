@@ -314,32 +314,38 @@ func (p *parser) models(n *yaml.Node, general eval.Generation) []eval.Model {
 	lines := make(map[string]int)
 	reference := 0
 	for _, c := range n.Content {
-		m := p.model(c, general)
-		if line, dup := lines[m.Name]; dup && m.Name != "" {
-			p.fail(c, "models: the name %q stands on line %d already", m.Name, line)
+		m, ladder := p.model(c, general)
+		for _, step := range slices.Concat([]eval.Model{m}, ladder) {
+			if line, dup := lines[step.Name]; dup && step.Name != "" {
+				p.fail(c, "models: the name %q stands on line %d already", step.Name, line)
+			}
+			lines[step.Name] = c.Line
 		}
-		lines[m.Name] = c.Line
 		if m.Role == eval.RoleReference {
 			if reference > 0 {
 				p.fail(c, "models: %q is a second reference; the first stands on line %d", m.Name, reference)
 			}
 			reference = c.Line
 		}
-		out = append(out, m)
+		out = append(append(out, m), ladder...)
 	}
 	return out
 }
 
-func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
-	m := eval.Model{Role: eval.RoleStudent, Generation: general}
+// model reads one model and the steps of its ladder.
+func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, ladder []eval.Model) {
+	m = eval.Model{Role: eval.RoleStudent, Generation: general}
 	m.Generation.Stop = slices.Clone(general.Stop)
 	role := string(m.Role)
+	var kinds []string
 	before := len(p.errs)
 	p.mapping(n, "model",
 		p.text("model", "name", &m.Name),
 		p.oneOf("model", "provider", &m.Provider, eval.Providers()...),
 		p.text("model", "model", &m.Model),
 		p.text("model", "source", &m.Source),
+		p.oneOf("model", "rope", &m.Rope, "hf", "meta", "auto"),
+		p.texts("model", "quantize", &kinds),
 		p.oneOf("model", "role", &role, string(eval.RoleReference), string(eval.RoleStudent)),
 		p.text("model", "host", &m.Host),
 		field{"generation", func(n *yaml.Node) {
@@ -352,12 +358,32 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) eval.Model {
 	)
 	m.Role = eval.Role(role)
 	if len(p.errs) > before {
-		return m
+		return m, nil
 	}
 	for _, need := range []struct{ key, value string }{{"name", m.Name}, {"provider", m.Provider}, {"model", m.Model}} {
 		if need.value == "" {
 			p.fail(n, "model %s: %s: is missing", m.Name, need.key)
 		}
 	}
-	return m
+	return m, p.ladder(n, m, kinds)
+}
+
+// ladder makes the steps of a model's quantize, which a server makes of files
+// that it is given.
+func (p *parser) ladder(n *yaml.Node, m eval.Model, kinds []string) (steps []eval.Model) {
+	if (m.Rope != "" || len(kinds) > 0) && m.Provider != eval.ProviderOllama {
+		p.fail(n, "model %s: rope and quantize are for models of provider %s, which disteval models pull makes", m.Name, eval.ProviderOllama)
+		return nil
+	}
+	for i, kind := range kinds {
+		switch {
+		case !slices.Contains(eval.QuantizationKinds(), kind):
+			p.fail(n, "model %s: quantize: Ollama does not make %q; it makes %s", m.Name, kind, strings.Join(eval.QuantizationKinds(), ", "))
+		case slices.Contains(kinds[:i], kind):
+			p.fail(n, "model %s: quantize: %s stands there twice", m.Name, kind)
+		default:
+			steps = append(steps, m.Step(kind))
+		}
+	}
+	return steps
 }
