@@ -10,6 +10,7 @@ import (
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/likelihood"
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -47,12 +48,14 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		r.Models = append(r.Models, model)
 	}
 	r.Comparisons = compare(p, t)
+	r.Rivals = rivals(p, t)
+	r.Fidelity = fidelity(p, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
 	if r.Audit, err = audited(r); err != nil {
 		return Report{}, err
 	}
-	r.Headlines = headlines(r, t)
+	r.Headlines = append(headlines(r, t), beyondEM(r.Rivals)...)
 	r.Warnings = append(r.Warnings, warnings(r)...)
 	reviews, err := run.Reviews(ctx)
 	if err != nil {
@@ -72,6 +75,7 @@ type tally struct {
 	values            map[string][]float64 // by metric, then by query
 	spent             []spentEnergy        // by the replies whose energy is known
 	negated, disagree int
+	probed            probed
 }
 
 // gather goes once over the replies. It gives the report their digest and the
@@ -98,6 +102,12 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 		}
 		byName[s.Reply.JobID.Model].add(s, queryAt[s.Query.ID])
 		digest.add(s)
+		if s.Probe != nil {
+			slim := *s.Probe
+			slim.Divergences = nil // they are summed up
+			s.Probe = &slim
+			bytes += stepBytes*steps(s.Probe.Answers) + stepBytes/4*steps(s.Probe.Choices)
+		}
 		if bytes += replyBytes + len(s.Reply.Text); bytes > keepBytes {
 			kept = nil
 			continue
@@ -113,7 +123,7 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 }
 
 func newTally(queries int) *tally {
-	t := &tally{failKinds: make(map[eval.FailureKind]int), values: make(map[string][]float64)}
+	t := &tally{failKinds: make(map[eval.FailureKind]int), values: make(map[string][]float64), probed: newProbed(queries)}
 	for _, m := range metrics.All() {
 		t.values[m.Name] = slices.Repeat([]float64{math.NaN()}, queries)
 	}
@@ -121,9 +131,17 @@ func newTally(queries int) *tally {
 }
 
 const (
-	keepBytes  = 4 << 20 // most that Build keeps of replies
+	keepBytes  = 8 << 20 // most that Build keeps of replies
 	replyBytes = 1 << 10 // about what a reply takes beside its text
+	stepBytes  = 320     // about what a step with its alternatives takes
 )
+
+func steps(forms []likelihood.Form) (n int) {
+	for _, f := range forms {
+		n += len(f.Steps)
+	}
+	return n
+}
 
 type repliesFunc = func(context.Context) iter.Seq2[eval.ScoredReply, error]
 
@@ -145,6 +163,7 @@ func replay(replies []eval.ScoredReply) repliesFunc {
 }
 
 func (t *tally) add(r eval.ScoredReply, query int) {
+	t.addLikelihood(r, query)
 	if f := r.Reply.Failure; f != nil {
 		t.failures++
 		t.failKinds[f.Kind]++
@@ -156,7 +175,7 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	if e := r.Reply.Energy; e != nil {
 		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
 	}
-	for _, s := range r.Scores {
+	for _, s := range r.Scores[:min(len(r.Scores), len(metrics.Text()))] {
 		if values, ok := t.values[s.Metric]; ok && s.Status == metrics.Scored {
 			values[query] = s.Value
 		}
@@ -230,19 +249,16 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out.DurationS = phaseSeconds(rec, m.Name, eval.PhaseAnswer)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
+	out.ProbeS = phaseSeconds(rec, m.Name, eval.PhaseProbe)
+	out.ProbeWh = phaseWh(rec, m.Name, eval.PhaseProbe)
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratioOf(number(out.Tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
 	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for _, def := range metrics.All() {
-		xs := t.scored(def.Name)
-		s := stat.MeanBootstrap
-		if def.Binary {
-			s = func(xs []float64, _ uint64) stat.Summary { return stat.MeanBinary(xs) }
-		}
-		out.Metrics = append(out.Metrics, Metric{Name: def.Name, Title: def.Title, Summary: s(xs, seed)})
+		out.Metrics = append(out.Metrics, t.mean(def))
 		if def.Name == metrics.Cosine {
-			out.Histograms.Cosine = histogram(xs, 20)
+			out.Histograms.Cosine = histogram(t.scored(def.Name), 20)
 		}
 	}
 	out.Histograms.LatencyMS = histogram(t.latencyMS, 20)
@@ -272,6 +288,24 @@ func phaseSeconds(rec eval.RunRecord, model string, name eval.PhaseName) *float6
 			sum = new(float64)
 		}
 		*sum += p.End.Sub(p.Start).Seconds()
+	}
+	return sum
+}
+
+// phaseWh adds up their energy; nil where any has none.
+func phaseWh(rec eval.RunRecord, model string, name eval.PhaseName) *float64 {
+	var sum *float64
+	for _, p := range rec.Phases {
+		if p.Model != model || p.Name != name {
+			continue
+		}
+		if p.Reading.Quality == emissions.Unavailable {
+			return nil
+		}
+		if sum == nil {
+			sum = new(float64)
+		}
+		*sum += p.Reading.Energy.WattHours()
 	}
 	return sum
 }
@@ -326,15 +360,7 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 	return out
 }
 
-func pair(a, b *tally, m metrics.Metric) stat.Comparison {
-	var xs, ys []float64
-	for q, x := range a.values[m.Name] {
-		if y := b.values[m.Name][q]; !math.IsNaN(x) && !math.IsNaN(y) {
-			xs, ys = append(xs, x), append(ys, y)
-		}
-	}
-	return stat.ComparePaired(xs, ys, m.Binary, seed)
-}
+func pair(a, b *tally, m metrics.Metric) stat.Comparison { return pairWhere(a, b, m, everywhere) }
 
 // concordant counts the queries on which both are right, or both wrong.
 func concordant(a, b *tally, m metrics.Metric) *Concordant {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/stat"
 )
 
 // None stands where a number does not exist.
@@ -113,17 +114,30 @@ func Interval(lo, hi *float64, decimals int) string {
 // Exact writes x as short as it can be read back unchanged.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// FidelityText writes a mean of divergences.
+func FidelityText(s stat.Summary, b metrics.Bound) string {
+	if s.N == 0 {
+		return None
+	}
+	return boundSign[b] + Fixed(&s.Mean, 4)
+}
+
 // Decimals is how many a metric's mean is shown with: three for shares of
-// replies, four otherwise.
+// replies, one for bits, four otherwise.
 func Decimals(metric string) int {
+	if metric == metrics.AnswerBits {
+		return 1
+	}
 	if m, ok := metrics.Named(metric); ok && m.Binary {
 		return 3
 	}
 	return 4
 }
 
-// MeanText writes a metric's mean.
-func (m Metric) MeanText() string { return Fixed(m.Value(), Decimals(m.Name)) }
+// MeanText writes a metric's mean, with ≥ or ≤ where it is a bound.
+func (m Metric) MeanText() string { return boundSign[m.Bound] + Fixed(m.Value(), Decimals(m.Name)) }
+
+var boundSign = map[metrics.Bound]string{metrics.AtLeast: "≥ ", metrics.AtMost: "≤ "}
 
 // IntervalText writes a metric's 95 % interval.
 func (m Metric) IntervalText() string {

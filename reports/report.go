@@ -14,6 +14,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -42,6 +43,8 @@ type Report struct {
 	PUE         float64
 	Models      []Model      // in the plan's order
 	Comparisons []Comparison // every other model against the reference, metric by metric
+	Rivals      []Rivalry    // every two models, where their probabilities are known
+	Fidelity    []Fidelity   // every other model against the reference
 	Categories  []Category   // in the set's order
 	Headlines   []string     // one sentence per model
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
@@ -79,6 +82,8 @@ type Model struct {
 	DurationS  *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	LoadS      *float64
 	WarmupS    *float64
+	ProbeS     *float64 // asking for probabilities; in no other figure
+	ProbeWh    *float64
 	UnloadS    *float64
 	Tokens     eval.Usage
 	TokensPerS *float64 // completion tokens per second of DurationS
@@ -131,6 +136,9 @@ type EnergyPoint struct {
 type Metric struct {
 	Name, Title string
 	stat.Summary
+	Bound    metrics.Bound // of the mean, where some values are only bounds
+	BoundedN int           // how many
+	Chance   *float64      // what blind choice would reach; nil for all other metrics
 }
 
 // Comparison is one metric of one model against the reference model on the
@@ -140,6 +148,17 @@ type Comparison struct {
 	stat.Comparison
 	PHolm *float64    // Holm-corrected over all of the report's comparisons; nil where there is no p
 	Same  *Concordant // nil for a metric that is not 0 or 1
+}
+
+// Delta is the difference; nil where there is none, because there is no pair or
+// only the order of the pairs is known.
+func (c Comparison) Delta() *float64 { return delta(c.Comparison) }
+
+func delta(c stat.Comparison) *float64 {
+	if c.N == 0 || c.Test == "sign-exact" {
+		return nil
+	}
+	return &c.Difference
 }
 
 // Concordant splits the ties of a metric that is 0 or 1: the diagonal of

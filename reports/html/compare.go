@@ -93,7 +93,7 @@ func comparisonOf(r reports.Report, metric, model string) (reports.Comparison, b
 }
 
 func differenceText(c reports.Comparison) string {
-	s := reports.Signed(&c.Difference, reports.Decimals(c.Metric))
+	s := reports.Signed(c.Delta(), reports.Decimals(c.Metric))
 	if c.HasInterval {
 		s += " " + reports.Interval(&c.Lo, &c.Hi, reports.Decimals(c.Metric))
 	}

@@ -28,6 +28,7 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 	}
 	bullets(&b, "", r.Headlines)
 	writeModels(&b, r)
+	writeProbabilities(&b, r)
 	writeComparisons(&b, r.Comparisons)
 	writeReviews(&b, r.Reviews)
 	bullets(&b, "### Warnings", warnings(r))
@@ -57,7 +58,7 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 		difference, p := reports.None, reports.None
 		if c.N > 0 {
 			digits := reports.Decimals(c.Metric)
-			difference, p = reports.Signed(&c.Difference, digits), reports.PValue(&c.P)
+			difference, p = reports.Signed(c.Delta(), digits), reports.PValue(&c.P)
 			if c.HasInterval {
 				difference += " " + reports.Interval(&c.Lo, &c.Hi, digits)
 			}

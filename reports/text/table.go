@@ -33,12 +33,19 @@ func WriteTable(w io.Writer, r reports.Report, color bool) error {
 			reports.KgCO2e(m.EmissionsKg), energyMark(m.Energy))
 	}
 	quality.write(&b, paint)
+	if rows := probabilities(r); rows != nil {
+		var knows grid
+		knows.whole(rows)
+		b.WriteString("\n")
+		knows.write(&b, paint)
+	}
 	b.WriteString("\n")
 	cost.write(&b, paint)
 	if r.Status != reports.Complete {
 		b.WriteString("\n" + paint.yellow("The run is "+string(r.Status)+": not every query has an outcome.") + "\n")
 	}
 	lines(&b, "", r.Headlines)
+	lines(&b, "", bothWrong(r))
 	lines(&b, paint.yellow("! "), warnings(r))
 	_, err := io.WriteString(w, b.String())
 	return err
