@@ -261,6 +261,7 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 			out.Histograms.Cosine = histogram(t.scored(def.Name), 20)
 		}
 	}
+	out.Knowledge = t.knowledge(rec.Plan)
 	out.Histograms.LatencyMS = histogram(t.latencyMS, 20)
 	if rec.Scoring != nil {
 		if f, ok := rec.Scoring.Floors[m.Name]; ok {

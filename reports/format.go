@@ -114,12 +114,20 @@ func Interval(lo, hi *float64, decimals int) string {
 // Exact writes x as short as it can be read back unchanged.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// BoundText writes a number with ≥ or ≤ where it is a bound.
+func BoundText(x *float64, b metrics.Bound, decimals int) string {
+	if !exists(x) {
+		return None
+	}
+	return boundSign[b] + Fixed(x, decimals)
+}
+
 // FidelityText writes a mean of divergences.
 func FidelityText(s stat.Summary, b metrics.Bound) string {
 	if s.N == 0 {
 		return None
 	}
-	return boundSign[b] + Fixed(&s.Mean, 4)
+	return BoundText(&s.Mean, b, 4)
 }
 
 // Decimals is how many a metric's mean is shown with: three for shares of
@@ -135,7 +143,7 @@ func Decimals(metric string) int {
 }
 
 // MeanText writes a metric's mean, with ≥ or ≤ where it is a bound.
-func (m Metric) MeanText() string { return boundSign[m.Bound] + Fixed(m.Value(), Decimals(m.Name)) }
+func (m Metric) MeanText() string { return BoundText(m.Value(), m.Bound, Decimals(m.Name)) }
 
 var boundSign = map[metrics.Bound]string{metrics.AtLeast: "≥ ", metrics.AtMost: "≤ "}
 

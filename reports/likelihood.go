@@ -39,16 +39,70 @@ type Fidelity struct {
 // Flips counts the queries on which em differs.
 type Flips struct{ RightToWrong, WrongToRight int }
 
+// Knowledge is what a model makes of one query's answer, beside what it said.
+type Knowledge struct {
+	Query     string   // ID
+	Bits      *float64 // answer_bits; nil where they are not known
+	Bound     metrics.Bound
+	Rank      int // of the first token of any form; 0: not known
+	RankBound metrics.Bound
+	Chosen    string   // among the candidates; empty: none or not known
+	Choice    *float64 // 1 where that is the right one
+	EM        *float64 // nil without a scored reply
+}
+
+// Silent reports whether the model knows the answer and does not say it: it
+// would choose it, or write it next, and its reply is wrong.
+func (k Knowledge) Silent() bool {
+	knows := k.Choice != nil && *k.Choice == 1 || k.Rank == 1 && k.RankBound == metrics.Exact
+	return knows && k.EM != nil && *k.EM == 0
+}
+
+// mostKnowledge bounds the queries that a report lists one by one.
+const mostKnowledge = 2000
+
+// knowledge lists the first queries of which anything is known.
+func (t *tally) knowledge(p eval.Plan) []Knowledge {
+	var out []Knowledge
+	for q, query := range p.Queries.Queries[:min(mostKnowledge, len(p.Queries.Queries))] {
+		k := Knowledge{Query: query.ID, Chosen: t.probed.chosen[q], Rank: t.probed.ranks[q].rank, RankBound: t.probed.ranks[q].bound,
+			EM: known(t.values[metrics.EM][q]), Choice: known(t.values[metrics.Choice][q])}
+		if s, ok := t.score(metrics.AnswerBits, q); ok {
+			k.Bits, k.Bound = &s.Value, s.Bound
+		}
+		if k.Bits != nil || k.Rank > 0 || k.Choice != nil {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func known(x float64) *float64 {
+	if math.IsNaN(x) {
+		return nil
+	}
+	return &x
+}
+
+// ranked is the best rank of any form of an answer.
+type ranked struct {
+	rank  int // 0: not known
+	bound metrics.Bound
+}
+
 // probed gathers what a model's probes yield, by query.
 type probed struct {
 	bounds       map[string][]metrics.Bound // by metric
 	chance       []float64                  // of a blind choice, where there was one
+	ranks        []ranked
+	chosen       []string
 	divergences  [][]likelihood.Divergence
 	incomparable string // the first reason
 }
 
 func newProbed(queries int) probed {
-	p := probed{bounds: make(map[string][]metrics.Bound), divergences: make([][]likelihood.Divergence, queries)}
+	p := probed{bounds: make(map[string][]metrics.Bound), ranks: make([]ranked, queries), chosen: make([]string, queries),
+		divergences: make([][]likelihood.Divergence, queries)}
 	for _, m := range metrics.Likelihood() {
 		p.bounds[m.Name] = make([]metrics.Bound, queries)
 	}
@@ -71,6 +125,13 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 	}
 	if choice := metrics.Find(r.Scores, metrics.Choice); choice.Status == metrics.Scored {
 		t.probed.chance = append(t.probed.chance, 1/float64(len(r.Probe.Choices)))
+	}
+	if len(r.Probe.Answers) > 0 {
+		a := likelihood.Score(r.Probe.Answers)
+		t.probed.ranks[query] = ranked{a.Rank, a.RankBound}
+	}
+	if len(r.Probe.Choices) > 0 {
+		t.probed.chosen[query] = likelihood.Choose(r.Probe.Choices[0], r.Probe.Choices[1:]).Chosen
 	}
 	t.probed.divergences[query] = r.Probe.Divergences
 	if t.probed.incomparable == "" {

@@ -96,6 +96,8 @@ type Model struct {
 	Metrics []Metric // every metric, in canonical order
 	Floor   *float64 // mean cosine with other queries' references
 
+	Knowledge []Knowledge // of the first 2,000 queries of which anything is known, in the set's order
+
 	Histograms Histograms
 	Negated    int // replies flagged "negated"
 	Disagree   int // replies flagged "em_disagrees"

@@ -34,8 +34,8 @@ type workbook struct {
 	sheets  []*sheet
 }
 
-// Write writes r to w: the sheets Summary, Comparisons, Replies, Categories,
-// Energy, Provenance and Review. Replies and Review go on in "Replies 2",
+// Write writes r to w: the sheets Summary, Comparisons, Likelihood, Replies,
+// Categories, Energy, Provenance and Review. Replies and Review go on in "Replies 2",
 // "Review 2" and so on where a sheet is full.
 func Write(ctx context.Context, w io.Writer, r reports.Report) error {
 	if err := write(ctx, w, r, excelize.TotalRows); err != nil {
@@ -56,6 +56,7 @@ func write(ctx context.Context, w io.Writer, r reports.Report, maxRows int) (err
 	for _, step := range []func() error{
 		func() error { return b.summary(r) },
 		func() error { return b.comparisons(r) },
+		func() error { return b.likelihood(r) },
 		func() error { return b.categories(r) },
 		func() error { return b.energy(r) },
 		func() error { return b.provenance(r) },

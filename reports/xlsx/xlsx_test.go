@@ -67,7 +67,7 @@ func columnOf(t testing.TB, f *excelize.File, sheet, head string, row int) strin
 
 func TestSheetsInOrder(t *testing.T) {
 	f, _ := written(t, sample(6))
-	want := []string{"Summary", "Comparisons", "Replies", "Categories", "Energy", "Provenance", "Review"}
+	want := []string{"Summary", "Comparisons", "Likelihood", "Replies", "Categories", "Energy", "Provenance", "Review"}
 	if diff := cmp.Diff(want, f.GetSheetList()); diff != "" {
 		t.Error(diff)
 	}
@@ -130,7 +130,7 @@ func TestCells(t *testing.T) {
 func TestNothingIsComputed(t *testing.T) {
 	_, b := written(t, sample(6))
 	formula := regexp.MustCompile(`<f[ >/]`)
-	for i := 1; i <= 7; i++ {
+	for i := 1; i <= 8; i++ {
 		name := "xl/worksheets/sheet" + string(rune('0'+i)) + ".xml"
 		if at := formula.FindStringIndex(part(t, b, name)); at != nil {
 			t.Errorf("%s holds a formula", name)
@@ -144,8 +144,8 @@ func TestFrozenFilteredAndColoured(t *testing.T) {
 		sheet, filter string
 		frozen        int
 	}{
-		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Categories", "A1:D3", 1},
-		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:Y13", 1}, {"Review", "A4:J14", 4},
+		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Likelihood", "A1:", 1}, {"Categories", "A1:D3", 1},
+		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:AE13", 1}, {"Review", "A4:J14", 4},
 	} {
 		panes, err := f.GetPanes(tc.sheet)
 		if err != nil || !panes.Freeze || panes.YSplit != tc.frozen {
@@ -155,7 +155,7 @@ func TestFrozenFilteredAndColoured(t *testing.T) {
 		if !strings.Contains(strings.ReplaceAll(xml, "$", ""), `<autoFilter ref="`+tc.filter) {
 			t.Errorf("%s: no filter over %s", tc.sheet, tc.filter)
 		}
-		coloured := tc.sheet != "Provenance" && tc.sheet != "Energy"
+		coloured := tc.sheet != "Provenance" && tc.sheet != "Energy" && tc.sheet != "Likelihood"
 		if rules, err := f.GetConditionalFormats(tc.sheet); err != nil || (len(rules) > 0) != coloured {
 			t.Errorf("%s: %d conditional formats, error %v", tc.sheet, len(rules), err)
 		}
@@ -225,7 +225,7 @@ func TestFullSheetGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	want := []string{"Summary", "Comparisons", "Replies", "Replies 2", "Replies 3", "Categories", "Energy", "Provenance", "Review"}
+	want := []string{"Summary", "Comparisons", "Likelihood", "Replies", "Replies 2", "Replies 3", "Categories", "Energy", "Provenance", "Review"}
 	for i := 2; i <= 10; i++ {
 		want = append(want, "Review "+strings.TrimLeft(string(rune('0'+i/10))+string(rune('0'+i%10)), "0"))
 	}
@@ -256,8 +256,8 @@ func TestFullSheetGoesOn(t *testing.T) {
 
 func TestEmptyReport(t *testing.T) {
 	f, _ := written(t, reports.Report{RunID: "r", Created: created})
-	if got := len(f.GetSheetList()); got != 7 {
-		t.Errorf("%d sheets, want 7", got)
+	if got := len(f.GetSheetList()); got != 8 {
+		t.Errorf("%d sheets, want 8", got)
 	}
 }
 
