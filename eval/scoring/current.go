@@ -55,7 +55,10 @@ func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) 
 // Any reports whether any metric of the text is scored; em_strict always is once
 // a reply was.
 func Any(scores []metrics.Score) bool {
-	return slices.ContainsFunc(scores[:len(metrics.Text())], func(s metrics.Score) bool { return s.Status == metrics.Scored })
+	ofText := metrics.Text()
+	return slices.ContainsFunc(scores, func(s metrics.Score) bool {
+		return s.Status == metrics.Scored && slices.ContainsFunc(ofText, func(m metrics.Metric) bool { return m.Name == s.Metric })
+	})
 }
 
 // renew puts the fresh scores in place of the stored ones that differ, and

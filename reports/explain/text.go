@@ -58,7 +58,7 @@ func (e *explanation) write(w io.Writer, q queries.Query, embedding string) erro
 }
 
 func (e *explanation) line(name, format string, args ...any) {
-	fmt.Fprintf(e, "%-20s "+format+"\n", append([]any{name}, args...)...)
+	fmt.Fprintf(e, "%-18s "+format+"\n", append([]any{name}, args...)...)
 }
 
 // keyword shows where the keyword stands, or what comes nearest to it.

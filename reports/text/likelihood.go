@@ -98,14 +98,15 @@ func flipsText(f *reports.Flips) string {
 // fidelityNote is what must stand beside every divergence.
 const fidelityNote = "Divergence from the reference is a distance, not a direction: it does not say which model is right. Flips are right answers lost and won."
 
-// whole is a grid's rows with the models' names cut to fit.
-func (g *grid) whole(rows [][]string) {
+// gridOf makes a grid of rows, the models' names cut to fit.
+func gridOf(rows [][]string) (g grid) {
 	for i, row := range rows {
 		if i > 0 {
 			row[0] = fit(row[0], nameWidth)
 		}
 		g.add(row...)
 	}
+	return g
 }
 
 func writeProbabilities(b *strings.Builder, r reports.Report) {

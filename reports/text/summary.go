@@ -69,6 +69,8 @@ type model struct {
 	FailureKinds    map[eval.FailureKind]int `json:"failure_kinds"`
 	GaveUp          *string                  `json:"gave_up"`
 	DurationS       *float64                 `json:"duration_s"`
+	UnmeteredS      float64                  `json:"unmetered_s"`
+	SecondsPerReply *float64                 `json:"seconds_per_reply"`
 	LoadS           *float64                 `json:"load_s"`
 	WarmupS         *float64                 `json:"warmup_s"`
 	ProbeS          *float64                 `json:"probe_s"`
@@ -77,6 +79,7 @@ type model struct {
 	Tokens          eval.Usage               `json:"tokens"`
 	TokensPerS      *float64                 `json:"tokens_per_s"`
 	LatencyMS       latency                  `json:"latency_ms"`
+	Lengths         lengths                  `json:"lengths"`
 	Energy          energy                   `json:"energy"`
 	EmissionsKg     *float64                 `json:"emissions_kg"`
 	GPer1000        *float64                 `json:"g_per_1000_queries"`
@@ -85,6 +88,14 @@ type model struct {
 	CosineFloor     *float64                 `json:"cosine_floor"`
 	Negated         int                      `json:"negated"`
 	EMDisagrees     int                      `json:"em_disagrees"`
+}
+
+type lengths struct {
+	MeanTokens    *float64 `json:"mean_tokens"`
+	MeanChars     *float64 `json:"mean_chars"`
+	ByLength      int      `json:"ended_by_length"`
+	Empty         int      `json:"empty"`
+	ReasoningOnly int      `json:"reasoning_only"`
 }
 
 type latency struct {
@@ -135,7 +146,7 @@ type metric struct {
 	CIMethod *string  `json:"ci_method"`
 	Bound    *string  `json:"bound,omitempty"`     // at_least or at_most: some values are only bounds
 	BoundedN int      `json:"bounded_n,omitempty"` // how many
-	Chance   *float64 `json:"chance,omitempty"`    // what blind choice would reach
+	Chance   *float64 `json:"chance,omitempty"`
 	Warnings []string `json:"warnings"`
 }
 
@@ -251,10 +262,10 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Generation: m.Model.Generation,
 		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
 		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp),
-		DurationS: finite(m.DurationS), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
-		ProbeS: finite(m.ProbeS), ProbeWh: finite(m.ProbeWh),
+		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS), ProbeS: finite(m.ProbeS), ProbeWh: finite(m.ProbeWh),
 		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
 		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
+		Lengths:     lengths{finite(m.Lengths.MeanTokens), finite(m.Lengths.MeanChars), m.Lengths.ByLength, m.Lengths.Empty, m.Lengths.ReasoningOnly},
 		Energy:      energyOf(m.Energy),
 		EmissionsKg: finite(m.EmissionsKg), GPer1000: finite(m.GPer1000), Carbon: factor,
 		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree,
