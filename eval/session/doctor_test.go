@@ -100,10 +100,10 @@ func folder(t testing.TB, files map[string][]byte) string {
 	return dir
 }
 
-// examine reads twelve sentences: enough to decide, and soon over.
+// examine reads twenty sentences: enough to decide, and soon over.
 func examine(t testing.TB, source string) (*hub.Diagnosis, error) {
 	t.Helper()
-	return Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, source, Facts()[:12], quiet, quiet)
+	return Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, source, Facts()[:20], quiet, quiet)
 }
 
 // plain has no dummy prefix, as mini-teacher was trained.

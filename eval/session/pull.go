@@ -163,7 +163,8 @@ func (p *Puller) convert(ctx context.Context, m eval.Model, w *hub.Weights, file
 		return out, err
 	}
 	if why := w.Convertible(); why != nil {
-		if w.Llama() || m.Rope != "" && m.Rope != string(hub.LayoutHF) {
+		var unsupported *hub.UnsupportedError
+		if !errors.As(why, &unsupported) || m.Rope != "" && m.Rope != string(hub.LayoutHF) {
 			return out, eval.BadInput(fmt.Errorf("convert %s: %w", m.Source, why), "see what is wrong with it: disteval models doctor "+m.Source)
 		}
 		out.said = append(out.said, "converted by Ollama, whose converter drops parts of some tokenizers: "+why.Error())

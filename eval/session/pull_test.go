@@ -80,7 +80,7 @@ func TestPullLayouts(t *testing.T) {
 			}
 			m := model(t, tt.name, rope, tt.files)
 			said, err := p.Pull(t.Context(), m, noBase)
-			if err != nil || !strings.Contains(strings.Join(said, "\n"), "prompts as its source does") {
+			if err != nil || !strings.Contains(strings.Join(said, "\n"), "answers 5 prompts as its source does") {
 				t.Fatalf("%q, %v", said, err)
 			}
 			askAll(t, p, m, tt.ask)
