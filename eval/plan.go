@@ -33,15 +33,16 @@ const (
 // Plan is what a run does, complete and fixed before the first question.
 // A Plan is never changed after Resolve; the record of a run holds it whole.
 type Plan struct {
-	Queries   queries.Set
-	QuerySrc  string // as models.yaml names it: builtin, or a path
-	Models    []Model
-	Scoring   Scoring
-	Emissions Emissions
-	Source    string // the models file, or builtin
-	Parallel  int    // requests in flight per model host, at least 1
-	Samples   int    // how often every query is asked, at least 1; 0 of an older record is 1
-	Rules     int    // of seeds and hash: RulesNow, or those of the version that began the run
+	Queries    queries.Set
+	QuerySrc   string // as models.yaml names it: builtin, or a path
+	Models     []Model
+	Scoring    Scoring
+	Emissions  Emissions
+	Likelihood Likelihood
+	Source     string // the models file, or builtin
+	Parallel   int    // requests in flight per model host, at least 1
+	Samples    int    // how often every query is asked, at least 1; 0 of an older record is 1
+	Rules      int    // of seeds and hash: RulesNow, or those of the version that began the run
 }
 
 // Versions of what a plan asks and how it is hashed. A run keeps the rules
@@ -201,6 +202,12 @@ func (p Plan) Jobs(m Model) []Job {
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
+	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
+		r.Logprobs = m.Capabilities.Logprobs
+		if m.Capabilities.Continuations {
+			r.Logprobs = 1 // the predictions themselves can be had again
+		}
+	}
 	if p.Rules >= RulesNow {
 		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)
 	}

@@ -75,7 +75,7 @@ func (m matrix) widen(out []float32, r int) {
 
 // mul sets each row of out to m times a row of x.
 func (m matrix) mul(out, x table) {
-	split(m.rows, m.rows*m.cols*x.rows, func(from, to int) {
+	split(m.rows, panelRows, m.rows*m.cols*x.rows, func(from, to int) {
 		if m.data != nil {
 			multiply(out.columns(from, to-from), newTable(m.data[from*m.cols:], to-from, m.cols), x)
 			return

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const capital = "The capital of France is Paris."
+const capitalOfFrance = "The capital of France is Paris."
 
 // checkpointOf tells an embedded model as a checkpoint of F32 tensors, with
 // the rows of q and k moved by the layout of a head.
@@ -176,7 +176,7 @@ func TestGreedyIsGenerate(t *testing.T) {
 // TestCheckpointWithoutVocabulary takes ids and refuses text.
 func TestCheckpointWithoutVocabulary(t *testing.T) {
 	c := checkpointOf(t, "mini-student", RotaryPairs)
-	ids := encoded(t, open(t, "mini-student"), capital)
+	ids := encoded(t, open(t, "mini-student"), capitalOfFrance)
 	for key := range c.Metadata {
 		if strings.HasPrefix(key, "tokenizer.") {
 			delete(c.Metadata, key)
@@ -187,7 +187,7 @@ func TestCheckpointWithoutVocabulary(t *testing.T) {
 	if !slices.Equal(score(t, l, ids), score(t, open(t, "mini-student"), ids)) {
 		t.Error("other figures without a vocabulary")
 	}
-	if _, err := l.Generate(t.Context(), capital, Options{}, nil); err == nil || !strings.Contains(err.Error(), "no vocabulary") {
+	if _, err := l.Generate(t.Context(), capitalOfFrance, Options{}, nil); err == nil || !strings.Contains(err.Error(), "no vocabulary") {
 		t.Errorf("Generate: %v", err)
 	}
 	if _, err := l.Piece(3); err == nil || !strings.Contains(err.Error(), "no vocabulary") {
@@ -210,7 +210,7 @@ func TestAsF16(t *testing.T) {
 		tensor.Data, tensor.AsF16 = spoilt, true
 		c.Tensors[name] = tensor
 	}
-	ids := encoded(t, open(t, "mini-student"), capital)
+	ids := encoded(t, open(t, "mini-student"), capitalOfFrance)
 	if !slices.Equal(score(t, opened(t, c), ids), score(t, open(t, "mini-student"), ids)) {
 		t.Error("rounded to F16 it is not the F16 model")
 	}

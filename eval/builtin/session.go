@@ -101,14 +101,24 @@ func (s *session) forward(tokens []int32) {
 		normalise(norm, x, b.ffnNorm, s.eps)
 		b.gate.mul(gate, norm)
 		b.up.mul(up, norm)
-		for j, g := range gate.data {
-			gate.data[j] = silu(g) * up.data[j]
-		}
+		split(n, 1, n*s.hidden*siluCost, func(from, to int) {
+			gateBy(gate.data[from*s.hidden:to*s.hidden], up.data[from*s.hidden:])
+		})
 		b.down.mul(out, gate)
 		add(x.data, out.data)
 	}
 	s.positions += n
 	s.last = x.row(n - 1)
+}
+
+// siluCost is about how many multiplications one silu takes as long as.
+const siluCost = 100
+
+// gateBy replaces gate by its silu times up.
+func gateBy(gate, up []float32) {
+	for i, g := range gate {
+		gate[i] = silu(g) * up[i]
+	}
 }
 
 // attend sets out to the attention of the next positions, whose normalised
@@ -123,7 +133,7 @@ func (s *session) attend(out, norm table, layer int) {
 	b.v.mul(values.from(s.positions, n), norm)
 	s.rotate(q)
 	s.rotate(keys.from(s.positions, n))
-	split(s.heads, n*keys.rows*s.headDim*s.heads*2, func(from, to int) {
+	split(s.heads, 1, s.heads*n*keys.rows*(2*s.headDim+siluCost), func(from, to int) {
 		scores := scorePool.Get().(*[]float32)
 		defer scorePool.Put(scores)
 		for h := from; h < to; h++ {
