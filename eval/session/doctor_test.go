@@ -233,6 +233,8 @@ func TestDoctorRemarks(t *testing.T) {
 		{"type", "types", "config.json states BF16, the matrices are stored as F32", m.Files(hubtest.Options{Tokenizer: plain, Config: map[string]any{"torch_dtype": "bfloat16"}})},
 		{"knows nothing", "rotary", "undecided", hubtest.Random(hubtest.Model{Hidden: 64, Intermediate: 96, Layers: 2, Heads: 4, KVHeads: 2, Positions: 128}, 600, 1).Files(hubtest.Options{})},
 		{"longer than trained", "context", "max_position_embeddings is 4096", short.Files(hubtest.Options{Tokenizer: plain})},
+		{"two models", "files", "1 other files of weights lie beside", two(m)},
+		{"two lengths", "context", "tokenizer_config.json 64 (model_max_length)", m.Files(hubtest.Options{Tokenizer: map[string]any{"add_prefix_space": false, "model_max_length": 64}})},
 		{"template of other tokens", "tokenizer", `the chat template writes "<|user|>"`, m.Files(hubtest.Options{Tokenizer: map[string]any{"add_prefix_space": false, "chat_template": "<|user|>{{ messages }}"}})},
 		{"no bytes", "tokenizer", "no byte fallback", func() map[string][]byte {
 			bare := m.Clone()
@@ -257,6 +259,50 @@ func TestDoctorRemarks(t *testing.T) {
 				t.Errorf("want a remark of %s with %q, got %+v", tt.check, tt.what, d.Findings)
 			}
 		})
+	}
+}
+
+// two has a second model in the folder.
+func two(m hubtest.Model) map[string][]byte {
+	files := m.Files(hubtest.Options{Tokenizer: plain})
+	files["pytorch_model.bin"] = hubtest.Checkpoint()
+	return files
+}
+
+// TestDoctorOtherLayouts: a GGUF file whose q and k were never permuted, or once
+// too often, is told from a sound one.
+func TestDoctorOtherLayouts(t *testing.T) {
+	m := teacher(t)
+	cfg := hub.Config{Cache: t.TempDir()}
+	h, err := hub.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		meta   bool
+		layout hub.Layout
+		want   string
+	}{
+		{false, hub.LayoutHF, ""},
+		{true, hub.LayoutMeta, ""},
+		{false, hub.LayoutMeta, "stored in Hugging Face's layout, without the permutation of q and k"},
+		{true, hub.LayoutHF, "stored in Meta's layout, permuted once too often"},
+	} {
+		w, err := open(t.Context(), cfg, folder(t, m.Files(hubtest.Options{Meta: tt.meta, Tokenizer: plain})), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, rounded, err := h.ToGGUF(t.Context(), w, tt.layout, quiet)
+		if err != nil || !rounded {
+			t.Fatal(rounded, err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		d, err := examine(t, file.Path)
+		if err != nil || d.Sound != (tt.want == "") || tt.want != "" && !has(d, "rotary", tt.want) {
+			t.Errorf("meta %t converted as %s: %+v, %v", tt.meta, tt.layout, d, err)
+		}
 	}
 }
 

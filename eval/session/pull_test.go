@@ -91,6 +91,24 @@ func TestPullLayouts(t *testing.T) {
 	}
 }
 
+// TestPullChat: a chat template goes into the model, and Ollama makes its own of
+// one that it knows.
+func TestPullChat(t *testing.T) {
+	p := realPuller(t)
+	files := hubtest.Random(small, 500, 31).Files(hubtest.Options{})
+	files["chat_template.jinja"] = []byte(`{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`)
+	m := model(t, "chat", "hf", files)
+	if _, err := p.Pull(t.Context(), m, noBase); err != nil {
+		t.Fatal(err)
+	}
+	m.Generation = eval.DefaultGeneration()
+	m.Generation.Raw = false
+	known, err := p.Providers.Resolve(t.Context(), []eval.Model{m})
+	if err != nil || !strings.Contains(known[0].Template, "<|im_start|>") {
+		t.Errorf("the template is %q, %v", known[0].Template, err)
+	}
+}
+
 func withCheckpoint() map[string][]byte {
 	files := hubtest.Settings()
 	files["pytorch_model.bin"] = hubtest.Checkpoint()
