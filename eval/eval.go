@@ -198,8 +198,9 @@ type RunRecord struct {
 	Created     time.Time
 	Plan        Plan
 	PlanHash    string
-	Host        Host     // that began it
-	MovedTo     []string // fingerprints of other machines that it went on on; empty: none
+	Host        Host              // that began it
+	MovedTo     []string          // fingerprints of other machines that it went on on; empty: none
+	Reused      map[string]Reused // by Model.Name: all of its replies are those of an earlier run, with their times and energy
 	Phases      []Phase
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
 	Scoring     *ScoringRecord    // nil before the first scoring
