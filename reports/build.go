@@ -47,6 +47,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		r.Models = append(r.Models, model)
 	}
 	r.Comparisons = compare(p, t)
+	r.Ladders = ladders(r, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
 	if r.Audit, err = audited(r); err != nil {

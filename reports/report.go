@@ -42,6 +42,7 @@ type Report struct {
 	PUE         float64
 	Models      []Model      // in the plan's order
 	Comparisons []Comparison // every other model against the reference, metric by metric
+	Ladders     []Ladder     // of quantisations, in the plan's order
 	Categories  []Category   // in the set's order
 	Headlines   []string     // one sentence per model
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions

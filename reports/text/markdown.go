@@ -28,6 +28,7 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 	}
 	bullets(&b, "", r.Headlines)
 	writeModels(&b, r)
+	writeLadders(&b, r.Ladders)
 	writeComparisons(&b, r.Comparisons)
 	writeReviews(&b, r.Reviews)
 	bullets(&b, "### Warnings", warnings(r))

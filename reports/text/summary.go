@@ -27,6 +27,7 @@ type summary struct {
 	Scoring     *scoring         `json:"scoring"`
 	Models      []model          `json:"models"`
 	Comparisons []comparison     `json:"comparisons"`
+	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Headlines   []string         `json:"verdicts"`
@@ -210,6 +211,7 @@ func summaryOf(r reports.Report) summary {
 		Models:      make([]model, 0, len(r.Models)),
 		Comparisons: make([]comparison, 0, len(r.Comparisons)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
+		Ladders:     laddersOf(r.Ladders),
 		Reviews:     reviewsOf(r.Reviews),
 		Headlines:   list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
