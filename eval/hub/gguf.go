@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ollama/ollama/fs/ggml"
 	"github.com/x448/float16"
@@ -93,6 +94,7 @@ func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Pro
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return File{}, false, fmt.Errorf("make the cache folder: %w", err)
 	}
+	removeStale(dir)
 	f, err := os.CreateTemp(dir, "model-*.gguf")
 	if err != nil {
 		return File{}, false, fmt.Errorf("%s: %w", doing, err)
@@ -118,6 +120,17 @@ func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Pro
 		err = ctx.Err()
 	}
 	return File{}, false, errors.Join(fmt.Errorf("%s: %w", doing, err), os.Remove(f.Name()))
+}
+
+// removeStale removes what killed processes have left. It may fail: room is all
+// that is lost.
+func removeStale(dir string) {
+	old, _ := filepath.Glob(filepath.Join(dir, "model-*.gguf"))
+	for _, path := range old {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 func (w *Weights) writeGGUF(ctx context.Context, f *os.File, layout Layout, wide bool, tell Progress) error {

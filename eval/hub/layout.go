@@ -51,10 +51,10 @@ const (
 	testSeed     = 1    // of the bootstrap
 )
 
-// TestRotary reads each sentence in every layout. readings[0] is the model as
+// CompareLayouts reads each sentence in every layout. readings[0] is the model as
 // it is stored. Sentences that do not fit the context are left out, and at most
 // most tokens are read in a layout. The tokens are counted by tell.
-func TestRotary(ctx context.Context, readings []Reading, sentences []string, vocabulary, most int, tell Progress) (*RotaryTest, error) {
+func CompareLayouts(ctx context.Context, readings []Reading, sentences []string, vocabulary, most int, tell Progress) (*RotaryTest, error) {
 	t := &RotaryTest{UniformBits: math.Log2(float64(max(vocabulary, 2)))}
 	texts, err := t.choose(readings[0].Reader, sentences, most)
 	if err != nil {
@@ -204,10 +204,10 @@ const firstStretch = 3 // positions 1 to 15 are one stretch; then 16 to 31 and s
 // breaks is by how much a stretch must be worse than the best one before it.
 const breaks = 1.5
 
-// TestContext reads the sentences as one text, most tokens of it, in windows as
+// ReadByPosition reads the sentences as one text, most tokens of it, in windows as
 // long as the context, and gives the bits per byte by position: where they
 // rise, the model was not trained.
-func (w *Weights) TestContext(ctx context.Context, r Reader, sentences []string, positions, most int, tell Progress) ([]Stretch, error) {
+func (w *Weights) ReadByPosition(ctx context.Context, r Reader, sentences []string, positions, most int, tell Progress) ([]Stretch, error) {
 	window := min(positions, most)
 	ids := w.joined(r, sentences, window, most)
 	type part struct {

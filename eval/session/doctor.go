@@ -203,7 +203,7 @@ func run(ctx context.Context, w *hub.Weights, d *hub.Diagnosis, llm *builtin.LLM
 		return nil // NaN and the like, which stand among the findings
 	}
 	d.Add(w.CheckTexts(llm)...)
-	test, err := hub.TestRotary(ctx, readings(w, llm), sentences, w.Shape.Vocab, layoutTokens, tell)
+	test, err := hub.CompareLayouts(ctx, readings(w, llm), sentences, w.Shape.Vocab, layoutTokens, tell)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -219,7 +219,7 @@ func run(ctx context.Context, w *hub.Weights, d *hub.Diagnosis, llm *builtin.LLM
 	if f, ok := test.Finding(mend); ok {
 		d.Add(f)
 	}
-	d.Context, err = w.TestContext(ctx, best(readings(w, llm), test).Reader, sentences, llm.Info().ContextLength, contextTokens, tell)
+	d.Context, err = w.ReadByPosition(ctx, best(readings(w, llm), test).Reader, sentences, llm.Info().ContextLength, contextTokens, tell)
 	if err != nil {
 		return err
 	}

@@ -444,6 +444,23 @@ func TestDoctorInterrupted(t *testing.T) {
 	if left, _ := os.ReadDir(cache); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
+
+	w, err := open(t.Context(), hub.Config{Cache: cache}, dir, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	h, err := hub.New(hub.Config{Cache: cache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, _, err := h.ToGGUF(ctx, w, hub.LayoutHF, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted in the conversion: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "converted", "*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 // TestSentences reads a text of the user's.

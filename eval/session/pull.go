@@ -202,7 +202,7 @@ func (p *Puller) layout(ctx context.Context, m eval.Model, w *hub.Weights) (hub.
 		return hub.LayoutHF, []string{"the layout of q and k is taken for Hugging Face's, unseen: rope: auto, or disteval models doctor " + m.Source + ", tests it"}, nil
 	}
 	defer llm.Unload()
-	t, err := hub.TestRotary(ctx, readings(w, llm), Facts(), w.Shape.Vocab, layoutTokens, p.Count)
+	t, err := hub.CompareLayouts(ctx, readings(w, llm), Facts(), w.Shape.Vocab, layoutTokens, p.Count)
 	if err != nil {
 		return "", nil, fmt.Errorf("find the layout of q and k of %s: %w", m.Source, err)
 	}
