@@ -76,7 +76,7 @@ func rung(base, m Model, tBase, t *tally) Rung {
 		g.SizeShare = &share
 	}
 	if comparable(m.Energy, base.Energy) {
-		g.EnergyShare = ratioOf(m.Energy.Wh, base.Energy.Wh)
+		g.EnergyShare = ratioOf(m.Energy.WhPer1000, base.Energy.WhPer1000)
 	}
 	if m.Model.Name == base.Model.Name {
 		g.Kind = m.Model.Quantization
@@ -120,10 +120,10 @@ func flips(base, step *tally) *Flips {
 func (l *Ladder) rank() {
 	size := func(g Rung) (float64, bool) { return float64(g.SizeBytes), g.SizeBytes > 0 && g.EM.N > 0 }
 	energy := func(g Rung) (float64, bool) {
-		if g.Energy.Wh == nil || g.EM.N == 0 {
+		if g.Energy.WhPer1000 == nil || g.EM.N == 0 {
 			return 0, false
 		}
-		return *g.Energy.Wh, true
+		return *g.Energy.WhPer1000, true
 	}
 	alike := !slices.ContainsFunc(l.Rungs, func(g Rung) bool { return !comparable(g.Energy, l.Rungs[0].Energy) })
 	for i := range l.Rungs {

@@ -53,7 +53,7 @@ func TestLadderOnARealOllama(t *testing.T) {
 			Steps []struct {
 				Model     string   `json:"model"`
 				SizeShare *float64 `json:"size_share"`
-				Wh        *float64 `json:"wh"`
+				Wh        *float64 `json:"wh_per_1000_queries"`
 				Lost      *int     `json:"right_to_wrong"`
 			} `json:"steps"`
 			Sentences []string `json:"sentences"`

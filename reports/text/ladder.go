@@ -13,7 +13,7 @@ import (
 func writeLadders(b *strings.Builder, ladders []reports.Ladder) {
 	for _, l := range ladders {
 		fmt.Fprintf(b, "\n### Quantisations of %s\n\n", code(l.Base))
-		b.WriteString("| Model | Stored as | Size | of the size | EM [95 %] | Answer bits | Right to wrong | Wrong to right | p | Wh | On the front of size | of energy |\n")
+		b.WriteString("| Model | Stored as | Size | of the size | EM [95 %] | Answer bits | Right to wrong | Wrong to right | p | Wh per 1,000 | On the front of size | of energy |\n")
 		b.WriteString("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---|\n")
 		for _, g := range l.Rungs {
 			lost, won, p := reports.None, reports.None, reports.None
@@ -21,7 +21,7 @@ func writeLadders(b *strings.Builder, ladders []reports.Ladder) {
 				lost, won, p = fmt.Sprint(g.Flips.RightToWrong), fmt.Sprint(g.Flips.WrongToRight), escapeMarkdown(reports.PValue(&g.Flips.P))
 			}
 			cells(b, code(g.Model), prose(g.Kind), size(g.SizeBytes), reports.Percent(g.SizeShare, 0), meanInterval(g.EM), g.AnswerBits.MeanText(),
-				lost, won, p, reports.Wh(g.Energy.Wh), front(g.SizeFront), front(g.EnergyFront))
+				lost, won, p, reports.Wh(g.Energy.WhPer1000), front(g.SizeFront), front(g.EnergyFront))
 		}
 		bullets(b, "", l.Sentences)
 	}
@@ -55,7 +55,7 @@ type rung struct {
 	SizeShare    *float64 `json:"size_share"`
 	EM           metric   `json:"em"`
 	AnswerBits   metric   `json:"answer_bits"`
-	Wh           *float64 `json:"wh"`
+	WhPer1000    *float64 `json:"wh_per_1000_queries"`
 	EnergyShare  *float64 `json:"energy_share"`
 	Kept         *float64 `json:"kept"`
 	RightToWrong *int     `json:"right_to_wrong"`
@@ -71,7 +71,7 @@ func laddersOf(ladders []reports.Ladder) []ladder {
 		j := ladder{Base: l.Base, Sentences: list(l.Sentences)}
 		for _, g := range l.Rungs {
 			r := rung{Model: g.Model, Kind: g.Kind, SizeShare: finite(g.SizeShare), EM: metricOf(g.EM), AnswerBits: metricOf(g.AnswerBits),
-				Wh: finite(g.Energy.Wh), EnergyShare: finite(g.EnergyShare), SizeFront: g.SizeFront, EnergyFront: g.EnergyFront}
+				WhPer1000: finite(g.Energy.WhPer1000), EnergyShare: finite(g.EnergyShare), SizeFront: g.SizeFront, EnergyFront: g.EnergyFront}
 			if g.SizeBytes > 0 {
 				r.SizeBytes = &g.SizeBytes
 			}
