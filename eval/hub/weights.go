@@ -89,9 +89,9 @@ func OpenFolder(source string, m Model) (w *Weights, err error) {
 		return w, &Error{"read config.json of " + source, err, "the file is damaged: get it again"}
 	}
 	w.Shape = config
-	w.fault("config", unusual, "correct config.json: the weights cannot be read by it")
 	slices.SortFunc(w.Tensors, func(a, b Tensor) int { return cmp.Compare(a.Name, b.Name) })
 	if w.Llama() {
+		w.fault("config", unusual, "correct config.json: the weights cannot be read by it")
 		words, found, err := readWords(texts, config)
 		w.found = append(w.found, found...)
 		w.fault("tokenizer", err, "get the tokenizer's files again: tokenizer.model or tokenizer.json, with tokenizer_config.json")
