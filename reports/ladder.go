@@ -27,15 +27,16 @@ type Rung struct {
 	EM          Metric
 	AnswerBits  Metric
 	Energy      Energy
-	EnergyShare *float64 // of the model's own; nil where the two were not obtained alike
-	Flips       *Flips   // nil for the model itself
-	SizeFront   bool     // no other rung is as small or smaller and as good or better, and one of both more so
-	EnergyFront bool     // the same of the energy; false where energies cannot be compared
+	EnergyShare *float64   // of the model's own; nil where the two were not obtained alike
+	Flips       *StepFlips // nil for the model itself
+	Fidelity    *Fidelity  // to the model itself; nil where that is not the run's reference
+	SizeFront   bool       // no other rung is as small or smaller and as good or better, and one of both more so
+	EnergyFront bool       // the same of the energy; false where energies cannot be compared
 }
 
-// Flips are the queries that a step answers otherwise than the model itself,
+// StepFlips are the queries that a step answers otherwise than the model itself,
 // in em.
-type Flips struct {
+type StepFlips struct {
 	N            int      // queries on which both are scored
 	Kept         *float64 // share of the model's right answers that are still right; nil where it has none
 	RightToWrong int
@@ -50,7 +51,11 @@ func ladders(r Report, t []*tally) []Ladder {
 		l := Ladder{Base: m.Model.Name}
 		for i, step := range r.Models {
 			if i == base || step.Model.Base == m.Model.Name {
-				l.Rungs = append(l.Rungs, rung(m, step, t[base], t[i]))
+				g := rung(m, step, t[base], t[i])
+				if at := slices.IndexFunc(r.Fidelity, func(f Fidelity) bool { return f.Model == g.Model && f.Reference == l.Base }); at >= 0 {
+					g.Fidelity = &r.Fidelity[at]
+				}
+				l.Rungs = append(l.Rungs, g)
 			}
 		}
 		if len(l.Rungs) < 2 {
@@ -82,14 +87,14 @@ func rung(base, m Model, tBase, t *tally) Rung {
 		g.Kind = m.Model.Quantization
 		return g
 	}
-	g.Flips = flips(tBase, t)
+	g.Flips = stepFlips(tBase, t)
 	return g
 }
 
-// flips compares query by query. Of several samples of a query the mean counts:
+// stepFlips compares query by query. Of several samples of a query the mean counts:
 // it is right above one half.
-func flips(base, step *tally) *Flips {
-	f := &Flips{}
+func stepFlips(base, step *tally) *StepFlips {
+	f := &StepFlips{}
 	right := 0
 	for q, before := range base.values[metrics.EM] {
 		after := step.values[metrics.EM][q]

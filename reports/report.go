@@ -14,6 +14,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -42,6 +43,8 @@ type Report struct {
 	PUE         float64
 	Models      []Model      // in the plan's order
 	Comparisons []Comparison // every other model against the reference, metric by metric
+	Rivals      []Rivalry    // every two models, where their probabilities are known
+	Fidelity    []Fidelity   // every other model against the reference
 	Ladders     []Ladder     // of quantisations, in the plan's order
 	Categories  []Category   // in the set's order
 	Headlines   []string     // one sentence per model
@@ -88,6 +91,8 @@ type Model struct {
 	SecondsPerReply *float64 // DurationS by Replies
 	LoadS           *float64
 	WarmupS         *float64
+	ProbeS          *float64 // asking for probabilities; in no other figure
+	ProbeWh         *float64
 	UnloadS         *float64
 	Tokens          eval.Usage
 	TokensPerS      *float64 // completion tokens per second of DurationS
@@ -100,6 +105,8 @@ type Model struct {
 
 	Metrics []Metric // every metric, in canonical order
 	Floor   *float64 // mean cosine with other queries' references
+
+	Knowledge []Knowledge // of the first 2,000 queries of which anything is known, in the set's order
 
 	Histograms Histograms
 	Negated    int // replies flagged "negated"
@@ -121,24 +128,27 @@ type Latency struct{ P50, P95, P99 *float64 }
 // Energy is the energy of a model's answering, over the interval that
 // DurationS states.
 type Energy struct {
-	Quality      emissions.Quality
-	Method       string
-	Reason       string // why it is unavailable or partial
-	Wh           *float64
-	LowWh        *float64 // bounds; equal to Wh when measured
-	HighWh       *float64
-	WhPer1000    *float64
-	WhPerCorrect *float64 // per reply with em 1; nil where there is none
-	JPerCorrect  *float64 // the same in joules
-	JPerToken    *float64 // per completion token
-	MeanW        *float64
-	AboveIdleWh  *float64 // less the idle baseline
-	ServerShare  *float64 // [0,1] of the busy CPU time
-	ServerWh     *float64 // Wh times ServerShare
-	Zones        []emissions.Zone
-	Gaps         []emissions.Gap
-	Warnings     []string
-	OverTime     []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
+	Quality           emissions.Quality
+	Method            string
+	Reason            string // why it is unavailable or partial
+	Wh                *float64
+	LowWh             *float64 // bounds; equal to Wh when measured
+	HighWh            *float64
+	MeasuredWh        *float64 // the part of Wh that counters gave; the bounds come from the rest
+	MeasuredShare     *float64 // [0,1] of Wh
+	MeasuredWhPer1000 *float64
+	WhPer1000         *float64
+	WhPerCorrect      *float64 // per reply with em 1; nil where there is none
+	JPerCorrect       *float64 // the same in joules
+	JPerToken         *float64 // per completion token
+	MeanW             *float64
+	AboveIdleWh       *float64 // less the idle baseline
+	ServerShare       *float64 // [0,1] of the busy CPU time
+	ServerWh          *float64 // Wh times ServerShare
+	Zones             []emissions.Zone
+	Gaps              []emissions.Gap
+	Warnings          []string
+	OverTime          []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
 }
 
 // EnergyPoint is the energy of all of a model's replies up to a moment.
@@ -151,7 +161,9 @@ type EnergyPoint struct {
 type Metric struct {
 	Name, Title string
 	stat.Summary
-	Chance *float64 // of em: how often a reply holds the keyword of another query; nil where it is not known
+	Bound    metrics.Bound // of the mean, where some values are only bounds
+	BoundedN int           // how many
+	Chance   *float64      // of em: how often a reply holds the keyword of another query; of choice: what choosing blindly would reach; nil where it is not known
 }
 
 // Comparison is one metric of one model against the reference model on the
@@ -161,6 +173,15 @@ type Comparison struct {
 	stat.Comparison
 	PHolm *float64    // Holm-corrected over all of the report's comparisons; nil where there is no p
 	Same  *Concordant // nil for a metric that is not 0 or 1
+}
+
+// Delta is the difference; nil where there is none, because there is no pair or
+// only the order of the pairs is known.
+func (c Comparison) Delta() *float64 {
+	if c.N == 0 || c.Test == "sign-exact" {
+		return nil
+	}
+	return &c.Difference
 }
 
 // Concordant splits the ties of a metric that is 0 or 1: the diagonal of

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -40,7 +41,39 @@ func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error
 	if err := plan.Check(); err != nil {
 		return plan, err
 	}
-	return plan, s.checkEmbedding(ctx, plan.Scoring)
+	if err := s.checkEmbedding(ctx, plan.Scoring); err != nil {
+		return plan, err
+	}
+	return plan, s.checkLikelihood(ctx, plan)
+}
+
+// checkLikelihood asks served models for one probability where the plan itself
+// wants them: only an answer tells whether a server gives any.
+func (s *Session) checkLikelihood(ctx context.Context, plan eval.Plan) error {
+	if !plan.Likelihood.Stated() {
+		return nil
+	}
+	for _, m := range plan.Models {
+		if !m.Served() {
+			continue
+		}
+		gen, err := s.Providers.Open(m)
+		if err != nil {
+			return err
+		}
+		prober, ok := gen.(eval.Prober)
+		if !ok {
+			return eval.LacksLikelihood(m, "its provider gives none")
+		}
+		reply, err := prober.Probe(ctx, eval.ProbeRequest{Prompt: "Hello", Texts: []string{" world"}})
+		if err != nil {
+			return fmt.Errorf("check that model %s gives log-probabilities: %w", m.Name, err)
+		}
+		if f := reply.Forms[0]; len(f.Steps) == 0 {
+			return eval.LacksLikelihood(m, f.Reason)
+		}
+	}
+	return nil
 }
 
 // Create begins the record of a new run in a folder of its own below out. The
@@ -94,7 +127,7 @@ func (s *Session) resume(ctx context.Context, store *runstore.Store, restate fun
 		return eval.BadInput(fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", rec.Dir, strings.Join(differs, "\n  ")),
 			"make these as they were, or begin a new run without --resume")
 	}
-	if plan.Scoring != rec.Plan.Scoring || plan.Emissions != rec.Plan.Emissions {
+	if plan.Scoring != rec.Plan.Scoring || !reflect.DeepEqual(plan.Emissions, rec.Plan.Emissions) {
 		s.Say("scoring and emissions stay those that the run began with; disteval score RUN and disteval report RUN --country change them afterwards")
 	}
 	store.SetParallel(plan.Parallel)
@@ -180,7 +213,7 @@ func (s *Session) startMeters(ctx context.Context, plan eval.Plan) (*machine.Met
 	for _, m := range plan.Models {
 		servers = append(servers, serverOf(m))
 	}
-	return machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs,
+	return machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs, Exporters: e.Exporters,
 		CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline, LockDir: s.LockDir}, servers)
 }
 
