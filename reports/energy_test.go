@@ -61,11 +61,11 @@ func TestDeriveMixed(t *testing.T) {
 	if !close(m.Energy.MeasuredShare, 0.7) || !close(m.Energy.MeasuredWh, 7e9/3.6e9) || !close(m.Energy.MeasuredWhPer1000, 5*7e9/3.6e9) {
 		t.Errorf("%+v", m.Energy)
 	}
-	if got := m.Energy.QualityText(); got != "partial, 70 % of it measured" {
+	if got := m.Energy.How(); got != "70 % of it measured" {
 		t.Errorf("%q", got)
 	}
 	whole := answered(emissions.Reading{Energy: 10e9, Low: 10e9, High: 10e9, Quality: emissions.Measured, Method: "rapl"})
-	if rep.derive(&m, whole); m.Energy.QualityText() != "measured" || *m.Energy.MeasuredShare != 1 {
+	if rep.derive(&m, whole); m.Energy.How() != "measured by rapl" || *m.Energy.MeasuredShare != 1 {
 		t.Errorf("%+v", m.Energy)
 	}
 }
