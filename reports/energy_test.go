@@ -61,7 +61,7 @@ func TestDeriveMixed(t *testing.T) {
 	if !close(m.Energy.MeasuredShare, 0.7) || !close(m.Energy.MeasuredWh, 7e9/3.6e9) || !close(m.Energy.MeasuredWhPer1000, 5*7e9/3.6e9) {
 		t.Errorf("%+v", m.Energy)
 	}
-	if got := m.Energy.How(); got != "70 % of it measured" {
+	if got := m.Energy.How(); got != "70 % measured" {
 		t.Errorf("%q", got)
 	}
 	whole := answered(emissions.Reading{Energy: 10e9, Low: 10e9, High: 10e9, Quality: emissions.Measured, Method: "rapl"})

@@ -97,7 +97,7 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		col("Latency p95 (ms)", rate, func(m M) any { return value(m.LatencyMS.P95) }),
 		col("Latency p99 (ms)", rate, func(m M) any { return value(m.LatencyMS.P99) }),
 		col("Energy quality", text, func(m M) any { return string(m.Energy.Quality) }),
-		col("Measured share of the energy", share, func(m M) any { return value(m.Energy.MeasuredShare) }),
+		col("Energy measured (share)", general, func(m M) any { return value(m.Energy.MeasuredShare) }),
 		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
 		col("kg CO2e", general, func(m M) any { return value(m.EmissionsKg) }),
 		col("g CO2e per 1,000 queries", general, func(m M) any { return value(m.GPer1000) }),
@@ -145,12 +145,21 @@ func metricFields(name string) []field[reports.Model] {
 		return func(m M) any { return of(m.Metric(name).Summary) }
 	}
 	t := titleOf(name)
-	return []field[M]{
+	fields := []field[M]{
 		col(t, kindOf(name), from(func(s stat.Summary) any { return given(s.N > 0, s.Mean) })).ruled(ruleOf(name)),
 		col(t+" 95 % low", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Lo) })),
 		col(t+" 95 % high", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Hi) })),
 		col(t+" n", count, from(func(s stat.Summary) any { return s.N })),
 	}
+	if slices.ContainsFunc(metrics.Likelihood(), func(m metrics.Metric) bool { return m.Name == name }) {
+		fields = append(fields,
+			col(t+" is", text, func(m M) any { return optional(boundName[m.Metric(name).Bound]) }),
+			col(t+" values that are bounds", count, func(m M) any { return m.Metric(name).BoundedN }))
+	}
+	if name == metrics.Choice {
+		fields = append(fields, col("Choice by chance", share, func(m M) any { return value(m.Metric(name).Chance) }))
+	}
+	return fields
 }
 
 func titleOf(metric string) string {
