@@ -8,8 +8,10 @@ package evaltest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,6 +48,7 @@ type Ollama struct {
 	Delay   time.Duration                     // before an answer
 	Digest  func(model string) string         // default: made of the name
 	Vector  func(text string) []float32       // of /api/embed
+	Words   []string                          // models whose vocabulary /api/show tells when asked; it ignores logprobs all the same
 
 	server *httptest.Server
 	asked  atomic.Int64
@@ -138,15 +141,36 @@ func (o *Ollama) tags(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string]any{"models": models})
 }
 
-func (o *Ollama) show(w http.ResponseWriter, _ *http.Request) {
+func (o *Ollama) show(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Model   string
+		Verbose bool
+	}
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, `{"error":"bad request"}`, http.StatusBadRequest)
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	info := map[string]any{"general.architecture": "llama"}
 	if o.Context > 0 {
 		info["llama.context_length"] = o.Context
 	}
+	if req.Verbose && slices.Contains(o.Words, req.Model) {
+		maps.Copy(info, vocabulary())
+	}
 	writeJSON(w, map[string]any{"template": "{{ .Prompt }}", "model_info": info,
 		"details": map[string]any{"parameter_size": "58.34M", "quantization_level": "F16"}})
+}
+
+// vocabulary is the smallest that cuts any text: one token a byte, and the space.
+func vocabulary() map[string]any {
+	tokens, types := []string{"<unk>", "<s>", "</s>", "▁"}, []int{2, 3, 3, 1}
+	for b := range 256 {
+		tokens, types = append(tokens, fmt.Sprintf("<0x%02X>", b)), append(types, 6)
+	}
+	return map[string]any{"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types,
+		"tokenizer.ggml.scores": make([]float64, len(tokens))}
 }
 
 type request struct {
