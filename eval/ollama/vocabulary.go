@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // Tokenizer cuts text as a model does; Ollama has no route for it.
@@ -104,18 +106,15 @@ func (c *Client) showVerbose(ctx context.Context, model string) (map[string]any,
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.http.Do(req)
+	resp, err := c.server.Control().Do(req)
 	if err != nil {
-		return nil, transportFailure(ctx, err, c.limits.LoadSilence)
+		return nil, eval.CallFailure(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, statusFailure(resp)
-	}
 	var answer struct {
 		Info map[string]json.RawMessage `json:"model_info"`
 	}
-	if err := json.NewDecoder(&boundedBody{ReadCloser: resp.Body, most: controlBytes}).Decode(&answer); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return nil, err
 	}
 	values := make(map[string]any)

@@ -127,7 +127,7 @@ func (s *walkServer) prober(t testing.TB, raw bool) eval.Prober {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := ollama.New(base, ollama.DefaultLimits)
+	c := ollama.New(base, eval.DefaultLimits)
 	c.Tokenizer = func(map[string]any) (ollama.Tokenizer, error) { return toy{}, nil }
 	g := eval.DefaultGeneration()
 	g.Raw, g.NumCtx, g.Stop = raw, 32, []string{"."}
