@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/metrics"
 )
 
@@ -90,6 +91,29 @@ func PerSecond(x *float64) string { return Fixed(x, 1) }
 
 // Wh writes an energy in watt-hours, without its unit.
 func Wh(x *float64) string { return Significant(x, 3) }
+
+// WattHours writes an energy with its unit, as in 12.3 mWh.
+func WattHours(wh *float64) string { return SI(wh, "Wh") }
+
+// CO2e writes an emission given in kilograms with its unit, as in 779 mg.
+func CO2e(kg *float64) string {
+	if !exists(kg) {
+		return None
+	}
+	g := *kg * 1000
+	return SI(&g, "g")
+}
+
+// Method of an estimate, which "estimated" says already.
+const methodEstimate = "estimate"
+
+// How says how an energy is known, as in measured by rapl.
+func (e Energy) How() string {
+	if e.Method == "" || e.Method == methodEstimate || e.Quality == emissions.Unavailable {
+		return string(e.Quality)
+	}
+	return string(e.Quality) + " by " + e.Method
+}
 
 // KgCO2e writes an emission in kilograms, without its unit.
 func KgCO2e(x *float64) string { return Significant(x, 3) }

@@ -56,6 +56,11 @@ type Report struct {
 	Replies func(context.Context) iter.Seq2[eval.ScoredReply, error]
 }
 
+// Same reports whether two reports are of one run.
+func (r Report) Same(o Report) bool {
+	return r.RunID == o.RunID && r.Created.Equal(o.Created) && r.Outcomes == o.Outcomes
+}
+
 // QuerySet names what was asked.
 type QuerySet struct {
 	Name    string
@@ -75,14 +80,18 @@ type Model struct {
 	Missing   int    // queries without an outcome
 	GaveUp    string // why the model was stopped; empty: it was not
 	FailKinds map[eval.FailureKind]int
+	Reused    *Reuse // nil: every reply was asked for in this run
 
-	DurationS  *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
-	LoadS      *float64
-	WarmupS    *float64
-	UnloadS    *float64
-	Tokens     eval.Usage
-	TokensPerS *float64 // completion tokens per second of DurationS
-	LatencyMS  Latency
+	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
+	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it
+	SecondsPerReply *float64 // DurationS by Replies
+	LoadS           *float64
+	WarmupS         *float64
+	UnloadS         *float64
+	Tokens          eval.Usage
+	TokensPerS      *float64 // completion tokens per second of DurationS
+	LatencyMS       Latency
+	Lengths         Lengths
 
 	Energy      Energy
 	EmissionsKg *float64 // kg CO2e of Energy by the report's factor and PUE
@@ -94,6 +103,15 @@ type Model struct {
 	Histograms Histograms
 	Negated    int // replies flagged "negated"
 	Disagree   int // replies flagged "em_disagrees"
+}
+
+// Lengths say how long a model's replies are, and what ended them.
+type Lengths struct {
+	MeanTokens    *float64 // completion tokens a reply; nil where a count is missing
+	MeanChars     *float64 // Unicode characters a reply
+	ByLength      int      // replies that num_predict or the context cut
+	Empty         int      // replies without an answer but for blanks
+	ReasoningOnly int      // of Empty: those that hold reasoning
 }
 
 // Latency is the wall time per answer in milliseconds; nil without an answer.
@@ -110,6 +128,7 @@ type Energy struct {
 	HighWh       *float64
 	WhPer1000    *float64
 	WhPerCorrect *float64 // per reply with em 1; nil where there is none
+	JPerCorrect  *float64 // the same in joules
 	JPerToken    *float64 // per completion token
 	MeanW        *float64
 	AboveIdleWh  *float64 // less the idle baseline
@@ -131,6 +150,7 @@ type EnergyPoint struct {
 type Metric struct {
 	Name, Title string
 	stat.Summary
+	Chance *float64 // of em: how often a reply holds the keyword of another query; nil where it is not known
 }
 
 // Comparison is one metric of one model against the reference model on the
@@ -162,8 +182,8 @@ type Histogram struct {
 // Histograms are the distributions that charts show; nil without a value.
 type Histograms struct{ Cosine, LatencyMS *Histogram }
 
-// PublishedRow is one row of the published table beside the model of the same
-// name in this run.
+// PublishedRow is one row of the published table beside the model of this run
+// that has the same weights.
 type PublishedRow struct {
 	Model                                     string
 	DurationS, EmissionsKg, EM, Cosine, Rouge float64

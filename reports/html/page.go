@@ -184,15 +184,16 @@ func settings(r reports.Report) table {
 		of   func(reports.Model) string
 	}{
 		{"Role", func(m reports.Model) string { return string(m.Model.Role) }},
-		{"Provider", func(m reports.Model) string { return m.Model.Provider + " " + m.Model.ProviderVersion }},
+		{"Provider", func(m reports.Model) string { return providerText(m.Model) }},
 		{"Model", func(m reports.Model) string { return m.Model.Model }},
 		{"Digest", func(m reports.Model) string { return m.Model.Digest }},
 		{"Source", func(m reports.Model) string { return m.Model.Source }},
 		{"Parameters", func(m reports.Model) string { return m.Model.Parameters + " " + m.Model.Quantization }},
 		{"Server", func(m reports.Model) string { return m.Model.Host }},
+		{"Reused", reusedText},
 		{"Options", func(m reports.Model) string { return optionsText(m.Model.Generation) }},
 		{"Template", func(m reports.Model) string { return m.Model.Template }},
-		{"Energy method", func(m reports.Model) string { return m.Energy.Method + ", " + string(m.Energy.Quality) }},
+		{"Energy", func(m reports.Model) string { return m.Energy.How() }},
 		{"Energy zones", func(m reports.Model) string { return zonesText(m.Energy.Zones) }},
 		{"Energy notes", energyNotes},
 	}
@@ -209,6 +210,21 @@ func settings(r reports.Report) table {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t
+}
+
+func reusedText(m reports.Model) string {
+	if m.Reused == nil {
+		return ""
+	}
+	return m.Reused.String()
+}
+
+// providerText names a provider once: a version may begin with its name.
+func providerText(m eval.Model) string {
+	if strings.HasPrefix(m.ProviderVersion, m.Provider) {
+		return m.ProviderVersion
+	}
+	return m.Provider + " " + m.ProviderVersion
 }
 
 func optionsText(g eval.Generation) string {

@@ -54,7 +54,8 @@ func sample() reports.Report {
 		LatencyMS: reports.Latency{P50: ptr(900.5), P95: ptr(1000.0), P99: ptr(1001.0)},
 		Energy: reports.Energy{Quality: emissions.Estimated, Method: "estimate", Wh: ptr(366.76), LowWh: ptr(300.0), HighWh: ptr(400.0),
 			Zones: []emissions.Zone{{Name: "package-0", Energy: 3.6e9, Counted: true}}},
-		EmissionsKg: ptr(0.184), Floor: ptr(0.31),
+		EmissionsKg: ptr(0.184), Floor: ptr(0.31), SecondsPerReply: ptr(9107.805),
+		Lengths:   reports.Lengths{MeanTokens: ptr(15.0), MeanChars: ptr(61.5), ByLength: 1},
 		FailKinds: map[eval.FailureKind]int{},
 	}
 	student := reports.Model{
@@ -63,7 +64,11 @@ func sample() reports.Report {
 		FailKinds: map[eval.FailureKind]int{eval.FailRefused: 1},
 	}
 	for _, m := range metrics.All() {
-		teacher.Metrics = append(teacher.Metrics, reports.Metric{Name: m.Name, Title: m.Title, Summary: stat.MeanBinary([]float64{1, 0})})
+		var chance *float64
+		if m.Name == metrics.EM {
+			chance = ptr(0.0125)
+		}
+		teacher.Metrics = append(teacher.Metrics, reports.Metric{Chance: chance, Name: m.Name, Title: m.Title, Summary: stat.MeanBinary([]float64{1, 0})})
 		student.Metrics = append(student.Metrics, reports.Metric{Name: m.Name, Title: m.Title, Summary: stat.MeanBinary(nil)})
 	}
 	return reports.Report{

@@ -66,13 +66,17 @@ type model struct {
 	Missing         int                      `json:"missing"`
 	FailureKinds    map[eval.FailureKind]int `json:"failure_kinds"`
 	GaveUp          *string                  `json:"gave_up"`
+	Reused          *reuse                   `json:"reused,omitempty"`
 	DurationS       *float64                 `json:"duration_s"`
+	UnmeteredS      float64                  `json:"unmetered_s"`
+	SecondsPerReply *float64                 `json:"seconds_per_reply"`
 	LoadS           *float64                 `json:"load_s"`
 	WarmupS         *float64                 `json:"warmup_s"`
 	UnloadS         *float64                 `json:"unload_s"`
 	Tokens          eval.Usage               `json:"tokens"`
 	TokensPerS      *float64                 `json:"tokens_per_s"`
 	LatencyMS       latency                  `json:"latency_ms"`
+	Lengths         lengths                  `json:"lengths"`
 	Energy          energy                   `json:"energy"`
 	EmissionsKg     *float64                 `json:"emissions_kg"`
 	GPer1000        *float64                 `json:"g_per_1000_queries"`
@@ -81,6 +85,14 @@ type model struct {
 	CosineFloor     *float64                 `json:"cosine_floor"`
 	Negated         int                      `json:"negated"`
 	EMDisagrees     int                      `json:"em_disagrees"`
+}
+
+type lengths struct {
+	MeanTokens    *float64 `json:"mean_tokens"`
+	MeanChars     *float64 `json:"mean_chars"`
+	ByLength      int      `json:"ended_by_length"`
+	Empty         int      `json:"empty"`
+	ReasoningOnly int      `json:"reasoning_only"`
 }
 
 type latency struct {
@@ -129,6 +141,7 @@ type metric struct {
 	Mean     *float64 `json:"mean"`
 	CI95     *ci      `json:"ci95"`
 	CIMethod *string  `json:"ci_method"`
+	Chance   *float64 `json:"chance,omitempty"`
 	Warnings []string `json:"warnings"`
 }
 
@@ -234,14 +247,30 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Model: m.Model.Model, Digest: m.Model.Digest, Role: m.Model.Role, Source: m.Model.Source,
 		Generation: m.Model.Generation,
 		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
-		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp),
-		DurationS: finite(m.DurationS), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
+		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp), Reused: reuseOf(m.Reused),
+		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
 		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
 		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
+		Lengths:     lengths{finite(m.Lengths.MeanTokens), finite(m.Lengths.MeanChars), m.Lengths.ByLength, m.Lengths.Empty, m.Lengths.ReasoningOnly},
 		Energy:      energyOf(m.Energy),
 		EmissionsKg: finite(m.EmissionsKg), GPer1000: finite(m.GPer1000), Carbon: factor,
 		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree,
 	}
+}
+
+// reuse says which replies were taken from earlier runs.
+type reuse struct {
+	Replies int      `json:"replies"`
+	Runs    []string `json:"runs"`
+	Whole   bool     `json:"whole"` // the times and energy are theirs
+	Host    string   `json:"host,omitempty"`
+}
+
+func reuseOf(u *reports.Reuse) *reuse {
+	if u == nil {
+		return nil
+	}
+	return &reuse{Replies: u.Replies, Runs: u.Runs, Whole: u.Whole, Host: u.Host}
 }
 
 func energyOf(e reports.Energy) energy {
@@ -274,7 +303,7 @@ func carbonOf(r reports.Report) *carbon {
 func metricOf(m reports.Metric) metric {
 	return metric{
 		N: m.N, Mean: m.Value(), CI95: interval(m.N > 0 && m.HasInterval, m.Lo, m.Hi),
-		CIMethod: stated(m.Method), Warnings: list(m.Warnings),
+		CIMethod: stated(m.Method), Chance: finite(m.Chance), Warnings: list(m.Warnings),
 	}
 }
 

@@ -102,7 +102,7 @@ func energyFields() []field[reports.Model] {
 		col("Lower bound (Wh)", general, func(m M) any { return value(m.Energy.LowWh) }),
 		col("Upper bound (Wh)", general, func(m M) any { return value(m.Energy.HighWh) }),
 		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
-		col("Wh per correct reply", general, func(m M) any { return value(m.Energy.WhPerCorrect) }),
+		col("J per correct reply", general, func(m M) any { return value(m.Energy.JPerCorrect) }),
 		col("J per completion token", general, func(m M) any { return value(m.Energy.JPerToken) }),
 		col("Mean power (W)", general, func(m M) any { return value(m.Energy.MeanW) }),
 		col("Above idle (Wh)", general, func(m M) any { return value(m.Energy.AboveIdleWh) }),

@@ -87,6 +87,11 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 	}
 	fields = append(fields,
 		col("Duration (s)", seconds, func(m M) any { return value(m.DurationS) }),
+		col("Seconds per answered query", general, func(m M) any { return value(m.SecondsPerReply) }),
+		col("Completion tokens per reply", rate, func(m M) any { return value(m.Lengths.MeanTokens) }),
+		col("Characters per reply", rate, func(m M) any { return value(m.Lengths.MeanChars) }),
+		col("Replies cut by length", count, func(m M) any { return m.Lengths.ByLength }),
+		col("Empty replies", count, func(m M) any { return m.Lengths.Empty }).ruled(positive),
 		col("Completion tokens per second", rate, func(m M) any { return value(m.TokensPerS) }),
 		col("Latency p50 (ms)", rate, func(m M) any { return value(m.LatencyMS.P50) }),
 		col("Latency p95 (ms)", rate, func(m M) any { return value(m.LatencyMS.P95) }),
@@ -100,6 +105,7 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		fields = append(fields, metricFields(name)...)
 	}
 	return append(fields,
+		col("EM by chance", share, func(m M) any { return value(m.Metric(metrics.EM).Chance) }),
 		col("Cosine floor", score, func(m M) any { return value(m.Floor) }),
 		col("Replies flagged negated", count, func(m M) any { return m.Negated }),
 		col("Replies on which EM and EM substring differ", count, func(m M) any { return m.Disagree }),
@@ -188,7 +194,6 @@ func agreement(r reports.ReviewSummary) []block {
 	return out
 }
 
-// optional is s, or nothing where it is empty.
 // orEmpty leaves a cell without a number empty.
 func orEmpty(n *int) any {
 	if n == nil {
@@ -197,6 +202,7 @@ func orEmpty(n *int) any {
 	return *n
 }
 
+// optional is s, or nothing where it is empty.
 func optional(s string) any {
 	if s == "" {
 		return nil
