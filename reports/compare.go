@@ -10,7 +10,8 @@ import (
 )
 
 // compare tests every other model against the reference on the queries that
-// both have a score for, and corrects all tests together.
+// both have a score for, and corrects all tests together. The score of a query
+// that was asked more than once is the mean of its samples.
 func compare(p eval.Plan, t []*tally) []Comparison {
 	ref := slices.IndexFunc(p.Models, func(m eval.Model) bool { return m.Role == eval.RoleReference })
 	if ref < 0 {
@@ -27,7 +28,7 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 			if c.contradicts() {
 				c.Warnings = append(c.Warnings, contradiction)
 			}
-			if def.Binary && c.N > 0 {
+			if def.Binary && c.N > 0 && t[i].samples == nil {
 				c.Same = concordant(t[i], t[ref], def)
 			}
 			out = append(out, c)
@@ -52,7 +53,7 @@ func pair(a, b *tally, m metrics.Metric) stat.Comparison {
 			xs, ys = append(xs, x), append(ys, y)
 		}
 	}
-	return stat.ComparePaired(xs, ys, m.Binary, seed)
+	return stat.ComparePaired(xs, ys, m.Binary && a.samples == nil, seed)
 }
 
 // concordant counts the queries on which both are right, or both wrong.
