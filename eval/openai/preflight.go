@@ -227,13 +227,14 @@ func (t *trial) tryLogprobs(ctx context.Context) error {
 		for _, token := range r.Tokens {
 			depth = min(depth, len(token.Top))
 		}
-		t.model.Capabilities.Logprobs = depth
+		t.model.Capabilities.Alternatives = depth
 		return nil
 	}
 	return nil
 }
 
-// tryEcho asks for the log-probabilities of the prompt.
+// tryEcho asks for the log-probabilities of the prompt. Without them those of
+// generated tokens are of no use: whose vocabulary is not known cannot be walked.
 func (t *trial) tryEcho(ctx context.Context) error {
 	if t.model.API != eval.APICompletions {
 		return nil
@@ -244,8 +245,10 @@ func (t *trial) tryEcho(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	_, _, err = echoed(trialPrompt, r)
-	t.model.Capabilities.Continuations = err == nil
+	if _, _, err = echoed(trialPrompt, r); err == nil {
+		has := &t.model.Capabilities
+		has.Continuations, has.Logprobs, has.Alternatives = true, has.Alternatives, 0
+	}
 	return nil
 }
 
