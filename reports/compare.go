@@ -28,7 +28,7 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 			if c.contradicts() {
 				c.Warnings = append(c.Warnings, contradiction)
 			}
-			if def.Binary && c.N > 0 && t[i].samples == nil {
+			if t[i].binary(def) && c.N > 0 {
 				c.Same = concordant(t[i], t[ref], def)
 			}
 			out = append(out, c)
@@ -46,15 +46,7 @@ func (c Comparison) contradicts() bool {
 	return c.N > 0 && c.HasInterval && (c.Lo > 0 || c.Hi < 0) != (c.P < significant)
 }
 
-func pair(a, b *tally, m metrics.Metric) stat.Comparison {
-	var xs, ys []float64
-	for q, x := range a.values[m.Name] {
-		if y := b.values[m.Name][q]; !math.IsNaN(x) && !math.IsNaN(y) {
-			xs, ys = append(xs, x), append(ys, y)
-		}
-	}
-	return stat.ComparePaired(xs, ys, m.Binary && a.samples == nil, seed)
-}
+func pair(a, b *tally, m metrics.Metric) stat.Comparison { return pairWhere(a, b, m, everywhere) }
 
 // concordant counts the queries on which both are right, or both wrong.
 func concordant(a, b *tally, m metrics.Metric) *Concordant {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
-	"github.com/disteval/disteval/metrics/stat"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -71,7 +70,7 @@ func newSamples(p eval.Plan) *samples {
 		return nil
 	}
 	s := &samples{per: p.Samples, draws: make(map[string][]draws), em: make(map[eval.JobID]bool), texts: make([]sameText, len(p.Queries.Queries))}
-	for _, m := range metrics.All() {
+	for _, m := range metrics.Text() {
 		s.draws[m.Name] = make([]draws, len(p.Queries.Queries))
 	}
 	return s
@@ -142,21 +141,18 @@ func root(v float64) *float64 {
 	return &r
 }
 
-// summarize is the mean over queries with its interval. With one sample a metric
-// that is 0 or 1 has Wilson's; the means of several are no longer 0 or 1, and the
-// bootstrap draws whole queries, so that samples of one are no independent values.
-func (t *tally) summarize(def metrics.Metric) Metric {
-	out := Metric{Name: def.Name, Title: def.Title}
-	xs := t.scored(def.Name)
-	if t.samples == nil && def.Binary {
-		out.Summary = stat.MeanBinary(xs)
-	} else {
-		out.Summary = stat.MeanBootstrap(xs, seed)
+// binary reports whether every query's value of a metric is 0 or 1, as Wilson's
+// interval and McNemar's test need. The means of several samples are not; then the
+// bootstrap draws whole queries, for samples of one are no independent values.
+func (t *tally) binary(m metrics.Metric) bool {
+	return m.Binary && (t.samples == nil || t.samples.draws[m.Name] == nil)
+}
+
+// spread adds what samples say of a metric, where there are any.
+func (t *tally) spread(m metrics.Metric, out *Metric) {
+	if t.samples != nil && t.samples.draws[m.Name] != nil {
+		t.samples.spread(m, out)
 	}
-	if t.samples != nil {
-		t.samples.spread(def, &out)
-	}
-	return out
 }
 
 // determinism says where samples at temperature 0, which should be one text,

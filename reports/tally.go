@@ -28,6 +28,7 @@ type tally struct {
 	reused            map[string]int // replies by the run that they are from
 	samples           *samples       // nil where every query is asked once
 	cut               int            // prompts of which the server must have left out a part
+	probed            probed
 
 	chars, byLength, empty, reasoningOnly int
 	chancePairs, chanceHits               int
@@ -39,6 +40,7 @@ func newTally(rec eval.RunRecord, m eval.Model) *tally {
 	t := &tally{of: m, failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
 		phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan)}
 	queries := len(rec.Plan.Queries.Queries)
+	t.probed = newProbed(queries)
 	for _, m := range metrics.All() {
 		t.values[m.Name] = slices.Repeat([]float64{math.NaN()}, queries)
 	}
@@ -46,6 +48,7 @@ func newTally(rec eval.RunRecord, m eval.Model) *tally {
 }
 
 func (t *tally) add(r eval.ScoredReply, query int) {
+	t.addLikelihood(r, query)
 	if p, ok := outside(t.phases, r.Reply); ok {
 		t.uncovered = append(t.uncovered, p)
 	}
@@ -67,7 +70,7 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	if e := r.Reply.Energy; e != nil {
 		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
 	}
-	for _, s := range r.Scores {
+	for _, s := range r.Scores[:min(len(r.Scores), len(metrics.Text()))] {
 		if values, ok := t.values[s.Metric]; ok && s.Status == metrics.Scored {
 			values[query] = s.Value
 			if t.samples != nil {
@@ -164,13 +167,14 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	t.times(&out)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
+	out.ProbeS, out.ProbeWh = phaseSeconds(rec, m.Name, eval.PhaseProbe), phaseWh(rec, m.Name, eval.PhaseProbe)
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratioOf(number(out.Tokens.CompletionTokens), out.DurationS)
 	out.Lengths = t.lengths(out.Tokens)
 	slices.Sort(t.latencyMS)
 	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for _, def := range metrics.All() {
-		metric := t.summarize(def)
+		metric := t.mean(def)
 		if def.Name == metrics.EM {
 			metric.Chance = t.chance()
 		}
@@ -179,6 +183,7 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 			out.Histograms.Cosine = histogram(t.scored(def.Name), 20)
 		}
 	}
+	out.Knowledge = t.knowledge(rec.Plan)
 	out.Histograms.LatencyMS = histogram(t.latencyMS, 20)
 	if rec.Scoring != nil {
 		if f, ok := rec.Scoring.Floors[m.Name]; ok {

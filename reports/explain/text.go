@@ -25,6 +25,7 @@ type explanation struct {
 	floor  *float64 // the model's; nil where it is not known
 	sent   string   // the text as sent
 	system string   // message before it; empty: none
+	stored eval.ScoredReply
 	words  text.Words
 }
 
@@ -62,6 +63,7 @@ func (e *explanation) write(w io.Writer, q queries.Query, embedding string) erro
 	} else {
 		e.line("vectors", "of the embedding model %s", escape(embedding))
 	}
+	e.probabilities(e.stored.Probe)
 	e.WriteByte('\n')
 	e.formulas()
 	for line := range strings.Lines(e.String()) {
@@ -144,6 +146,11 @@ func (e *explanation) vectors() {
 func (e *explanation) formulas() {
 	scores := slices.Clone(e.result.Scores)
 	metrics.FillLift(scores, e.floor)
+	for i, s := range scores {
+		if slices.ContainsFunc(metrics.Likelihood(), func(m metrics.Metric) bool { return m.Name == s.Metric }) {
+			scores[i] = metrics.Find(e.stored.Scores, s.Metric) // derived from what the model said of the query
+		}
+	}
 	for _, metric := range metrics.All() {
 		s := metrics.Find(scores, metric.Name)
 		if s.Status == metrics.Scored {
@@ -181,7 +188,7 @@ func (e *explanation) formula(s metrics.Score) string {
 		cosine := metrics.Find(e.result.Scores, metrics.Cosine).Value
 		return fmt.Sprintf("(cosine - floor)/(1 - floor) = (%.4f - %.4f)/(1 - %.4f)", cosine, *e.floor, *e.floor)
 	}
-	return ""
+	return likelihoodFormula(s)
 }
 
 func (e *explanation) normalised() []string {
