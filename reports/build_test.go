@@ -179,7 +179,7 @@ func TestPartialRun(t *testing.T) {
 	if n := r.Comparisons[0].N; n != 6 {
 		t.Errorf("em is compared on %d queries, want 6", n)
 	}
-	for _, want := range []string{"student was given up: connection refused", "3 of 10 queries have no outcome", "teacher: failures: 1."} {
+	for _, want := range []string{"student was given up: connection refused", "3 of 10 questions have no outcome", "teacher: failures: 1."} {
 		if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, want) }) {
 			t.Errorf("no warning says %q", want)
 		}

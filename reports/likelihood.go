@@ -178,7 +178,7 @@ func (t *tally) mean(def metrics.Metric) Metric {
 	} else if len(upper) > 0 {
 		out.Bound = metrics.AtMost
 	}
-	if def.Binary {
+	if t.binary(def) {
 		out.Summary = stat.MeanBinary(xs)
 	} else {
 		out.Summary = stat.MeanBootstrap(xs, seed)
@@ -187,6 +187,7 @@ func (t *tally) mean(def metrics.Metric) Metric {
 		out.Lo, out.Hi, out.HasInterval, out.Method = 0, 0, false, ""
 		out.Warnings = []string{fmt.Sprintf("n = %d: %d are bounds, so the mean is %s", out.N, out.BoundedN, boundWords[out.Bound])}
 	}
+	t.spread(def, &out)
 	if def.Name == metrics.Choice && len(t.probed.chance) > 0 {
 		mean := stat.MeanBootstrap(t.probed.chance, seed).Mean
 		out.Chance = &mean
@@ -224,7 +225,7 @@ func pairWhere(a, b *tally, m metrics.Metric, keep func(query int) bool) stat.Co
 	if bounded {
 		return stat.Signs(wins, losses, ties, undecided)
 	}
-	return stat.ComparePaired(xs, ys, m.Binary, seed)
+	return stat.ComparePaired(xs, ys, a.binary(m), seed)
 }
 
 func everywhere(int) bool { return true }

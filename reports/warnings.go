@@ -35,7 +35,13 @@ func outcomeWarnings(r Report, m Model) []string {
 		add(" was given up: %s. Go on with --resume.", m.GaveUp)
 	}
 	if m.Missing > 0 {
-		add(": %d of %d queries have no outcome; the run is partial.", m.Missing, r.Queries.N)
+		add(": %d of %d questions have no outcome; the run is partial.", m.Missing, r.Plan.RequestsPerModel())
+	}
+	if m.PromptsCut > 0 {
+		add(": %d prompts were read as fewer tokens than they have words. The server has cut them (see num_ctx and its version), or does not count what it kept of the prompt before.", m.PromptsCut)
+	}
+	if m.Noise != "" {
+		out = append(out, m.Noise)
 	}
 	if m.Failures > 0 {
 		add(": failures: %d. They are neither right nor wrong and enter no mean.", m.Failures)

@@ -50,6 +50,47 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	}
 }
 
+// TestKilledSamples: a resumed run asks exactly the samples that are missing,
+// and each draws as it would have.
+func TestKilledSamples(t *testing.T) {
+	folder := func() string {
+		dir := t.TempDir()
+		set, err := program(t, dir, nil, "queries", "export").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, "some.jsonl"), strings.Join(strings.SplitAfter(string(set), "\n")[:30], ""))
+		writeFile(t, filepath.Join(dir, "models.yaml"), `version: 1
+queries: some.jsonl
+likelihood: off
+generation: {temperature: 0.8, samples: 5, num_predict: 6}
+models: [{name: student, provider: builtin, model: mini-student}]
+`)
+		return dir
+	}
+	whole := folder()
+	start := time.Now()
+	if out, err := program(t, whole, nil, "run", "--models", "models.yaml").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	took := time.Since(start)
+	want := outcomes(t, onlyRun(t, whole))
+	random := rand.New(rand.NewPCG(5, 6))
+	got := outcomes(t, killAndResume(t, folder(), nil, "models.yaml", 8, func() time.Duration {
+		return time.Duration(random.Int64N(int64(took)))
+	}))
+	if len(want) != 150 || !maps.Equal(got, want) {
+		t.Errorf("after 8 kills there are %d outcomes, %d of them those of the uninterrupted run, which has %d", len(got), same(got, want), len(want))
+	}
+	texts := map[string]bool{}
+	for _, o := range want {
+		texts[o] = true
+	}
+	if len(texts) <= 30 {
+		t.Errorf("%d different outcomes of 30 queries, drawn five times each", len(texts))
+	}
+}
+
 func same(a, b map[string]string) (n int) {
 	for k, v := range a {
 		if b[k] == v {

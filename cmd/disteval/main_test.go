@@ -93,6 +93,7 @@ func outcomes(t *testing.T, run string) map[string]string {
 		var r struct {
 			Model   string          `json:"model"`
 			QueryID string          `json:"query_id"`
+			Sample  int             `json:"sample"`
 			Text    string          `json:"text"`
 			Done    string          `json:"done_reason"`
 			Failure json.RawMessage `json:"failure"`
@@ -103,6 +104,9 @@ func outcomes(t *testing.T, run string) map[string]string {
 			t.Fatalf("%s: %v", line, err)
 		}
 		key := r.Model + " " + r.QueryID
+		if r.Sample > 0 {
+			key += fmt.Sprintf(" sample %d", r.Sample)
+		}
 		if _, twice := out[key]; twice {
 			t.Errorf("%s stands twice", key)
 		}
