@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,15 +33,16 @@ const (
 // Plan is what a run does, complete and fixed before the first question.
 // A Plan is never changed after Resolve; the record of a run holds it whole.
 type Plan struct {
-	Queries   queries.Set
-	QuerySrc  string // as models.yaml names it: builtin, or a path
-	Models    []Model
-	Scoring   Scoring
-	Emissions Emissions
-	Source    string // the models file, or builtin
-	Parallel  int    // requests in flight per model host, at least 1
-	Samples   int    // how often every query is asked, at least 1; 0 of an older record is 1
-	Rules     int    // of seeds and hash: RulesNow, or those of the version that began the run
+	Queries    queries.Set
+	QuerySrc   string // as models.yaml names it: builtin, or a path
+	Models     []Model
+	Scoring    Scoring
+	Emissions  Emissions
+	Likelihood Likelihood
+	Source     string // the models file, or builtin
+	Parallel   int    // requests in flight per model host, at least 1
+	Samples    int    // how often every query is asked, at least 1; 0 of an older record is 1
+	Rules      int    // of seeds and hash: RulesNow, or those of the version that began the run
 }
 
 // Versions of what a plan asks and how it is hashed. A run keeps the rules
@@ -103,6 +105,9 @@ type Model struct {
 	Provider   string     `json:"provider"` // ollama or builtin
 	Model      string     `json:"model"`    // as the provider calls it
 	Source     string     `json:"source,omitempty"`
+	Rope       string     `json:"rope,omitempty"`     // how Source has its q and k: hf, meta or auto; empty: hf
+	Base       string     `json:"base,omitempty"`     // Name of the model that this is a quantisation of; empty: of none
+	Quantize   string     `json:"quantize,omitempty"` // which, as QuantizationKinds names it
 	Role       Role       `json:"role"`
 	Host       string     `json:"host,omitempty"` // the server's address; empty: this process
 	Dir        string     `json:"-"`              // where a file that Model names is looked for; Resolve makes Model complete
@@ -123,6 +128,27 @@ type Model struct {
 // Served reports whether a server answers for a resolved model; otherwise this
 // process does.
 func (m Model) Served() bool { return m.Host != "" }
+
+// QuantizationKinds lists the quantisations that an Ollama server makes of an
+// F32 or F16 model.
+func QuantizationKinds() []string { return []string{"q8_0", "q4_K_M", "q4_K_S"} }
+
+// Step is the model as one step of its ladder of quantisations: NAME KIND,
+// served as the tag KIND of the model; behind a tag that the model has
+// already, as TAG-KIND.
+func (m Model) Step(kind string) Model {
+	step := m
+	step.Name, step.Base, step.Quantize = m.Name+" "+kind, m.Name, kind
+	name, tag, tagged := strings.Cut(m.Model[strings.LastIndex(m.Model, "/")+1:], ":")
+	step.Model = m.Model[:strings.LastIndex(m.Model, "/")+1] + name + ":"
+	if tagged && tag != "latest" {
+		step.Model += tag + "-"
+	}
+	step.Model += kind
+	step.Role = RoleStudent
+	step.Generation.Stop = slices.Clone(m.Generation.Stop)
+	return step
+}
 
 // ContextError means that a model has fewer positions than the plan wants.
 type ContextError struct {
@@ -176,6 +202,12 @@ func (p Plan) Jobs(m Model) []Job {
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
+	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
+		r.Logprobs = m.Capabilities.Logprobs
+		if m.Capabilities.Continuations {
+			r.Logprobs = 1 // the predictions themselves can be had again
+		}
+	}
 	if p.Rules >= RulesNow {
 		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)
 	}

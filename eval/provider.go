@@ -46,8 +46,12 @@ type need struct {
 
 // needs lists what the plan asks of a resolved model.
 func (p Plan) needs(m Model) []need {
-	g, has := m.Generation, m.Capabilities
+	g, has, l := m.Generation, m.Capabilities, p.Likelihood
+	const without = "set likelihood: off"
 	return []need{
+		{"log-probabilities (likelihood.answers)", !stated(l.Answers, false) || has.canProbe(), without},
+		{"log-probabilities (likelihood.choice)", !stated(l.Choice, false) || has.canProbe(), without},
+		{"log-probabilities (likelihood.fidelity)", stated(l.FidelityTokens, 0) == 0 || has.canProbe(), without},
 		{"raw completion", !g.Raw || has.Raw, "set generation.raw: false"},
 		{"a prompt template (generation.raw: false)", g.Raw || has.Chat, "set generation.raw: true"},
 		{"a seed for its draws (temperature above 0)", g.Temperature == 0 || has.Seed, "set generation.temperature: 0"},

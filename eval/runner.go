@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/queries"
 )
 
 // checkpointEvery is how often, at the most, a growing answer phase is stored.
@@ -25,6 +26,7 @@ type Observer interface {
 	PhaseBegun(model Model, name PhaseName, open, total int)
 	WarmupFailed(model Model, err error) // the questions are asked all the same
 	ReplyReceived(model Model, r Reply)
+	ProbeReceived(model Model, p Probe)
 	ModelEnded(model Model, gaveUp string)
 }
 
@@ -40,6 +42,8 @@ type Runner struct {
 	Process  int // 1 for the first process of the run
 	Now      func() time.Time
 	Backoff  Backoff
+
+	reference Generator // the reference's once it has answered in this process
 }
 
 // ErrInterrupted means that the run was asked to stop and has stored all that
@@ -55,12 +59,17 @@ func (r *Runner) Run(ctx, drain context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range r.Plan.Models {
+	probed, err := r.Store.Probed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range r.Plan.turns() {
 		open, before := r.openJobs(m, done)
-		if len(open) == 0 {
+		probes := r.openProbes(m, probed)
+		if len(open) == 0 && len(probes) == 0 {
 			continue
 		}
-		if err := r.runModel(ctx, drain, m, open, before); err != nil {
+		if err := r.runModel(ctx, drain, m, open, before, probes); err != nil {
 			return err
 		}
 		if drain.Err() != nil {
@@ -85,10 +94,10 @@ func (r *Runner) openJobs(m Model, done map[JobID]bool) (open []Job, before Requ
 	return open, before
 }
 
-func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, before Request) error {
+func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, before Request, probes []queries.Query) error {
 	t := &turn{Runner: r, model: m, total: r.Plan.RequestsPerModel(), open: len(open),
 		worker: Worker{Meter: r.Meter(m), Alone: r.Plan.Parallel <= 1, Now: r.Now, Backoff: r.Backoff}}
-	gaveUp, err := t.take(ctx, drain, open, before)
+	gaveUp, err := t.take(ctx, drain, open, before, probes)
 	if err != nil && !errors.Is(err, ErrInterrupted) {
 		return err
 	}
@@ -111,16 +120,24 @@ type turn struct {
 	open, total int
 }
 
-// take loads, warms up, asks and unloads. gaveUp says why the model had to be
+// take loads, warms up, asks, probes and unloads. gaveUp says why the model had to be
 // stopped; err is for what ends the run.
-func (t *turn) take(ctx, drain context.Context, open []Job, before Request) (gaveUp string, err error) {
+func (t *turn) take(ctx, drain context.Context, open []Job, before Request, probes []queries.Query) (gaveUp string, err error) {
 	if t.worker.Generator, err = t.Open(t.model); err != nil {
 		return fmt.Sprintf("open: %v", err), nil
+	}
+	if t.model.Role == RoleReference {
+		t.reference = t.worker.Generator
 	}
 	if gaveUp, err = t.prepare(drain, before); gaveUp != "" || err != nil {
 		return gaveUp, err
 	}
-	gaveUp, err = t.answer(ctx, drain, NewSchedule(open))
+	if len(open) > 0 {
+		gaveUp, err = t.answer(ctx, drain, NewSchedule(open))
+	}
+	if gaveUp == "" && err == nil {
+		err = t.probe(ctx, drain, probes)
+	}
 	if ctx.Err() == nil {
 		// After an interrupt as well, but not for long. The answers are all
 		// there: a model that stays loaded is for the server to clear.
@@ -241,6 +258,7 @@ func (a *answering) work(ctx, stop context.Context) bool {
 // received queues one job's outcome. It returns false when no further question
 // should be asked.
 func (a *answering) received(ctx context.Context, r Reply) bool {
+	r.Tokens = r.Tokens[:min(len(r.Tokens), a.Plan.keptTokens(a.model))]
 	err := a.Store.Put(ctx, r)
 	a.Observer.ReplyReceived(a.model, r)
 	a.schedule.Note(r)

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 // scoredRun is a run of n queries in which the models have the first so many
-// right; every other metric follows em.
+// right; every other metric of a reply's text follows em.
 func scoredRun(n, teacher, student int) memoryRun {
 	run := madeRun(n, "teacher", "student")
 	for i := range run.replies {
@@ -25,7 +26,10 @@ func scoredRun(n, teacher, student int) memoryRun {
 			value = 1
 		}
 		for j := range run.replies[i].Scores {
-			run.replies[i].Scores[j].Value = value
+			s := &run.replies[i].Scores[j]
+			if s.Value = value; !slices.ContainsFunc(metrics.Text(), func(m metrics.Metric) bool { return m.Name == s.Metric }) {
+				s.Status = metrics.Unscored
+			}
 		}
 	}
 	return run

@@ -74,11 +74,12 @@ type File struct {
 type Error struct {
 	Doing string
 	Err   error
-	Hint  string
+	Next  string
 }
 
 func (e *Error) Error() string { return e.Doing + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Hint() string  { return e.Next }
 
 // Ref names a repository's revision.
 type Ref struct {

@@ -213,8 +213,9 @@ func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (o
 		return nil
 	}, `SELECT r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
 			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
-			s.vals, s.flags
-		FROM replies r LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
+			s.vals, s.flags, `+probeColumns+`
+		FROM replies r LEFT JOIN probes p ON p.model = r.model AND p.query = r.query AND r.sample = 0
+		LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
 		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, scoring, model, after.query, after.sample, most)
 	return out, last, err
 }
@@ -231,10 +232,12 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 		tokens                  string
 		sum                     []byte
 		vals, flags             sql.NullString
+		probe                   probeRow
 	)
 	r := &out.Reply
-	err := rows.Scan(&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
-		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags)
+	err := rows.Scan(append([]any{&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
+		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags},
+		probe.columns()...)...)
 	if err != nil {
 		return out, at, err
 	}
@@ -262,7 +265,14 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 		}
 	}
 	out.Flags = strings.Fields(flags.String)
+	if out.Probe, err = probe.decode(s, model, at.query); err != nil {
+		return out, at, err
+	}
 	out.Scores, err = decodeScores(vals, floor, r.Failure)
+	if at.sample == 0 && err == nil {
+		plan := s.record.Plan
+		copy(out.Scores[len(out.Scores)-len(metrics.Likelihood()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
+	}
 	return out, at, err
 }
 
@@ -293,6 +303,10 @@ func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([
 		out[i] = metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: "not scored yet"}
 		if failure != nil {
 			out[i].Reason = "no answer: " + string(failure.Kind)
+		}
+		if i >= len(metrics.Text()) {
+			out[i].Reason = "of a query, beside its first sample"
+			continue
 		}
 		switch v := row[m.Name].(type) {
 		case float64:

@@ -88,6 +88,26 @@ func TestModelsKnowTheirFolder(t *testing.T) {
 	}
 }
 
+// TestLadder: quantize makes one model of each step beside the model itself.
+func TestLadder(t *testing.T) {
+	p, err := spec.Parse([]byte(`version: 1
+models:
+  - {name: s, provider: ollama, model: "own/my:latest", source: ./my, rope: auto, quantize: [q8_0, q4_K_M], role: reference}
+  - {name: t, provider: ollama, model: "my:v1", quantize: [q4_K_S]}`), "models.yaml", defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"s own/my:latest reference", "s q8_0 own/my:q8_0 student", "s q4_K_M own/my:q4_K_M student", "t my:v1 student", "t q4_K_S my:v1-q4_K_S student"}
+	for i, m := range p.Models {
+		if got := m.Name + " " + m.Model + " " + string(m.Role); i >= len(want) || got != want[i] {
+			t.Errorf("model %d is %s, want %v", i, got, want)
+		}
+	}
+	if m := p.Models[1]; m.Rope != "auto" || m.Base != "s" || m.Quantize != "q8_0" || m.Source != "./my" {
+		t.Errorf("a step is %+v", m)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	const models = "\nmodels: [{name: a, provider: builtin, model: b}]"
 	bomb := "version: 1\na: &a [x,x,x,x,x,x,x,x,x]\n"
@@ -102,7 +122,12 @@ func TestRefuses(t *testing.T) {
 		{"empty", "", 0, "empty"},
 		{"only a comment", "# nothing\n", 0, "empty"},
 		{"a list", "- a\n", 1, "expected a mapping"},
-		{"not YAML", "version: 1\n\tmodels: x", 2, "not YAML"},
+		{"not YAML", "version: 1\n\tmodels: x", 2, "not valid YAML"},
+		{"a quantisation that Ollama does not make", "version: 1\nmodels: [{name: a, provider: ollama, model: b, quantize: [q8_0, q5_0]}]", 2, `does not make "q5_0"; it makes q8_0, q4_K_M, q4_K_S`},
+		{"a step twice", "version: 1\nmodels: [{name: a, provider: ollama, model: b, quantize: [q8_0, q8_0]}]", 2, "q8_0 stands there twice"},
+		{"a step's name taken", "version: 1\nmodels: [{name: a, provider: ollama, model: b, quantize: [q8_0]}, {name: a q8_0, provider: builtin, model: b}]", 2, `the name "a q8_0" stands on line 2 already`},
+		{"a layout of no kind", "version: 1\nmodels: [{name: a, provider: ollama, model: b, rope: neox}]", 2, "one of hf, meta, auto"},
+		{"a ladder in this process", "version: 1\nmodels: [{name: a, provider: builtin, model: b, quantize: [q8_0]}]", 2, "for models of provider ollama"},
 		{"no embedding model", "version: 1\nscoring: {embedding: {}}" + models, 2, "expected {ollama: MODEL}"},
 		{"a server's embedding called builtin", "version: 1\nscoring: {embedding: {ollama: builtin}}" + models, 2, "write embedding: builtin"},
 		{"no version", strings.TrimPrefix(models, "\n"), 1, "version"},
@@ -121,7 +146,9 @@ func TestRefuses(t *testing.T) {
 		{"no provider", "version: 1\nmodels: [{name: a, model: b}]", 2, "provider: is missing"},
 		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, builtin"},
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
-		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
+		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "a reference to an anchor"},
+		{"a slip of the pen", "version: 1\nquerys: builtin" + models, 2, `did you mean "queries"?`},
+		{"not UTF-8", "version: 1\nqueries: \xe9" + models, 2, "byte 0xe9 is not UTF-8"},
 		{"a second document", "version: 1" + models + "\n---\nversion: 1" + models, 3, "second YAML document"},
 		{"alias bomb", bomb + "models: *j", 2, "unknown key"},
 	}
@@ -158,7 +185,7 @@ func TestLongFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *spec.Error
-	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1 MB") {
+	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("a file of 10 MB: %v", err)
 	}
 }

@@ -24,28 +24,20 @@ func (c Choice) Chance() float64 {
 }
 
 // Choose compares the right answer with the others by bits per byte: 1 where it
-// has strictly the fewest. It needs every candidate exactly.
+// has strictly the fewest. It needs every candidate exactly, but for those that
+// were cut because they have more than another already.
 func Choose(right Form, others []Form) Choice {
 	c := Choice{Candidates: 1 + len(others)}
 	if len(others) == 0 {
 		c.Score = unscored(metrics.Choice, "fewer than two candidates")
 		return c
 	}
-	best, tie := 0, false
 	all := append([]Form{right}, others...)
-	for i, f := range all {
-		if !f.Exact() {
+	best, tie := fewest(all)
+	for _, f := range all {
+		if !f.Exact() && (best < 0 || !f.Cut || f.Reason != "" || f.PerByte() <= all[best].PerByte()) {
 			c.Score = unscored(metrics.Choice, fmt.Sprintf("needs every candidate exactly; %s", f.reason()))
 			return c
-		}
-		if i == 0 {
-			continue
-		}
-		switch a, b := perByte(f), perByte(all[best]); {
-		case math.Abs(a-b) <= alike*b:
-			tie = true
-		case a < b:
-			best, tie = i, false
 		}
 	}
 	c.Score = scored(metrics.Choice, 0)
@@ -58,11 +50,24 @@ func Choose(right Form, others []Form) Choice {
 	return c
 }
 
+// fewest is the exact form with the fewest bits per byte, -1 without one, and
+// whether another has as few.
+func fewest(forms []Form) (best int, tie bool) {
+	best = -1
+	for i, f := range forms {
+		switch {
+		case !f.Exact():
+		case best < 0:
+			best = i
+		case math.Abs(f.PerByte()-forms[best].PerByte()) <= alike*forms[best].PerByte():
+			tie = true
+		case f.PerByte() < forms[best].PerByte():
+			best, tie = i, false
+		}
+	}
+	return best, tie
+}
+
 // alike is the relative difference of two sums that only their order of adding
 // sets apart.
 const alike = 1e-12
-
-func perByte(f Form) float64 {
-	lo, _ := f.Bits()
-	return lo / float64(f.Bytes)
-}

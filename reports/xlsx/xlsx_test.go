@@ -147,7 +147,7 @@ func TestFrozenFilteredAndColoured(t *testing.T) {
 		frozen        int
 	}{
 		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Categories", "A1:D3", 1},
-		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:Y13", 1}, {"Review", "A4:G14", 4}, {"Key", "A1:D11", 1},
+		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:AE13", 1}, {"Review", "A4:G14", 4}, {"Key", "A1:D11", 1},
 	} {
 		panes, err := f.GetPanes(tc.sheet)
 		if err != nil || !panes.Freeze || panes.YSplit != tc.frozen {

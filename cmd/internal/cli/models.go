@@ -19,10 +19,10 @@ func newModelsCmd(a *app) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "List, check or fetch the models of a models file",
-		Args:  exactArgs("list|check|pull"),
+		Short: "List, check or fetch the models of a models file, or examine a checkpoint",
+		Args:  exactArgs("list|check|pull|doctor"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("models: %q is not list, check or pull", args[0]), "see disteval models --help")
+			return eval.BadInput(fmt.Errorf("models: %q is not list, check, pull or doctor", args[0]), "see disteval models --help")
 		},
 	}
 	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")
@@ -37,6 +37,7 @@ func newModelsCmd(a *app) *cobra.Command {
 		cmd.AddCommand(&cobra.Command{Use: c.name, Short: c.short, Args: exactArgs(),
 			RunE: func(cmd *cobra.Command, _ []string) error { return c.do(cmd.Context(), file) }})
 	}
+	cmd.AddCommand(newModelsDoctorCmd(a))
 	return cmd
 }
 

@@ -54,17 +54,25 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 	switch name {
 	case eval.PhaseLoad:
 		fmt.Fprintf(p.w, "%s: loading %s\n", inert(m.Name), inert(m.Model))
+	case eval.PhaseProbe:
+		p.endBar()
+		fmt.Fprintf(p.w, "%s: asking for probabilities, %d queries\n", inert(m.Name), open)
+		p.begin(m, open)
 	case eval.PhaseAnswer:
 		p.start, p.open, p.total = time.Now(), open, total
 		p.received, p.right, p.failed, p.tenth = 0, 0, 0, 0
 		if open < total {
 			fmt.Fprintf(p.w, "%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
 		}
-		if p.tty {
-			p.bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-				progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-				progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
-		}
+		p.begin(m, open)
+	}
+}
+
+func (p *progress) begin(m eval.Model, open int) {
+	if p.tty {
+		p.bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
 	}
 }
 
@@ -96,6 +104,19 @@ func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
 		rate := float64(p.received) / time.Since(p.start).Seconds()
 		left := time.Duration(float64(p.open-p.received) / rate * float64(time.Second))
 		fmt.Fprintf(p.w, "%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), p.received, p.open, rate, elapsed(left), p.running())
+	}
+}
+
+// ProbeReceived is told of at the log level debug alone where it failed: probes
+// are fast where they are exact, and their number is the queries'.
+func (p *progress) ProbeReceived(m eval.Model, r eval.Probe) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Failure != nil {
+		p.log.Debug("no probabilities", "model", m.Name, "query", r.Query, "failure", r.Failure.Error())
+	}
+	if p.bar != nil {
+		_ = p.bar.Add(1) // as above
 	}
 }
 
