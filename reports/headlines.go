@@ -74,6 +74,9 @@ func against(r Report, t []*tally, i, ref int) string {
 // there is enough to tell.
 func kept(r Report, m, base Model) string {
 	c := r.comparison(metrics.EM, m.Model.Name)
+	if alike(c) {
+		return fmt.Sprintf("%s is right on the same %d of %d queries as %s, and on no other", m.Model.Name, c.Same.Right, c.N, base.Model.Name)
+	}
 	if c.Same != nil && !base.atFloor() {
 		if ratio, lo, hi, ok := stat.RatioPaired(c.Same.Right, c.Wins, c.Losses, stat.Confidence); ok {
 			return fmt.Sprintf("%s keeps %s of %s's exact match (95 %% interval %s to %s)", m.Model.Name, percent(ratio), base.Model.Name, percent(lo), percent(hi))
@@ -85,6 +88,10 @@ func kept(r Report, m, base Model) string {
 	}
 	return found(m)
 }
+
+// alike reports whether two models have the same queries right, so that there
+// is no difference to test.
+func alike(c Comparison) bool { return c.Same != nil && c.Same.Right > 0 && c.Wins+c.Losses == 0 }
 
 // cost sets the time and the energy of an answered query against the
 // reference's; empty where neither can be.
@@ -157,7 +164,10 @@ func (r Report) differs(m Model) []string {
 	if em.PHolm == nil || *em.PHolm < significant {
 		return nil
 	}
-	out := []string{fmt.Sprintf("the difference to it in exact match is within noise (p %s, with Holm's correction %s)", equals(&em.P), equals(em.PHolm))}
+	var out []string
+	if !alike(em) {
+		out = append(out, fmt.Sprintf("the difference to it in exact match is within noise (p %s, with Holm's correction %s)", equals(&em.P), equals(em.PHolm)))
+	}
 	var others []string
 	for _, c := range r.Comparisons {
 		if c.Model == m.Model.Name && c.PHolm != nil && *c.PHolm < significant {

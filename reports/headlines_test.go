@@ -48,6 +48,7 @@ func TestHeadlines(t *testing.T) {
 			has:    []string{"student has the keyword in 0.5 % of its 200 replies", "it and teacher (2 %) are both at the floor of exact match"},
 			hasNot: []string{"keeps", "25 %"}},
 		{name: "nothing against nothing", run: scoredRun(200, 0, 0), has: []string{"both at the floor"}, hasNot: []string{"keeps", "in none"}},
+		{name: "no query differs", run: scoredRun(100, 50, 50), has: []string{"student is right on the same 50 of 100 queries as teacher, and on no other"}, hasNot: []string{"noise", "interval"}},
 		{name: "none against many", run: scoredRun(200, 100, 0), has: []string{"student has the keyword in 0 % of its 200 replies"}, hasNot: []string{"keeps", "floor"}},
 		{name: "uncorrected and corrected", run: scoredRun(20, 20, 14), // six lost, none won
 			has: []string{"within noise (p = 0.031, with Holm's correction = 0.094)", "what does differ is ROUGE-L precision by -0.3000 (corrected p = 0.0"}},

@@ -64,13 +64,16 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 		if open < total {
 			fmt.Fprintf(p.w, "%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
 		}
-		p.begin(m, open)
+		p.begin(m, total)
+		if p.bar != nil {
+			_ = p.bar.Set(total - open) // what there is counts as well
+		}
 	}
 }
 
-func (p *progress) begin(m eval.Model, open int) {
+func (p *progress) begin(m eval.Model, total int) {
 	if p.tty {
-		p.bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
 	}
@@ -103,7 +106,7 @@ func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
 		p.tenth = tenth
 		rate := float64(p.received) / time.Since(p.start).Seconds()
 		left := time.Duration(float64(p.open-p.received) / rate * float64(time.Second))
-		fmt.Fprintf(p.w, "%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), p.received, p.open, rate, elapsed(left), p.running())
+		fmt.Fprintf(p.w, "%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), p.total-p.open+p.received, p.total, rate, elapsed(left), p.running())
 	}
 }
 
