@@ -120,6 +120,7 @@ const (
 	FailTruncated FailureKind = "truncated"  // the answer ended before it was done
 	FailMalformed FailureKind = "malformed"  // the answer is not what the protocol says
 	FailTooLong   FailureKind = "too_long"   // the answer passed the bound
+	FailReplaced  FailureKind = "replaced"   // it may be another model's: the model was exchanged
 	FailGenerator FailureKind = "generation" // the in-process model could not go on
 )
 
@@ -198,8 +199,9 @@ type RunRecord struct {
 	Created     time.Time
 	Plan        Plan
 	PlanHash    string
-	Host        Host     // that began it
-	MovedTo     []string // fingerprints of other machines that it went on on; empty: none
+	Host        Host              // that began it
+	MovedTo     []string          // fingerprints of other machines that it went on on; empty: none
+	Reused      map[string]Reused // by Model.Name: all of its replies are those of an earlier run, with their times and energy
 	Phases      []Phase
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
 	Scoring     *ScoringRecord    // nil before the first scoring

@@ -12,6 +12,10 @@ import (
 
 // derive fills in the model's energy and what follows from it.
 func (r *Report) derive(m *Model, rec eval.RunRecord) {
+	if m.Reused != nil && !m.Reused.Whole {
+		m.Energy = Energy{Quality: emissions.Unavailable, Reason: m.Reused.String()}
+		return
+	}
 	reading, asked := answerReading(rec, m.Model.Name)
 	if !asked {
 		m.Energy = Energy{Quality: emissions.Unavailable, Reason: "nothing was asked"}

@@ -80,6 +80,7 @@ type Model struct {
 	Missing   int    // queries without an outcome
 	GaveUp    string // why the model was stopped; empty: it was not
 	FailKinds map[eval.FailureKind]int
+	Reused    *Reuse // nil: every reply was asked for in this run
 
 	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it

@@ -113,8 +113,36 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the machines in %s: %w", s.dir, err)
 	}
+	if rec.Reused, err = s.reused(ctx); err != nil {
+		return err
+	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err
+}
+
+// reused reads which models have all of an earlier run.
+func (s *Store) reused(ctx context.Context) (map[string]eval.Reused, error) {
+	out := make(map[string]eval.Reused)
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var key, text string
+		if err := rows.Scan(&key, &text); err != nil {
+			return err
+		}
+		origin := struct {
+			eval.Reused
+			Checksum string
+		}{}
+		model := strings.TrimPrefix(key, reusedPrefix)
+		if err := json.Unmarshal([]byte(text), &origin); err != nil || origin.Checksum != reusedChecksum(model, origin.Reused) {
+			return damaged(s.dir, fmt.Sprintf("where the replies of %s come from is not what was stored", model))
+		}
+		out[model] = origin.Reused
+		return nil
+	}, "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key", reusedPrefix+"%")
+	if err != nil {
+		return nil, fmt.Errorf("read what %s reuses: %w", s.dir, err)
+	}
+	return out, nil
 }
 
 // jobAt names the job of two stored indexes. A row of a model or a query that
@@ -158,24 +186,35 @@ type place struct{ query, sample int }
 func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
 		for m := range s.record.Plan.Models {
-			after := place{query: -1}
-			for {
-				rows, last, err := s.pageOf(ctx, m, after, page)
-				if err != nil {
-					yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
-					return
-				}
-				for _, r := range rows {
-					if !yield(r, nil) {
-						return
-					}
-				}
-				if len(rows) < page {
-					break
-				}
-				after = last
+			if !s.yieldReplies(ctx, m, yield) {
+				return
 			}
 		}
+	}
+}
+
+// RepliesOf yields the outcomes of one model as Replies does.
+func (s *Store) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+	return func(yield func(eval.ScoredReply, error) bool) { s.yieldReplies(ctx, s.models[model], yield) }
+}
+
+// yieldReplies returns false where nothing more is wanted.
+func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
+	for after := (place{query: -1}); ; {
+		rows, last, err := s.pageOf(ctx, model, after, page)
+		if err != nil {
+			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
+			return false
+		}
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return false
+			}
+		}
+		if len(rows) < page {
+			return true
+		}
+		after = last
 	}
 }
 

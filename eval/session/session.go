@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
@@ -131,6 +130,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 			return err
 		}
 	}
+	s.sayUnfit(drain, plan)
 	meters, err := s.startMeters(drain, plan)
 	if drain.Err() != nil && err != nil {
 		return eval.ErrInterrupted // while the idle baseline was measured
@@ -139,13 +139,31 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		return err
 	}
 	defer meters.Close()
+	shared := shareOf(plan, meters)
 	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
-		Meter: func(m eval.Model) emissions.Meter { return meters.Of(serverOf(m)) }, Open: s.Providers.Open}
+		Meter: shared.meter, Open: s.Providers.Open}
+	start := s.Now()
 	err = runner.Run(ctx, drain)
+	err = errors.Join(err, shared.state(ctx, store, start, s.Now()))
 	if stored := store.Flush(ctx); !errors.Is(err, stored) {
 		err = errors.Join(err, stored)
 	}
 	return err
+}
+
+// sayUnfit tells of prompts that do not fit before the first question is asked.
+func (s *Session) sayUnfit(ctx context.Context, plan eval.Plan) {
+	for _, m := range plan.Models {
+		var count func(string) (int, error)
+		if g, err := s.Providers.Open(m); err == nil && m.Served() {
+			if counter, ok := g.(eval.TokenCounter); ok {
+				count = func(text string) (int, error) { return counter.CountTokens(ctx, text) }
+			}
+		}
+		if unfit := plan.Unfit(m, count); unfit != "" {
+			s.Say(unfit)
+		}
+	}
 }
 
 // startMeters starts what meters the plan's models. Sampling goes on from
@@ -156,6 +174,9 @@ func (s *Session) startMeters(ctx context.Context, plan eval.Plan) (*machine.Met
 		s.Say(fmt.Sprintf("measuring the idle baseline for %s", e.IdleBaseline))
 	}
 	var servers []string
+	if plan.SideBySide() > 1 {
+		servers = append(servers, thisProcess)
+	}
 	for _, m := range plan.Models {
 		servers = append(servers, serverOf(m))
 	}

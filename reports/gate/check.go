@@ -220,7 +220,7 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 		if x == nil {
 			return "the run has no such figure"
 		}
-		return c.otherHost()
+		return c.otherHost(m)
 	case WhPer1000:
 		return c.unlikeEnergy(b, m, x)
 	}
@@ -248,12 +248,16 @@ func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 	case x == nil:
 		return "the run has no such figure"
 	}
-	return c.otherHost()
+	return c.otherHost(m)
 }
 
-// otherHost says why times and energies of this machine are not judged.
-func (c *checker) otherHost() string {
+// otherHost says why times and energies of the machine that m answered on are
+// not judged.
+func (c *checker) otherHost(m reports.Model) string {
 	got := c.report.Host.Fingerprint()
+	if m.Reused != nil {
+		got = m.Reused.Kind
+	}
 	switch {
 	case c.options.AnyHost:
 		return ""

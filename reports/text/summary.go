@@ -66,6 +66,7 @@ type model struct {
 	Missing         int                      `json:"missing"`
 	FailureKinds    map[eval.FailureKind]int `json:"failure_kinds"`
 	GaveUp          *string                  `json:"gave_up"`
+	Reused          *reuse                   `json:"reused,omitempty"`
 	DurationS       *float64                 `json:"duration_s"`
 	UnmeteredS      float64                  `json:"unmetered_s"`
 	SecondsPerReply *float64                 `json:"seconds_per_reply"`
@@ -246,7 +247,7 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Model: m.Model.Model, Digest: m.Model.Digest, Role: m.Model.Role, Source: m.Model.Source,
 		Generation: m.Model.Generation,
 		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
-		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp),
+		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp), Reused: reuseOf(m.Reused),
 		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
 		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
 		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
@@ -255,6 +256,21 @@ func modelOf(m reports.Model, factor *carbon) model {
 		EmissionsKg: finite(m.EmissionsKg), GPer1000: finite(m.GPer1000), Carbon: factor,
 		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree,
 	}
+}
+
+// reuse says which replies were taken from earlier runs.
+type reuse struct {
+	Replies int      `json:"replies"`
+	Runs    []string `json:"runs"`
+	Whole   bool     `json:"whole"` // the times and energy are theirs
+	Host    string   `json:"host,omitempty"`
+}
+
+func reuseOf(u *reports.Reuse) *reuse {
+	if u == nil {
+		return nil
+	}
+	return &reuse{Replies: u.Replies, Runs: u.Runs, Whole: u.Whole, Host: u.Host}
 }
 
 func energyOf(e reports.Energy) energy {

@@ -14,13 +14,13 @@ import (
 
 // TestProgressCountsWhatIsThere: after a resumption it goes on from there.
 func TestProgressCountsWhatIsThere(t *testing.T) {
-	var plan eval.Plan
+	plan := eval.Plan{Models: []eval.Model{{Name: "student"}}}
 	for i := range 10 {
 		plan.Queries.Queries = append(plan.Queries.Queries, queries.Query{ID: fmt.Sprint("q", i), Keyword: "Paris"})
 	}
 	var out bytes.Buffer
 	p := newProgress(&out, false, plan, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	m := eval.Model{Name: "student"}
+	m := plan.Models[0]
 	p.PhaseBegun(m, eval.PhaseAnswer, 4, 10)
 	for i := 6; i < 10; i++ {
 		p.ReplyReceived(m, eval.Reply{JobID: eval.JobID{Model: "student", Query: fmt.Sprint("q", i)}, Text: " Paris"})
