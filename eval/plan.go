@@ -94,7 +94,7 @@ const EmbeddingBuiltin = "builtin"
 
 // Emissions says how energy is metered and turned into carbon dioxide.
 type Emissions struct {
-	Method          string        `json:"method"`           // auto, rapl, nvml, estimate, codecarbon-2.3 or off
+	Method          string        `json:"method"`           // auto, off or the name of a source
 	Country         string        `json:"country"`          // ISO 3166 alpha-3; empty: no factor, no CO2
 	PUE             float64       `json:"pue"`              // power usage effectiveness, at least 1
 	CarbonIntensity float64       `json:"carbon_intensity"` // g CO2e per kWh, 0: by Country
@@ -103,6 +103,7 @@ type Emissions struct {
 	IdleBaseline    time.Duration `json:"idle_baseline"`    // measured before the run; 0: not at all
 	Sysfs           string        `json:"sysfs"`
 	Procfs          string        `json:"procfs"`
+	Exporters       []string      `json:"exporters,omitempty"` // addresses of Prometheus exporters to read energy from; no login in them
 }
 
 // Model is one model of a plan. The fields from Digest on are found by

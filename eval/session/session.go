@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (s *Session) resume(ctx context.Context, store *runstore.Store, restate fun
 		return eval.BadInput(fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", rec.Dir, strings.Join(differs, "\n  ")),
 			"make these as they were, or begin a new run without --resume")
 	}
-	if plan.Scoring != rec.Plan.Scoring || plan.Emissions != rec.Plan.Emissions {
+	if plan.Scoring != rec.Plan.Scoring || !reflect.DeepEqual(plan.Emissions, rec.Plan.Emissions) {
 		s.Say("scoring and emissions stay those that the run began with; disteval score RUN and disteval report RUN --country change them afterwards")
 	}
 	store.SetParallel(plan.Parallel)
@@ -180,7 +181,7 @@ func (s *Session) startMeters(ctx context.Context, plan eval.Plan) (*machine.Met
 	for _, m := range plan.Models {
 		servers = append(servers, serverOf(m))
 	}
-	return machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs,
+	return machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs, Exporters: e.Exporters,
 		CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline, LockDir: s.LockDir}, servers)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -77,7 +78,7 @@ var keys = []Key{
 	{Section: "embedding", Name: "host", Type: Text, Doc: "The embedding server's address; with openai it must be stated."},
 	{Section: "embedding", Name: "api_key_env", Type: Text, Doc: "The environment variable that holds the server's key."},
 
-	{Section: "emissions", Name: "method", Type: Word, Words: []string{"auto", "rapl", "nvml", "estimate", "codecarbon-2.3", "off"}, Default: "auto", Doc: "How energy is found out."},
+	{Section: "emissions", Name: "method", Type: Word, Words: machine.Methods(), Default: "auto", Doc: "How energy is found out."},
 	{Section: "emissions", Name: "country", Type: Text, Doc: "ISO 3166 alpha-3, for the carbon factor; without it there is no CO2."},
 	{Section: "emissions", Name: "pue", Type: Number, Min: 1, Max: 10, Default: "1", Doc: "Power usage effectiveness of the data centre."},
 	{Section: "emissions", Name: "carbon_intensity_g_per_kwh", Type: Number, Min: 0.001, Max: 5000, Doc: "The carbon factor, in place of the country's; together with source."},
@@ -86,6 +87,7 @@ var keys = []Key{
 	{Section: "emissions", Name: "idle_baseline", Type: Duration, Max: time.Hour.Seconds(), Default: "0s", Doc: "How long to measure the idle machine before the run."},
 	{Section: "emissions", Name: "sysfs", Type: Text, Doc: "Where sysfs is mounted."},
 	{Section: "emissions", Name: "procfs", Type: Text, Doc: "Where procfs is mounted."},
+	{Section: "emissions", Name: "exporters", Type: Texts, Doc: "Addresses of Prometheus exporters to read energy from: node_exporter, DCGM's, Kepler."},
 
 	{Section: "likelihood", Name: "answers", Type: Boolean, Doc: "The bits and ranks of right answers; unset is whatever costs no more than a walk."},
 	{Section: "likelihood", Name: "choice", Type: Boolean, Doc: "The choice among the answers of a category; unset is where it is exact."},

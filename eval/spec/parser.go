@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/emissions/exporter"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/queries"
 )
@@ -221,7 +222,16 @@ func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 		p.duration(what, "idle_baseline", &e.IdleBaseline),
 		p.text(what, "sysfs", &e.Sysfs),
 		p.text(what, "procfs", &e.Procfs),
+		p.texts(what, "exporters", &e.Exporters),
 	)
+	for _, u := range e.Exporters {
+		if err := exporter.CheckURL(u); err != nil {
+			p.Fail(n, "%s.exporters: %v", what, err)
+		}
+	}
+	if len(e.Exporters) > 0 && e.Method != "auto" && e.Method != "off" {
+		p.Fail(n, "%s: method %s beside exporters would read energy twice; use auto", what, e.Method)
+	}
 	// A figure without an origin cannot be checked.
 	if n.Kind == yaml.MappingNode && (e.CarbonIntensity > 0) != (e.CarbonSource != "") {
 		p.Fail(n, "%s: carbon_intensity_g_per_kwh and source (where the figure comes from) go together", what)

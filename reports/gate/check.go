@@ -203,6 +203,10 @@ func value(measure string, m reports.Model) *float64 {
 		x = m.TokensPerS
 	case WhPer1000:
 		x = m.Energy.WhPer1000
+	case MeasuredWhPer1000:
+		if share := m.Energy.MeasuredShare; share != nil && *share > 0 {
+			x = m.Energy.MeasuredWhPer1000
+		}
 	default:
 		x = m.Metric(measure).Value()
 	}
@@ -221,7 +225,7 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 			return "the run has no such figure"
 		}
 		return c.otherHost(m)
-	case WhPer1000:
+	case WhPer1000, MeasuredWhPer1000:
 		return c.unlikeEnergy(b, m, x)
 	}
 	n := m.Metric(b.Measure).N
@@ -241,7 +245,9 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 	e := m.Energy
 	switch {
-	case e.Quality != b.Quality:
+	case b.Measure == MeasuredWhPer1000 && x == nil:
+		return strings.TrimSuffix(fmt.Sprintf("none of the energy is measured: it is %s; %s", e.Quality, e.Reason), "; ")
+	case b.Measure == WhPer1000 && e.Quality != b.Quality:
 		return strings.TrimSuffix(fmt.Sprintf("the energy is %s, expected %s; %s", e.Quality, b.Quality, e.Reason), "; ")
 	case b.Method != "" && e.Method != b.Method:
 		return fmt.Sprintf("the energy is by %s, expected %s", e.Method, b.Method)

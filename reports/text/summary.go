@@ -102,22 +102,24 @@ type latency struct {
 }
 
 type energy struct {
-	Quality      emissions.Quality `json:"quality"`
-	Method       string            `json:"method"`
-	Reason       *string           `json:"reason"`
-	Wh           *float64          `json:"wh"`
-	LowWh        *float64          `json:"low_wh"`
-	HighWh       *float64          `json:"high_wh"`
-	WhPer1000    *float64          `json:"wh_per_1000_queries"`
-	WhPerCorrect *float64          `json:"wh_per_correct"`
-	JPerToken    *float64          `json:"j_per_token"`
-	MeanW        *float64          `json:"mean_w"`
-	AboveIdleWh  *float64          `json:"above_idle_wh"`
-	ServerShare  *float64          `json:"server_share"`
-	ServerWh     *float64          `json:"server_wh"`
-	Zones        []zone            `json:"zones"`
-	Gaps         []emissions.Gap   `json:"gaps"`
-	Warnings     []string          `json:"warnings"`
+	Quality       emissions.Quality `json:"quality"`
+	Method        string            `json:"method"`
+	Reason        *string           `json:"reason"`
+	Wh            *float64          `json:"wh"`
+	LowWh         *float64          `json:"low_wh"`
+	HighWh        *float64          `json:"high_wh"`
+	MeasuredWh    *float64          `json:"measured_wh"`
+	MeasuredShare *float64          `json:"measured_share"`
+	WhPer1000     *float64          `json:"wh_per_1000_queries"`
+	WhPerCorrect  *float64          `json:"wh_per_correct"`
+	JPerToken     *float64          `json:"j_per_token"`
+	MeanW         *float64          `json:"mean_w"`
+	AboveIdleWh   *float64          `json:"above_idle_wh"`
+	ServerShare   *float64          `json:"server_share"`
+	ServerWh      *float64          `json:"server_wh"`
+	Zones         []zone            `json:"zones"`
+	Gaps          []emissions.Gap   `json:"gaps"`
+	Warnings      []string          `json:"warnings"`
 }
 
 type zone struct {
@@ -280,7 +282,7 @@ func energyOf(e reports.Energy) energy {
 	}
 	return energy{
 		Quality: e.Quality, Method: e.Method, Reason: stated(e.Reason),
-		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh),
+		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh), MeasuredWh: finite(e.MeasuredWh), MeasuredShare: finite(e.MeasuredShare),
 		WhPer1000: finite(e.WhPer1000), WhPerCorrect: finite(e.WhPerCorrect),
 		JPerToken: finite(e.JPerToken), MeanW: finite(e.MeanW), AboveIdleWh: finite(e.AboveIdleWh),
 		ServerShare: finite(e.ServerShare), ServerWh: finite(e.ServerWh),
