@@ -167,7 +167,7 @@ func (in *reviewReader) faulty() error {
 }
 
 // table reads a sheet: above is given the rows above the one that holds all
-// the heads, row each one below it. Both may be nil.
+// the heads, row each one below it.
 func (in *reviewReader) table(name string, heads []string, above func(cells []string), row func(n int, get func(head string) string, where func(head string) string) error) (err error) {
 	rows, err := in.file.Rows(name)
 	if err != nil {
