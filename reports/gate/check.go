@@ -179,9 +179,16 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		c.add(check)
 		return
 	}
-	check.Outcome = b.judge(*x)
 	metric := m.Metric(b.Measure)
+	outcome, decided := b.judgeBounded(*x, metric.Bound)
+	check.Outcome = outcome
+	if metric.Bound != metrics.Exact {
+		check.Got = map[metrics.Bound]string{metrics.AtLeast: "at least ", metrics.AtMost: "at most "}[metric.Bound] + check.Got
+	}
 	switch {
+	case !decided:
+		check.Outcome = reports.Inconclusive
+		check.Reason = fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:
