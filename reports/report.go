@@ -121,6 +121,7 @@ type Lengths struct {
 	MeanChars     *float64 // Unicode characters a reply
 	ByLength      int      // replies that num_predict or the context cut
 	Empty         int      // replies without an answer but for blanks
+	EmptyCut      int      // of Empty: those cut by length, which spent their tokens on something else
 	ReasoningOnly int      // of Empty: those that hold reasoning
 }
 

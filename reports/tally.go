@@ -30,10 +30,11 @@ type tally struct {
 	cut               int            // prompts of which the server must have left out a part
 	probed            probed
 
-	chars, byLength, empty, reasoningOnly int
-	chancePairs, chanceHits               int
-	phases                                []eval.Phase // in which it answered
-	uncovered                             []period     // parts of replies that are in none of them
+	lengthSums              Lengths
+	chars                   int
+	chancePairs, chanceHits int
+	phases                  []eval.Phase // in which it answered
+	uncovered               []period     // parts of replies that are in none of them
 }
 
 func newTally(rec eval.RunRecord, m eval.Model) *tally {
@@ -91,16 +92,20 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 // length looks at what a reply holds, and at what ended it.
 func (t *tally) length(r eval.Reply) {
 	t.chars += utf8.RuneCountInString(r.Text)
-	if r.DoneReason == doneByLength {
-		t.byLength++
+	l, cut := &t.lengthSums, r.DoneReason == doneByLength
+	if cut {
+		l.ByLength++
 	}
 	parted := text.SplitReasoning(r.Text)
 	if strings.TrimSpace(parted.Answer) != "" {
 		return
 	}
-	t.empty++
+	l.Empty++
+	if cut {
+		l.EmptyCut++
+	}
 	if r.Reasoning != "" || parted.Tagged {
-		t.reasoningOnly++
+		l.ReasoningOnly++
 	}
 }
 
@@ -118,6 +123,9 @@ type tokenSum struct{ n, counted int }
 
 func (t *tokenSums) add(u eval.Usage) {
 	t.replies++
+	if u.Check() != nil { // stored before counts were checked
+		return
+	}
 	t.prompt.add(u.PromptTokens)
 	t.completion.add(u.CompletionTokens)
 }
@@ -222,9 +230,9 @@ func (t *tally) times(m *Model) {
 }
 
 func (t *tally) lengths(tokens eval.Usage) Lengths {
-	answered := float64(t.replies)
-	return Lengths{MeanTokens: ratioOf(number(tokens.CompletionTokens), &answered), MeanChars: ratio(float64(t.chars), &answered),
-		ByLength: t.byLength, Empty: t.empty, ReasoningOnly: t.reasoningOnly}
+	l, answered := t.lengthSums, float64(t.replies)
+	l.MeanTokens, l.MeanChars = ratioOf(number(tokens.CompletionTokens), &answered), ratio(float64(t.chars), &answered)
+	return l
 }
 
 // chance is the share of the pairs of a reply and another query's keyword in

@@ -60,13 +60,14 @@ func lengthWarnings(m Model) []string {
 	add := func(format string, args ...any) { out = append(out, m.Model.Name+": "+fmt.Sprintf(format, args...)) }
 	l := m.Lengths
 	if l.ReasoningOnly > 0 {
-		add("in %d of %d replies reasoning used up the tokens and no answer came. Raise num_predict, or set think: false under generation.", l.ReasoningOnly, m.Replies)
+		add("in %d of %d replies reasoning used up the tokens and no answer came: raise num_predict, or set think: false under generation.", l.ReasoningOnly, m.Replies)
 	}
-	switch empty := l.Empty - l.ReasoningOnly; {
-	case empty > 0 && empty == m.Replies:
-		add("all %d replies are empty. See whether the model is meant for plain completion (raw: true) or for chat (raw: false), and whether a stop text ends every reply.", empty)
-	case 2*empty > m.Replies:
-		add("%d of %d replies are empty: it ends rather than goes on. See whether the model is meant for plain completion (raw: true) or for chat (raw: false).", empty, m.Replies)
+	if empty := l.Empty - l.ReasoningOnly; 2*empty > m.Replies {
+		cure := "See whether the model is meant for plain completion (raw: true) or for chat (raw: false), and whether a stop text ends its replies."
+		if 2*l.EmptyCut > l.Empty {
+			cure = "They were cut at num_predict, so the tokens went into blanks or into reasoning that the server keeps apart: raise num_predict, or set think: false under generation."
+		}
+		add("%d of %d replies are empty. %s", empty, m.Replies, cure)
 	}
 	return out
 }

@@ -114,6 +114,8 @@ func testInterrupted(t *testing.T, signals ...syscall.Signal) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
 	cmd := program(t, dir, []string{"OLLAMA_HOST=" + f.URL}, "run", "--models", "models.yaml")
+	var screen strings.Builder
+	cmd.Stdout = &screen
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +133,11 @@ func testInterrupted(t *testing.T, signals ...syscall.Signal) {
 		t.Errorf("exit code %d, want 130", code)
 	}
 	run := onlyRun(t, dir)
+	for _, want := range []string{"EM [95 %]", "The run is partial", "report: "} {
+		if !strings.Contains(screen.String(), want) {
+			t.Errorf("the screen does not show %q:\n%s", want, screen.String())
+		}
+	}
 	if got := len(outcomes(t, run)); got < 9 || got > f.Asked() {
 		t.Errorf("%d outcomes stored of %d questions", got, f.Asked())
 	}
