@@ -48,6 +48,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	r.Comparisons = compare(p, t)
 	r.Rivals = rivals(p, t)
 	r.Fidelity = fidelity(p, t)
+	r.Ladders = ladders(r, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
 	if r.Audit, err = audited(r); err != nil {

@@ -108,7 +108,7 @@ func TestFidelity(t *testing.T) {
 	m.probed.divergences[2] = []likelihood.Divergence{{SameTop1: true, KLD: 1, DeltaP: 0}, {SameTop1: true, KLD: 1, DeltaP: 0}}
 	f := fidelity(p, []*tally{ref, m})[0]
 	if f.Tokens != 4 || f.SameTop1.Mean != 0.75 || f.KLD.Mean != 1 || f.DeltaP.Mean != 0 || math.Abs(*f.DeltaPRMS-math.Sqrt(0.125)) > 1e-12 ||
-		*f.KLDAt.P50 != 1 || *f.KLDAt.Max != 2 || f.KLDBound != "" || !f.KLD.HasInterval || *f.Flips != (Flips{1, 1}) || f.Reason != "" {
+		*f.KLDAt.P50 != 1 || *f.KLDAt.Max != 2 || f.KLDBound != "" || !f.KLD.HasInterval || f.Flips.RightToWrong != 1 || f.Flips.WrongToRight != 1 || f.Reason != "" {
 		t.Errorf("%+v", f)
 	}
 	m.probed.divergences[2][0].KLDBound, m.probed.divergences[0][1].DeltaPBound = metrics.AtLeast, metrics.AtMost

@@ -45,6 +45,7 @@ type Report struct {
 	Comparisons []Comparison // every other model against the reference, metric by metric
 	Rivals      []Rivalry    // every two models, where their probabilities are known
 	Fidelity    []Fidelity   // every other model against the reference
+	Ladders     []Ladder     // of quantisations, in the plan's order
 	Categories  []Category   // in the set's order
 	Headlines   []string     // one sentence per model
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions

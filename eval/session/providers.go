@@ -22,10 +22,10 @@ const loadPatience = 5
 func NewProviders(silence time.Duration) Providers {
 	limits := eval.DefaultLimits
 	limits.Silence, limits.LoadSilence = silence, loadPatience*silence
-	walked := ollama.NewProvider(limits)
-	walked.Tokenizer = func(values map[string]any) (ollama.Tokenizer, error) { return builtin.NewTokenizer(values) }
+	served := ollama.NewProvider(limits)
+	served.Tokenizer = func(values map[string]any) (ollama.Tokenizer, error) { return builtin.NewTokenizer(values) }
 	return Providers{
-		eval.ProviderOllama:  walked,
+		eval.ProviderOllama:  served,
 		eval.ProviderOpenAI:  openai.NewProvider(limits),
 		eval.ProviderBuiltin: builtin.Provider{},
 	}

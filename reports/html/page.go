@@ -64,7 +64,7 @@ func newPage(r reports.Report, runs []reports.Report, lib library) page {
 	p := page{Report: r, lib: lib, own: embeddedOwn(),
 		Compare:    comparison(r),
 		Scores:     figures(scoreChart(r)),
-		Tradeoffs:  figures(energyTradeoff(r), timeTradeoff(r)),
+		Tradeoffs:  append(figures(energyTradeoff(r), timeTradeoff(r)), ladderFigures(r)...),
 		Heat:       figures(categoryChart(r)),
 		Cosines:    cosineHistograms(r),
 		Latencies:  latencyHistograms(r),

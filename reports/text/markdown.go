@@ -37,6 +37,7 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 		func(b *strings.Builder) { bullets(b, "", r.Headlines) },
 		func(b *strings.Builder) { writeModels(b, r) },
 		func(b *strings.Builder) { writeProbabilities(b, r) },
+		func(b *strings.Builder) { writeLadders(b, r.Ladders) },
 		func(b *strings.Builder) { writeComparisons(b, r.Comparisons) },
 		func(b *strings.Builder) { writeReviews(b, r.Reviews) },
 		func(b *strings.Builder) { bullets(b, "### Warnings", warnings(r)) },

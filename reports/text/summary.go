@@ -29,6 +29,7 @@ type summary struct {
 	Comparisons []comparison     `json:"comparisons"`
 	Rivals      []rivalry        `json:"rivals"`
 	Fidelity    []fidelity       `json:"fidelity"`
+	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Headlines   []string         `json:"verdicts"`
@@ -234,6 +235,7 @@ func summaryOf(r reports.Report) summary {
 		Rivals:      make([]rivalry, 0, len(r.Rivals)),
 		Fidelity:    make([]fidelity, 0, len(r.Fidelity)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
+		Ladders:     laddersOf(r.Ladders),
 		Reviews:     reviewsOf(r.Reviews),
 		Headlines:   list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
