@@ -229,12 +229,12 @@ func (w *walk) ask(ctx context.Context, sofar string, n int) (look, error) {
 		if err != nil {
 			return look{}, err
 		}
-		if count := reply.Usage.PromptTokens; count == nil || *count != n {
-			return look{lost: fmt.Sprintf("the server counts %s tokens where the model's vocabulary gives %d", stated(count), n)}, nil
-		}
 		if len(reply.Tokens) == 0 && reply.Text != "" {
 			w.mute.Store(true)
 			return look{lost: errMute.Error()}, nil
+		}
+		if count := reply.Usage.PromptTokens; count == nil || *count != n {
+			return look{lost: fmt.Sprintf("the server counts %s tokens where the model's vocabulary gives %d", stated(count), n)}, nil
 		}
 		if len(reply.Tokens) == 0 {
 			continue
