@@ -52,7 +52,7 @@ func probePlan(n int, models ...string) eval.Plan {
 		q.Keyword, q.Category = fmt.Sprintf("answer %d", i), "c"
 	}
 	for i := range p.Models {
-		p.Models[i].Capabilities = eval.Capabilities{MaxTokens: true, Raw: true, Continuations: true, Logprobs: 20}
+		p.Models[i].Capabilities = eval.Capabilities{Raw: true, Continuations: true, Logprobs: 20}
 	}
 	p.Models[len(models)-1].Role = eval.RoleReference
 	return p

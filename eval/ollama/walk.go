@@ -224,8 +224,8 @@ func (w *walk) ask(ctx context.Context, sofar string, n int) (look, error) {
 		return look{lost: errMute.Error()}, nil
 	}
 	for try := range mostTries {
-		r := eval.Request{Prompt: sofar, Logprobs: mostAlternatives}
-		reply, err := w.stream(ctx, w.request(r, w.drawing(try), keepAlive), w.client.limits.Silence)
+		r := w.request(eval.Request{Prompt: sofar, Logprobs: mostAlternatives}, w.drawing(try), keepAlive)
+		reply, err := w.stream(ctx, r, w.client.limits.Silence)
 		if err != nil {
 			return look{}, err
 		}
