@@ -27,18 +27,18 @@ type Rung struct {
 	EM          Metric
 	AnswerBits  Metric
 	Energy      Energy
-	EnergyShare *float64   // of the model's own; nil where the two were not obtained alike
-	Flips       *StepFlips // nil for the model itself
-	Fidelity    *Fidelity  // to the model itself; nil where that is not the run's reference
-	SizeFront   bool       // no other rung is as small or smaller and as good or better, and one of both more so
-	EnergyFront bool       // the same of the energy; false where energies cannot be compared
+	EnergyShare *float64  // of the model's own; nil where the two were not obtained alike
+	Flips       *Flips    // nil for the model itself
+	Fidelity    *Fidelity // to the model itself; nil where that is not the run's reference
+	SizeFront   bool      // no other rung is as small or smaller and as good or better, and one of both more so
+	EnergyFront bool      // the same of the energy; false where energies cannot be compared
 }
 
-// StepFlips are the queries that a step answers otherwise than the model itself,
-// in em.
-type StepFlips struct {
+// Flips are the queries that a model answers otherwise than the one it is
+// compared with, in em.
+type Flips struct {
 	N            int      // queries on which both are scored
-	Kept         *float64 // share of the model's right answers that are still right; nil where it has none
+	Kept         *float64 // share of the other's right answers that are still right; nil where it has none
 	RightToWrong int
 	WrongToRight int
 	P            float64 // McNemar's exact test
@@ -87,14 +87,14 @@ func rung(base, m Model, tBase, t *tally) Rung {
 		g.Kind = m.Model.Quantization
 		return g
 	}
-	g.Flips = stepFlips(tBase, t)
+	g.Flips = flips(tBase, t)
 	return g
 }
 
-// stepFlips compares query by query. Of several samples of a query the mean counts:
+// flips compares query by query. Of several samples of a query the mean counts:
 // it is right above one half.
-func stepFlips(base, step *tally) *StepFlips {
-	f := &StepFlips{}
+func flips(base, step *tally) *Flips {
+	f := &Flips{}
 	right := 0
 	for q, before := range base.values[metrics.EM] {
 		after := step.values[metrics.EM][q]

@@ -17,7 +17,7 @@ func TestLadder(t *testing.T) {
 	r := reports.Report{Ladders: []reports.Ladder{{Base: "s|x", Sentences: []string{"q keeps 98 % of the answers."}, Rungs: []reports.Rung{
 		{Model: "s|x", Kind: "F16", SizeBytes: 117e6, EM: em, SizeFront: true},
 		{Model: "s|x q4_K_M", Kind: "q4_K_M", SizeBytes: 34e6, SizeShare: &share, EM: em, SizeFront: true,
-			Flips: &reports.StepFlips{N: 200, Kept: &kept, RightToWrong: 3, WrongToRight: 1, P: 0.625}},
+			Flips: &reports.Flips{N: 200, Kept: &kept, RightToWrong: 3, WrongToRight: 1, P: 0.625}},
 	}}}}
 	var b bytes.Buffer
 	if err := WriteMarkdown(t.Context(), &b, r); err != nil {
