@@ -64,22 +64,6 @@ type Bound struct {
 	Method  string            // of WhPer1000; empty: any
 }
 
-// lowerIsBetter holds for times and energy; a metric says so itself.
-func lowerIsBetter(measure string) bool {
-	if m, ok := metrics.Named(measure); ok {
-		return m.Better == metrics.Lower
-	}
-	return measure == DurationS || measure == WhPer1000
-}
-
-// measureRange is where a measure's values lie.
-func measureRange(measure string) (lo, hi float64) {
-	if m, ok := metrics.Named(measure); ok {
-		return m.Min, m.Max
-	}
-	return 0, math.Inf(1)
-}
-
 func binary(measure string) bool {
 	m, _ := metrics.Named(measure)
 	return m.Binary
@@ -89,11 +73,7 @@ func binary(measure string) bool {
 func (b Bound) limits() (lo, hi float64) {
 	lo, hi = math.Inf(-1), math.Inf(1)
 	if b.Expected != nil {
-		by := b.Tolerance
-		if b.Relative {
-			by *= math.Abs(*b.Expected)
-		}
-		return *b.Expected - by, *b.Expected + by
+		return *b.Expected - b.tolerance(), *b.Expected + b.tolerance()
 	}
 	if b.Min != nil {
 		lo = *b.Min
@@ -104,12 +84,12 @@ func (b Bound) limits() (lo, hi float64) {
 	return lo, hi
 }
 
-// boundless tells whether a tolerance is as wide as all that can be, so that
-// nothing is checked.
-func (b Bound) boundless() bool {
-	from, to := measureRange(b.Measure)
-	lo, hi := b.limits()
-	return lo <= from && hi >= to
+// tolerance is how far a value may be from the expected one.
+func (b Bound) tolerance() float64 {
+	if b.Relative {
+		return b.Tolerance * math.Abs(*b.Expected)
+	}
+	return b.Tolerance
 }
 
 // edge forgives the rounding of a limit's computation, relative to its size.
