@@ -25,12 +25,14 @@ const (
 	FlagNegated    = "negated"          // a negation stands within three words before the keyword
 	FlagEMDisagree = "em_disagrees"     // em and em_substring differ
 	FlagUnbounded  = "no_word_boundary" // the keyword is of a script that does not part words
+	FlagAnswerDump = "answer_dump"      // it holds the answers of many other queries: see Answers
 )
 
 // Config says how to score.
 type Config struct {
 	IncludePrompt bool          // the scored text is prompt and reply
 	Embedder      eval.Embedder // of cosine and cosine_best; nil for the built-in word vectors
+	Answers       *Answers      // of the set that the replies are to, for FlagAnswerDump; nil: it is not looked for
 }
 
 // Text returns the scored text of a reply. Prompt and reply are joined as they
@@ -86,6 +88,7 @@ type Scorer struct {
 	words     text.Words // of the scored text
 	reference text.Words
 	meaning   meaning
+	dumps     dumps
 }
 
 // meaning computes cosine and cosine_best of texts cut into words.
@@ -107,9 +110,9 @@ type closeness struct {
 // New returns a Scorer.
 func New(cfg Config) *Scorer {
 	if cfg.Embedder == nil {
-		return &Scorer{meaning: &wordVectors{}}
+		return &Scorer{meaning: &wordVectors{}, dumps: dumps{answers: cfg.Answers}}
 	}
-	return &Scorer{meaning: newServed(cfg.Embedder)}
+	return &Scorer{meaning: newServed(cfg.Embedder), dumps: dumps{answers: cfg.Answers}}
 }
 
 // Score scores one reply. It fails only where an embedding server does.
@@ -168,7 +171,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.CosineBest, c.best, c.bestReason),
 			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
 		}, likelihoods()...),
-		Flags:     flags(match),
+		Flags:     flags(match, s.dumps.found(&s.words, pair)),
 		Match:     match,
 		Rouge:     rouge,
 		BestStart: c.bestStart, BestEnd: c.bestEnd,
@@ -213,7 +216,7 @@ func binary(b bool) float64 {
 	return 0
 }
 
-func flags(m text.Match) []string {
+func flags(m text.Match, dumped bool) []string {
 	var list []string
 	if m.Negated != "" {
 		list = append(list, FlagNegated)
@@ -223,6 +226,9 @@ func flags(m text.Match) []string {
 	}
 	if m.Unbounded {
 		list = append(list, FlagUnbounded)
+	}
+	if dumped {
+		list = append(list, FlagAnswerDump)
 	}
 	return list
 }
