@@ -47,13 +47,16 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 			return nil, "", err
 		}
 	}
-	missing, err := unscored(ctx, r)
+	seen, err := look(ctx, r)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, m := range r.Models {
-		if ids := missing[m.Model.Name]; len(ids) > 0 {
-			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, unscoredReason(r, ids))
+		switch s := seen[m.Model.Name]; {
+		case len(s.unscored) > 0:
+			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, unscoredReason(r, s.unscored))
+		case s.dumpsCommon():
+			return nil, "", fmt.Errorf("bless run %s: %s: %s", r.RunID, m.Model.Name, s.dumpReason())
 		}
 	}
 	right, err := rightQueries(ctx, r)

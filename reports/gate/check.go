@@ -37,6 +37,10 @@ func enough(measure string, m reports.Model) int {
 // judged is a check of its own.
 func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Judgement, error) {
 	c := checker{report: r, expected: e, options: o, judgement: reports.Judgement{RunID: r.RunID}}
+	var err error
+	if c.sights, err = look(ctx, r); err != nil {
+		return reports.Judgement{}, err
+	}
 	c.run()
 	named := make(map[string]bool)
 	for _, m := range e.Models {
@@ -48,9 +52,7 @@ func Check(ctx context.Context, r reports.Report, e Expected, o Options) (report
 			c.judgement.Unjudged = append(c.judgement.Unjudged, m.Model.Name)
 		}
 	}
-	if err := c.scores(ctx, r, ""); err != nil {
-		return reports.Judgement{}, err
-	}
+	c.scores(r, c.sights, "")
 	if err := c.queriesRight(ctx); err != nil {
 		return reports.Judgement{}, err
 	}
@@ -67,6 +69,7 @@ type checker struct {
 	expected  Expected
 	options   Options
 	judgement reports.Judgement
+	sights    map[string]sight // by Model.Name
 }
 
 func (c *checker) add(check reports.Check) { c.judgement.Checks = append(c.judgement.Checks, check) }
@@ -144,6 +147,9 @@ func (c *checker) replies(e Model, m reports.Model) {
 	if m.Failures > e.MaxFailures {
 		why = append(why, "failed: "+failKinds(m))
 	}
+	if e.MaxFailures >= c.report.Queries.N {
+		why = append(why, "the file allows every query to fail; allow fewer")
+	}
 	if m.GaveUp != "" {
 		why = append(why, "the model was given up: "+m.GaveUp)
 	}
@@ -180,6 +186,14 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		return
 	}
 	check.Outcome = b.judge(*x)
+	if counted(b.Measure) {
+		var decided bool
+		if check.Outcome, decided = b.judgeShare(c.share(b.Measure, m)); !decided {
+			check.Reason = c.doubt(b, m)
+			c.add(check)
+			return
+		}
+	}
 	metric := m.Metric(b.Measure)
 	switch {
 	case check.Outcome == reports.Improved:

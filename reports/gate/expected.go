@@ -97,12 +97,7 @@ const edge = 1e-9
 
 // judge compares a value with the limits.
 func (b Bound) judge(x float64) reports.Outcome {
-	lo, hi := b.limits()
-	worse := x < lo-edge*max(1, math.Abs(lo))
-	better := x > hi+edge*max(1, math.Abs(hi))
-	if lowerIsBetter(b.Measure) {
-		worse, better = better, worse
-	}
+	worse, better := b.beyond(x)
 	switch {
 	case worse, better && b.Expected == nil: // a limit that was set is kept on either side
 		return reports.Regression
@@ -110,6 +105,22 @@ func (b Bound) judge(x float64) reports.Outcome {
 		return reports.Improved
 	}
 	return reports.Pass
+}
+
+// beyond tells on which side of the limits a value lies, if on any.
+func (b Bound) beyond(x float64) (worse, better bool) {
+	lo, hi := b.limits()
+	worse = x < lo-edge*max(1, math.Abs(lo))
+	better = x > hi+edge*max(1, math.Abs(hi))
+	if lowerIsBetter(b.Measure) {
+		worse, better = better, worse
+	}
+	return worse, better
+}
+
+func (b Bound) worse(x float64) bool {
+	worse, _ := b.beyond(x)
+	return worse
 }
 
 // String writes the bound as people say it.
