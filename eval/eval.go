@@ -120,6 +120,7 @@ const (
 	FailTruncated FailureKind = "truncated"  // the answer ended before it was done
 	FailMalformed FailureKind = "malformed"  // the answer is not what the protocol says
 	FailTooLong   FailureKind = "too_long"   // the answer passed the bound
+	FailReplaced  FailureKind = "replaced"   // it may be another model's: the model was exchanged
 	FailGenerator FailureKind = "generation" // the in-process model could not go on
 )
 

@@ -36,7 +36,9 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	for i, m := range p.Models {
 		model := t[i].model(m, rec)
 		r.derive(&model, rec)
-		model.Energy.OverTime = overTime(t[i].spent)
+		if model.Energy.Quality != emissions.Unavailable {
+			model.Energy.OverTime = overTime(t[i].spent)
+		}
 		if model.Missing > 0 {
 			r.Status = Partial
 		}

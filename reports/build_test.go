@@ -62,7 +62,7 @@ func madeRun(n int, reference, student string) memoryRun {
 			r := eval.ScoredReply{Query: q, Reply: eval.Reply{JobID: eval.JobID{Model: name, Query: q.ID}, Energy: &joule,
 				Usage:  eval.Usage{PromptTokens: new(5), CompletionTokens: new(10)},
 				Timing: eval.Timing{Start: start, End: start.Add(time.Duration(i+1) * time.Millisecond), Attempts: 1}}}
-			for _, m := range metrics.All() {
+			for _, m := range metrics.Text() {
 				score := metrics.Score{Metric: m.Name, Status: metrics.Scored}
 				if i < right {
 					score.Value = 1

@@ -12,6 +12,10 @@ import (
 
 // derive fills in the model's energy and what follows from it.
 func (r *Report) derive(m *Model, rec eval.RunRecord) {
+	if m.Reused != nil && !m.Reused.Whole {
+		m.Energy = Energy{Quality: emissions.Unavailable, Reason: m.Reused.String()}
+		return
+	}
 	reading, asked := answerReading(rec, m.Model.Name)
 	if !asked {
 		m.Energy = Energy{Quality: emissions.Unavailable, Reason: "nothing was asked"}
@@ -27,6 +31,8 @@ func (r *Report) derive(m *Model, rec eval.RunRecord) {
 		e.Wh, e.LowWh, e.HighWh = &wh, watthours(reading.Low), watthours(reading.High)
 		replies, correct := float64(m.Replies), emCorrect(*m)
 		e.WhPer1000 = ratio(1000*wh, &replies)
+		e.MeasuredWh, e.MeasuredShare = watthours(reading.MeasuredPart()), reading.MeasuredShare()
+		e.MeasuredWhPer1000 = ratio(1000**e.MeasuredWh, &replies)
 		e.WhPerCorrect, e.JPerCorrect = ratio(wh, &correct), ratio(reading.Energy.Joules(), &correct)
 		e.JPerToken = ratio(reading.Energy.Joules(), number(m.Tokens.CompletionTokens))
 		if m.DurationS != nil {

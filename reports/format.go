@@ -107,12 +107,21 @@ func CO2e(kg *float64) string {
 // Method of an estimate, which "estimated" says already.
 const methodEstimate = "estimate"
 
-// How says how an energy is known, as in measured by rapl.
+// How says how an energy is known, as in measured by rapl; of one that is
+// measured in part, how much is, in place of the methods.
 func (e Energy) How() string {
-	if e.Method == "" || e.Method == methodEstimate || e.Quality == emissions.Unavailable {
+	switch {
+	case e.Mixed():
+		return Percent(e.MeasuredShare, 0) + " measured"
+	case e.Method == "" || e.Method == methodEstimate || e.Quality == emissions.Unavailable:
 		return string(e.Quality)
 	}
 	return string(e.Quality) + " by " + e.Method
+}
+
+// Mixed reports whether some of the energy is measured and some estimated.
+func (e Energy) Mixed() bool {
+	return e.MeasuredShare != nil && *e.MeasuredShare > 0 && *e.MeasuredShare < 1
 }
 
 // KgCO2e writes an emission in kilograms, without its unit.

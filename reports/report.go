@@ -80,6 +80,7 @@ type Model struct {
 	Missing   int    // queries without an outcome
 	GaveUp    string // why the model was stopped; empty: it was not
 	FailKinds map[eval.FailureKind]int
+	Reused    *Reuse // nil: every reply was asked for in this run
 
 	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it
@@ -119,24 +120,27 @@ type Latency struct{ P50, P95, P99 *float64 }
 // Energy is the energy of a model's answering, over the interval that
 // DurationS states.
 type Energy struct {
-	Quality      emissions.Quality
-	Method       string
-	Reason       string // why it is unavailable or partial
-	Wh           *float64
-	LowWh        *float64 // bounds; equal to Wh when measured
-	HighWh       *float64
-	WhPer1000    *float64
-	WhPerCorrect *float64 // per reply with em 1; nil where there is none
-	JPerCorrect  *float64 // the same in joules
-	JPerToken    *float64 // per completion token
-	MeanW        *float64
-	AboveIdleWh  *float64 // less the idle baseline
-	ServerShare  *float64 // [0,1] of the busy CPU time
-	ServerWh     *float64 // Wh times ServerShare
-	Zones        []emissions.Zone
-	Gaps         []emissions.Gap
-	Warnings     []string
-	OverTime     []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
+	Quality           emissions.Quality
+	Method            string
+	Reason            string // why it is unavailable or partial
+	Wh                *float64
+	LowWh             *float64 // bounds; equal to Wh when measured
+	HighWh            *float64
+	MeasuredWh        *float64 // the part of Wh that counters gave; the bounds come from the rest
+	MeasuredShare     *float64 // [0,1] of Wh
+	MeasuredWhPer1000 *float64
+	WhPer1000         *float64
+	WhPerCorrect      *float64 // per reply with em 1; nil where there is none
+	JPerCorrect       *float64 // the same in joules
+	JPerToken         *float64 // per completion token
+	MeanW             *float64
+	AboveIdleWh       *float64 // less the idle baseline
+	ServerShare       *float64 // [0,1] of the busy CPU time
+	ServerWh          *float64 // Wh times ServerShare
+	Zones             []emissions.Zone
+	Gaps              []emissions.Gap
+	Warnings          []string
+	OverTime          []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
 }
 
 // EnergyPoint is the energy of all of a model's replies up to a moment.

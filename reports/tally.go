@@ -24,6 +24,7 @@ type tally struct {
 	values            map[string][]float64 // by metric, then by query
 	spent             []spentEnergy        // by the replies whose energy is known
 	negated, disagree int
+	reused            map[string]int // replies by the run that they are from
 
 	chars, byLength, empty, reasoningOnly int
 	chancePairs, chanceHits               int
@@ -32,7 +33,7 @@ type tally struct {
 }
 
 func newTally(rec eval.RunRecord, m eval.Model) *tally {
-	t := &tally{failKinds: make(map[eval.FailureKind]int), values: make(map[string][]float64),
+	t := &tally{failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
 		phases: phasesOf(rec, m.Name, eval.PhaseAnswer)}
 	queries := len(rec.Plan.Queries.Queries)
 	for _, m := range metrics.All() {
@@ -51,6 +52,9 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 		return
 	}
 	t.replies++
+	if from := r.Reply.ReusedFrom; from != "" {
+		t.reused[from]++
+	}
 	t.tokens.add(r.Reply.Usage)
 	t.length(r.Reply)
 	t.latencyMS = append(t.latencyMS, float64(r.Reply.Timing.Latency())/1e6)
@@ -176,6 +180,9 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 		if f, ok := rec.Scoring.Floors[m.Name]; ok {
 			out.Floor = &f
 		}
+	}
+	if out.Reused = t.reuse(m, rec); out.Reused != nil && !out.Reused.Whole {
+		out.withoutTimes()
 	}
 	return out
 }

@@ -28,6 +28,9 @@ func warnings(r Report) []string {
 func outcomeWarnings(r Report, m Model) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, m.Model.Name+fmt.Sprintf(format, args...)) }
+	if m.Reused != nil {
+		add(": %s.", m.Reused)
+	}
 	if m.GaveUp != "" {
 		add(" was given up: %s. Go on with --resume.", m.GaveUp)
 	}
@@ -37,7 +40,7 @@ func outcomeWarnings(r Report, m Model) []string {
 	if m.Failures > 0 {
 		add(": failures: %d. They are neither right nor wrong and enter no mean.", m.Failures)
 	}
-	if m.Energy.Quality == emissions.Partial || (m.Energy.Quality == emissions.Unavailable && m.Replies > 0) {
+	if m.Energy.Quality == emissions.Partial || (m.Energy.Quality == emissions.Unavailable && m.Replies > 0 && (m.Reused == nil || m.Reused.Whole)) {
 		add(": energy is %s: %s", m.Energy.Quality, m.Energy.Reason)
 	} else if m.UnmeteredS > 0 {
 		add(": %s.", unmetered(m))

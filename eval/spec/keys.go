@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -46,6 +47,7 @@ var keys = []Key{
 	{Section: "file", Name: "version", Type: Integer, Min: 1, Max: 1, Required: true, Doc: "The version of this format."},
 	{Section: "file", Name: "queries", Type: Text, Default: "builtin", Doc: "The set of questions: builtin, or a file (.yaml, .jsonl, .csv) beside this one."},
 	{Section: "file", Name: "generation", Type: Mapping, Doc: "How every model generates."},
+	{Section: "file", Name: "prompt", Type: Mapping, Doc: "How a query becomes the text that is sent."},
 	{Section: "file", Name: "scoring", Type: Mapping, Doc: "How replies are scored."},
 	{Section: "file", Name: "emissions", Type: Mapping, Doc: "How energy is metered and turned into carbon dioxide."},
 	{Section: "file", Name: "likelihood", Type: Mapping, Doc: "What is asked of the probabilities of answers; off: nothing."},
@@ -61,12 +63,22 @@ var keys = []Key{
 	{Section: "generation", Name: "top_p", Type: Number, Max: 1, Doc: "Draw among the tokens that hold this probability; unset is the server's default."},
 	{Section: "generation", Name: "num_thread", Type: Integer, Min: 1, Max: 4096, Doc: "Processor threads of the server; unset is its own choice."},
 	{Section: "generation", Name: "stop", Type: Texts, Doc: "Texts that end a reply."},
+	{Section: "generation", Name: "think", Type: Boolean, Doc: "Whether to reason before the answer, with raw: false; unset is the server's default."},
+	{Section: "generation", Name: "samples", Type: Integer, Min: 1, Max: 1000, Default: "1", Doc: "How often every query is asked, of all models alike."},
+
+	{Section: "prompt", Name: "template", Type: Text, Doc: "The text around a query's prompt, which stands in for {{prompt}}."},
+	{Section: "prompt", Name: "shots", Type: Integer, Max: 1000, Default: "0", Doc: "Worked examples in front, drawn by seed and query."},
+	{Section: "prompt", Name: "examples", Type: Text, Doc: "The file of examples, written as a file of queries; unset is the other queries of the set."},
+	{Section: "prompt", Name: "system", Type: Text, Doc: "The message before the prompt, with raw: false."},
 
 	{Section: "scoring", Name: "include_prompt", Type: Boolean, Default: "false", Doc: "Score prompt and reply in place of the reply."},
-	{Section: "scoring", Name: "embedding", Type: Word, Words: []string{eval.EmbeddingBuiltin}, Default: eval.EmbeddingBuiltin, Doc: "The vectors of cosine: builtin, or {ollama: MODEL}."},
-	{Section: "embedding", Name: "ollama", Type: Text, Required: true, Doc: "The embedding model's name in Ollama."},
+	{Section: "scoring", Name: "embedding", Type: Word, Words: []string{eval.EmbeddingBuiltin}, Default: eval.EmbeddingBuiltin, Doc: "The vectors of cosine: builtin, {ollama: MODEL}, or {openai: MODEL, host: ADDRESS}."},
+	{Section: "embedding", Name: "ollama", Type: Text, Doc: "The embedding model's name in Ollama; this or openai."},
+	{Section: "embedding", Name: "openai", Type: Text, Doc: "The embedding model's name behind OpenAI's API."},
+	{Section: "embedding", Name: "host", Type: Text, Doc: "The embedding server's address; with openai it must be stated."},
+	{Section: "embedding", Name: "api_key_env", Type: Text, Doc: "The environment variable that holds the server's key."},
 
-	{Section: "emissions", Name: "method", Type: Word, Words: []string{"auto", "rapl", "nvml", "estimate", "codecarbon-2.3", "off"}, Default: "auto", Doc: "How energy is found out."},
+	{Section: "emissions", Name: "method", Type: Word, Words: machine.Methods(), Default: "auto", Doc: "How energy is found out."},
 	{Section: "emissions", Name: "country", Type: Text, Doc: "ISO 3166 alpha-3, for the carbon factor; without it there is no CO2."},
 	{Section: "emissions", Name: "pue", Type: Number, Min: 1, Max: 10, Default: "1", Doc: "Power usage effectiveness of the data centre."},
 	{Section: "emissions", Name: "carbon_intensity_g_per_kwh", Type: Number, Min: 0.001, Max: 5000, Doc: "The carbon factor, in place of the country's; together with source."},
@@ -75,6 +87,7 @@ var keys = []Key{
 	{Section: "emissions", Name: "idle_baseline", Type: Duration, Max: time.Hour.Seconds(), Default: "0s", Doc: "How long to measure the idle machine before the run."},
 	{Section: "emissions", Name: "sysfs", Type: Text, Doc: "Where sysfs is mounted."},
 	{Section: "emissions", Name: "procfs", Type: Text, Doc: "Where procfs is mounted."},
+	{Section: "emissions", Name: "exporters", Type: Texts, Doc: "Addresses of Prometheus exporters to read energy from: node_exporter, DCGM's, Kepler."},
 
 	{Section: "likelihood", Name: "answers", Type: Boolean, Doc: "The bits and ranks of right answers; unset is whatever costs no more than a walk."},
 	{Section: "likelihood", Name: "choice", Type: Boolean, Doc: "The choice among the answers of a category; unset is where it is exact."},
@@ -88,7 +101,10 @@ var keys = []Key{
 	{Section: "model", Name: "rope", Type: Word, Words: []string{"hf", "meta", "auto"}, Doc: "The layout of the source's rotary embeddings: hf where nothing is said; auto finds it out."},
 	{Section: "model", Name: "quantize", Type: Texts, Words: eval.QuantizationKinds(), Doc: "A ladder: a model for each of these steps beside the model itself."},
 	{Section: "model", Name: "role", Type: Word, Words: []string{string(eval.RoleReference), string(eval.RoleStudent)}, Default: string(eval.RoleStudent), Doc: "One model may be the reference that the others are compared with."},
-	{Section: "model", Name: "host", Type: Text, Doc: "The server's address, in place of OLLAMA_HOST."},
+	{Section: "model", Name: "host", Type: Text, Doc: "The server's address, in place of OLLAMA_HOST; with openai it must be stated."},
+	{Section: "model", Name: "api", Type: Word, Words: []string{string(eval.APICompletions), string(eval.APIChat)}, Doc: "Of provider openai: which calls ask; unset follows from raw."},
+	{Section: "model", Name: "api_key_env", Type: Text, Doc: "Of provider openai: the environment variable that holds the server's key."},
+	{Section: "model", Name: "prompt", Type: Mapping, Doc: "What this model is sent otherwise than the file's prompt says."},
 	{Section: "model", Name: "generation", Type: Mapping, Doc: "What this model does otherwise than the file's generation."},
 }
 

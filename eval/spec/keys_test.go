@@ -17,6 +17,7 @@ import (
 var sections = map[string]string{
 	"file":       "%s, version: 1, models: [{name: a, provider: builtin, model: b}]",
 	"generation": "version: 1, generation: {%s}, models: [{name: a, provider: builtin, model: b}]",
+	"prompt":     "version: 1, prompt: {%s}, models: [{name: a, provider: builtin, model: b}]",
 	"scoring":    "version: 1, scoring: {%s}, models: [{name: a, provider: builtin, model: b}]",
 	"embedding":  "version: 1, scoring: {embedding: {%s}}, models: [{name: a, provider: builtin, model: b}]",
 	"emissions":  "version: 1, emissions: {%s}, models: [{name: a, provider: builtin, model: b}]",

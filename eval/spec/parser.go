@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/emissions/exporter"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/queries"
 )
@@ -126,12 +127,15 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 		Samples:   1,
 		Rules:     eval.RulesNow,
 	}
-	general := eval.DefaultGeneration()
+	general := eval.Model{Generation: eval.DefaultGeneration()}
 	var models *yaml.Node
 	p.mapping(n, file,
 		p.integer(file, "version", &version),
 		p.text(file, "queries", &plan.QuerySrc),
-		p.other(file, "generation", func(n *yaml.Node) { p.generation(n, "generation", &general) }),
+		p.other(file, "generation", func(n *yaml.Node) {
+			p.generation(n, "generation", &general.Generation, p.integer("generation", "samples", &plan.Samples))
+		}),
+		p.other(file, "prompt", func(n *yaml.Node) { p.prompt(n, "prompt", &general.Prompting) }),
 		p.other(file, "scoring", func(n *yaml.Node) { p.scoring(n, &plan.Scoring) }),
 		p.other(file, "emissions", func(n *yaml.Node) { p.emissions(n, &plan.Emissions) }),
 		p.other(file, "likelihood", func(n *yaml.Node) { p.likelihood(n, &plan.Likelihood) }),
@@ -151,8 +155,8 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 	return plan
 }
 
-func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
-	p.mapping(n, what,
+func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation, more ...queries.Field) {
+	p.mapping(n, what, append([]queries.Field{
 		p.boolean(what, "raw", &g.Raw),
 		p.number(what, "temperature", &g.Temperature),
 		p.number(what, "repeat_penalty", &g.RepeatPenalty),
@@ -163,7 +167,8 @@ func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation) {
 		optional(&g.TopP, func(v *float64) queries.Field { return p.number(what, "top_p", v) }),
 		optional(&g.NumThread, func(v *int) queries.Field { return p.integer(what, "num_thread", v) }),
 		p.texts(what, "stop", &g.Stop),
-	)
+		optional(&g.Think, func(v *bool) queries.Field { return p.boolean(what, "think", v) }),
+	}, more...)...)
 }
 
 func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
@@ -171,7 +176,7 @@ func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {
 		p.boolean("scoring", "include_prompt", &s.IncludePrompt),
 		p.other("scoring", "embedding", func(n *yaml.Node) {
 			if n.Kind == yaml.MappingNode {
-				p.served(n, &s.Embedding)
+				p.served(n, s)
 				return
 			}
 			p.oneOf("scoring", "embedding", &s.Embedding).Read(n)
@@ -205,22 +210,6 @@ func (p *parser) fidelity(n *yaml.Node, l *eval.Likelihood) {
 	}
 }
 
-// served reads which of Ollama's models makes the vectors.
-func (p *parser) served(n *yaml.Node, to *string) {
-	var model string
-	before := p.Faults()
-	p.mapping(n, "scoring.embedding", p.text("scoring.embedding", "ollama", &model))
-	switch {
-	case p.Faults() > before:
-	case model == "":
-		p.Fail(n, "scoring.embedding: expected {ollama: MODEL} or %s", eval.EmbeddingBuiltin)
-	case model == eval.EmbeddingBuiltin:
-		p.Fail(n, "scoring.embedding: %s names the vectors inside the program; write embedding: %s", model, model)
-	default:
-		*to = model
-	}
-}
-
 func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 	const what = "emissions"
 	p.mapping(n, what,
@@ -233,14 +222,23 @@ func (p *parser) emissions(n *yaml.Node, e *eval.Emissions) {
 		p.duration(what, "idle_baseline", &e.IdleBaseline),
 		p.text(what, "sysfs", &e.Sysfs),
 		p.text(what, "procfs", &e.Procfs),
+		p.texts(what, "exporters", &e.Exporters),
 	)
+	for _, u := range e.Exporters {
+		if err := exporter.CheckURL(u); err != nil {
+			p.Fail(n, "%s.exporters: %v", what, err)
+		}
+	}
+	if len(e.Exporters) > 0 && e.Method != "auto" && e.Method != "off" {
+		p.Fail(n, "%s: method %s beside exporters would read energy twice; use auto", what, e.Method)
+	}
 	// A figure without an origin cannot be checked.
 	if n.Kind == yaml.MappingNode && (e.CarbonIntensity > 0) != (e.CarbonSource != "") {
 		p.Fail(n, "%s: carbon_intensity_g_per_kwh and source (where the figure comes from) go together", what)
 	}
 }
 
-func (p *parser) models(n *yaml.Node, general eval.Generation) []eval.Model {
+func (p *parser) models(n *yaml.Node, general eval.Model) []eval.Model {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
 		p.Fail(n, "models: expected a list of at least one {name, provider, model}, found %s", queries.Describe(n))
 		return nil
@@ -268,10 +266,10 @@ func (p *parser) models(n *yaml.Node, general eval.Generation) []eval.Model {
 }
 
 // model reads one model and the steps of its ladder.
-func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, ladder []eval.Model) {
-	m = eval.Model{Role: eval.RoleStudent, Generation: general}
-	m.Generation.Stop = slices.Clone(general.Stop)
-	role := string(m.Role)
+func (p *parser) model(n *yaml.Node, general eval.Model) (m eval.Model, ladder []eval.Model) {
+	m = general
+	m.Role, m.Generation.Stop = eval.RoleStudent, slices.Clone(general.Generation.Stop)
+	role, api := string(m.Role), ""
 	var kinds []string
 	before := p.Faults()
 	p.mapping(n, "model",
@@ -283,15 +281,18 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, lad
 		p.texts("model", "quantize", &kinds),
 		p.oneOf("model", "role", &role),
 		p.text("model", "host", &m.Host),
+		p.oneOf("model", "api", &api),
+		p.keyName("model", &m.APIKeyEnv),
+		p.other("model", "prompt", func(n *yaml.Node) { p.prompt(n, "model.prompt", &m.Prompting) }),
 		p.other("model", "generation", func(n *yaml.Node) {
 			m.Generation.Stop = nil
 			p.generation(n, "model.generation", &m.Generation)
 			if m.Generation.Stop == nil {
-				m.Generation.Stop = slices.Clone(general.Stop)
+				m.Generation.Stop = slices.Clone(general.Generation.Stop)
 			}
 		}),
 	)
-	m.Role = eval.Role(role)
+	m.Role, m.API = eval.Role(role), eval.API(api)
 	if p.Faults() > before {
 		return m, nil
 	}
@@ -299,6 +300,12 @@ func (p *parser) model(n *yaml.Node, general eval.Generation) (m eval.Model, lad
 		if need.value == "" {
 			p.Fail(n, "model %s: %s: is missing", m.Name, need.key)
 		}
+	}
+	switch openai := m.Provider == eval.ProviderOpenAI; {
+	case openai && m.Host == "":
+		p.Fail(n, "model %s: host: is missing: the address of its server, such as http://127.0.0.1:8000/v1", m.Name)
+	case !openai && (m.API != "" || m.APIKeyEnv != ""):
+		p.Fail(n, "model %s: api and api_key_env are only with provider: openai", m.Name)
 	}
 	return m, p.ladder(n, m, kinds)
 }

@@ -6,6 +6,7 @@
 package spec
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -60,7 +61,16 @@ func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
 	}
 	f.Queries, f.Source = set, name
 	for i := range f.Models {
-		f.Models[i].Dir = filepath.Dir(name)
+		m := &f.Models[i]
+		m.Dir = filepath.Dir(name)
+		if m.Prompting.ExamplesSrc == "" || m.Prompting.Shots == 0 {
+			continue
+		}
+		examples, err := loadQueries(m.Prompting.ExamplesSrc, name)
+		if err != nil {
+			return eval.Plan{}, fmt.Errorf("prompt.examples of model %s: %w", m.Name, err)
+		}
+		m.Prompting.Examples = examples.Queries
 	}
 	return f, nil
 }

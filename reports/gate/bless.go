@@ -181,7 +181,7 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 // costs blesses times and energy that were asked for or stand there.
 func (b blesser) costs(n *yaml.Node, m reports.Model) error {
 	asked := map[string]bool{DurationS: b.options.Time, TokensPerS: b.options.Time, WhPer1000: b.options.Energy}
-	for _, measure := range []string{DurationS, TokensPerS, WhPer1000} {
+	for _, measure := range []string{DurationS, TokensPerS, WhPer1000, MeasuredWhPer1000} {
 		if !asked[measure] && get(n, measure) == nil || isWorst(measure, m) {
 			continue
 		}
@@ -204,7 +204,7 @@ func bless(bound *yaml.Node, measure string, m reports.Model, tolerance string) 
 	x := value(measure, m)
 	if x == nil {
 		why := "nothing was scored"
-		if measure == WhPer1000 {
+		if measure == WhPer1000 || measure == MeasuredWhPer1000 {
 			why = fmt.Sprintf("the energy is %s; %s", m.Energy.Quality, m.Energy.Reason)
 		}
 		return fmt.Errorf("%s has no %s: %s", m.Model.Name, measure, why)

@@ -73,7 +73,7 @@ func measureLeftOut(line string) (measure string, is bool) {
 }
 
 func isCost(measure string) bool {
-	return measure == DurationS || measure == TokensPerS || measure == WhPer1000
+	return measure == DurationS || measure == TokensPerS
 }
 
 // atWorst lists the measures that are wanted or stand in a model's entry and
@@ -104,8 +104,8 @@ func (b blesser) atWorst(n *yaml.Node, m reports.Model, wanted []string) []strin
 	if len(list.Content) == 0 {
 		remove(n, "metrics")
 	}
-	for _, cost := range []string{DurationS, TokensPerS, WhPer1000} {
-		if get(n, cost) != nil || b.options.Time && cost != WhPer1000 {
+	for _, cost := range []string{DurationS, TokensPerS} { // no energy is the worst
+		if get(n, cost) != nil || b.options.Time {
 			look(n, cost)
 		}
 	}

@@ -217,6 +217,10 @@ func value(measure string, m reports.Model) *float64 {
 		x = m.TokensPerS
 	case WhPer1000:
 		x = m.Energy.WhPer1000
+	case MeasuredWhPer1000:
+		if share := m.Energy.MeasuredShare; share != nil && *share > 0 {
+			x = m.Energy.MeasuredWhPer1000
+		}
 	default:
 		x = m.Metric(measure).Value()
 	}
@@ -234,8 +238,8 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 		if x == nil {
 			return "the run has no such figure"
 		}
-		return c.otherHost()
-	case WhPer1000:
+		return c.otherHost(m)
+	case WhPer1000, MeasuredWhPer1000:
 		return c.unlikeEnergy(b, m, x)
 	}
 	n := m.Metric(b.Measure).N
@@ -255,19 +259,25 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 	e := m.Energy
 	switch {
-	case e.Quality != b.Quality:
+	case b.Measure == MeasuredWhPer1000 && x == nil:
+		return strings.TrimSuffix(fmt.Sprintf("none of the energy is measured: it is %s; %s", e.Quality, e.Reason), "; ")
+	case b.Measure == WhPer1000 && e.Quality != b.Quality:
 		return strings.TrimSuffix(fmt.Sprintf("the energy is %s, expected %s; %s", e.Quality, b.Quality, e.Reason), "; ")
 	case b.Method != "" && e.Method != b.Method:
 		return fmt.Sprintf("the energy is by %s, expected %s", e.Method, b.Method)
 	case x == nil:
 		return "the run has no such figure"
 	}
-	return c.otherHost()
+	return c.otherHost(m)
 }
 
-// otherHost says why times and energies of this machine are not judged.
-func (c *checker) otherHost() string {
+// otherHost says why times and energies of the machine that m answered on are
+// not judged.
+func (c *checker) otherHost(m reports.Model) string {
 	got := c.report.Host.Fingerprint()
+	if m.Reused != nil {
+		got = m.Reused.Kind
+	}
 	switch {
 	case c.options.AnyHost:
 		return ""

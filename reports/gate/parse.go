@@ -129,7 +129,7 @@ func (p *parser) model(n *yaml.Node, name string) Model {
 			}
 			p.mapping(n, what+".metrics", nil, fields...)
 		}},
-		bound(DurationS), bound(TokensPerS), bound(WhPer1000),
+		bound(DurationS), bound(TokensPerS), bound(WhPer1000), bound(MeasuredWhPer1000),
 		queries.Field{Key: "queries_right", Read: func(n *yaml.Node) { m.QueriesRight = p.ids(n, what+".queries_right") }},
 	)
 	return m
@@ -172,6 +172,8 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	}
 	switch measure {
 	case Failures, DurationS, TokensPerS:
+	case MeasuredWhPer1000:
+		fields = append(fields, queries.Field{Key: "method", Read: func(n *yaml.Node) { b.Method = p.Text(n, what+".method") }})
 	case WhPer1000:
 		b.Quality = emissions.Measured
 		fields = append(fields, queries.Field{Key: "quality", Read: func(n *yaml.Node) { b.Quality = p.quality(n, what+".quality") }},

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disteval/disteval/metrics"
 )
@@ -12,7 +13,7 @@ func lowerIsBetter(measure string) bool {
 	if m, ok := metrics.Named(measure); ok {
 		return m.Better == metrics.Lower
 	}
-	return measure == Failures || measure == DurationS || measure == WhPer1000
+	return slices.Contains([]string{Failures, DurationS, WhPer1000, MeasuredWhPer1000}, measure)
 }
 
 // measureRange is where a measure's values lie.

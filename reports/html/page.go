@@ -190,6 +190,7 @@ func settings(r reports.Report) table {
 		{"Source", func(m reports.Model) string { return m.Model.Source }},
 		{"Parameters", func(m reports.Model) string { return m.Model.Parameters + " " + m.Model.Quantization }},
 		{"Server", func(m reports.Model) string { return m.Model.Host }},
+		{"Reused", reusedText},
 		{"Options", func(m reports.Model) string { return optionsText(m.Model.Generation) }},
 		{"Template", func(m reports.Model) string { return m.Model.Template }},
 		{"Energy", func(m reports.Model) string { return m.Energy.How() }},
@@ -209,6 +210,13 @@ func settings(r reports.Report) table {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t
+}
+
+func reusedText(m reports.Model) string {
+	if m.Reused == nil {
+		return ""
+	}
+	return m.Reused.String()
 }
 
 // providerText names a provider once: a version may begin with its name.

@@ -85,7 +85,7 @@ func writeModels(b *strings.Builder, r reports.Report) {
 	for _, m := range r.Models {
 		cells(b, code(m.Model.Name), meanInterval(m.Metric(metrics.EM)), reports.Fixed(m.Metric(metrics.EM).Chance, reports.Decimals(metrics.EM)),
 			m.Metric(metrics.Cosine).MeanText(), m.Metric(metrics.RougeLF1).MeanText(), reports.Seconds(m.DurationS), reports.PerSecond(m.TokensPerS),
-			reports.WattHours(m.Energy.Wh), reports.CO2e(m.EmissionsKg), prose(energyMark(m.Energy)),
+			reports.WattHours(m.Energy.Wh), reports.CO2e(m.EmissionsKg), prose(energyMark(m)),
 			reports.Significant(m.Lengths.MeanTokens, 3), fmt.Sprint(m.Lengths.ByLength), fmt.Sprint(m.Lengths.Empty), failed(m))
 	}
 }

@@ -71,7 +71,13 @@ func appendReply(b []byte, s eval.ScoredReply) []byte {
 		}
 		b = appendString(b, flag)
 	}
-	return append(b, "]}"...)
+	b = append(b, ']')
+	for _, f := range []struct{ name, value string }{{"host", r.Host}, {"reused_from", r.ReusedFrom}} {
+		if f.value != "" {
+			b = appendString(append(b, `,"`+f.name+`":`...), f.value)
+		}
+	}
+	return append(b, '}')
 }
 
 func appendTokens(b []byte, r eval.Reply) []byte {

@@ -66,6 +66,7 @@ type model struct {
 	Missing         int                      `json:"missing"`
 	FailureKinds    map[eval.FailureKind]int `json:"failure_kinds"`
 	GaveUp          *string                  `json:"gave_up"`
+	Reused          *reuse                   `json:"reused,omitempty"`
 	DurationS       *float64                 `json:"duration_s"`
 	UnmeteredS      float64                  `json:"unmetered_s"`
 	SecondsPerReply *float64                 `json:"seconds_per_reply"`
@@ -101,22 +102,24 @@ type latency struct {
 }
 
 type energy struct {
-	Quality      emissions.Quality `json:"quality"`
-	Method       string            `json:"method"`
-	Reason       *string           `json:"reason"`
-	Wh           *float64          `json:"wh"`
-	LowWh        *float64          `json:"low_wh"`
-	HighWh       *float64          `json:"high_wh"`
-	WhPer1000    *float64          `json:"wh_per_1000_queries"`
-	WhPerCorrect *float64          `json:"wh_per_correct"`
-	JPerToken    *float64          `json:"j_per_token"`
-	MeanW        *float64          `json:"mean_w"`
-	AboveIdleWh  *float64          `json:"above_idle_wh"`
-	ServerShare  *float64          `json:"server_share"`
-	ServerWh     *float64          `json:"server_wh"`
-	Zones        []zone            `json:"zones"`
-	Gaps         []emissions.Gap   `json:"gaps"`
-	Warnings     []string          `json:"warnings"`
+	Quality       emissions.Quality `json:"quality"`
+	Method        string            `json:"method"`
+	Reason        *string           `json:"reason"`
+	Wh            *float64          `json:"wh"`
+	LowWh         *float64          `json:"low_wh"`
+	HighWh        *float64          `json:"high_wh"`
+	MeasuredWh    *float64          `json:"measured_wh"`
+	MeasuredShare *float64          `json:"measured_share"`
+	WhPer1000     *float64          `json:"wh_per_1000_queries"`
+	WhPerCorrect  *float64          `json:"wh_per_correct"`
+	JPerToken     *float64          `json:"j_per_token"`
+	MeanW         *float64          `json:"mean_w"`
+	AboveIdleWh   *float64          `json:"above_idle_wh"`
+	ServerShare   *float64          `json:"server_share"`
+	ServerWh      *float64          `json:"server_wh"`
+	Zones         []zone            `json:"zones"`
+	Gaps          []emissions.Gap   `json:"gaps"`
+	Warnings      []string          `json:"warnings"`
 }
 
 type zone struct {
@@ -246,7 +249,7 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Model: m.Model.Model, Digest: m.Model.Digest, Role: m.Model.Role, Source: m.Model.Source,
 		Generation: m.Model.Generation,
 		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
-		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp),
+		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp), Reused: reuseOf(m.Reused),
 		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
 		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
 		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
@@ -257,6 +260,21 @@ func modelOf(m reports.Model, factor *carbon) model {
 	}
 }
 
+// reuse says which replies were taken from earlier runs.
+type reuse struct {
+	Replies int      `json:"replies"`
+	Runs    []string `json:"runs"`
+	Whole   bool     `json:"whole"` // the times and energy are theirs
+	Host    string   `json:"host,omitempty"`
+}
+
+func reuseOf(u *reports.Reuse) *reuse {
+	if u == nil {
+		return nil
+	}
+	return &reuse{Replies: u.Replies, Runs: u.Runs, Whole: u.Whole, Host: u.Host}
+}
+
 func energyOf(e reports.Energy) energy {
 	zones := make([]zone, 0, len(e.Zones))
 	for _, z := range e.Zones {
@@ -264,7 +282,7 @@ func energyOf(e reports.Energy) energy {
 	}
 	return energy{
 		Quality: e.Quality, Method: e.Method, Reason: stated(e.Reason),
-		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh),
+		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh), MeasuredWh: finite(e.MeasuredWh), MeasuredShare: finite(e.MeasuredShare),
 		WhPer1000: finite(e.WhPer1000), WhPerCorrect: finite(e.WhPerCorrect),
 		JPerToken: finite(e.JPerToken), MeanW: finite(e.MeanW), AboveIdleWh: finite(e.AboveIdleWh),
 		ServerShare: finite(e.ServerShare), ServerWh: finite(e.ServerWh),

@@ -32,7 +32,7 @@ func WriteTable(w io.Writer, r reports.Report, color bool) error {
 		quality.add(name, meanInterval(m.Metric(metrics.EM)), m.Metric(metrics.Cosine).MeanText(),
 			m.Metric(metrics.RougeLF1).MeanText(), failed(m))
 		cost.add(name, reports.Seconds(m.DurationS), reports.PerSecond(m.TokensPerS), reports.WattHours(m.Energy.Wh),
-			reports.CO2e(m.EmissionsKg), energyMark(m.Energy))
+			reports.CO2e(m.EmissionsKg), energyMark(m))
 		answers.add(name, fmt.Sprint(m.Replies), reports.Significant(m.Lengths.MeanTokens, 3), fmt.Sprint(m.Lengths.ByLength),
 			fmt.Sprint(m.Lengths.Empty), reports.Fixed(m.Metric(metrics.EM).Chance, reports.Decimals(metrics.EM)))
 	}
@@ -78,8 +78,12 @@ func failed(m reports.Model) string {
 }
 
 // energyMark says how an energy was obtained.
-func energyMark(e reports.Energy) string {
+func energyMark(m reports.Model) string {
+	e := m.Energy
 	mark := reports.Line(e.How())
+	if m.Reused != nil {
+		mark += ", reused"
+	}
 	if e.Wh != nil && e.Quality != emissions.Measured && e.LowWh != nil && e.HighWh != nil {
 		mark += ", " + reports.WattHours(e.LowWh) + " to " + reports.WattHours(e.HighWh)
 	}

@@ -101,6 +101,8 @@ func energyFields() []field[reports.Model] {
 		col("Energy (Wh)", general, func(m M) any { return value(m.Energy.Wh) }),
 		col("Lower bound (Wh)", general, func(m M) any { return value(m.Energy.LowWh) }),
 		col("Upper bound (Wh)", general, func(m M) any { return value(m.Energy.HighWh) }),
+		col("Measured (Wh)", general, func(m M) any { return value(m.Energy.MeasuredWh) }),
+		col("Measured share", share, func(m M) any { return value(m.Energy.MeasuredShare) }),
 		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
 		col("J per correct reply", general, func(m M) any { return value(m.Energy.JPerCorrect) }),
 		col("J per completion token", general, func(m M) any { return value(m.Energy.JPerToken) }),

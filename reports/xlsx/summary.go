@@ -97,6 +97,7 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		col("Latency p95 (ms)", rate, func(m M) any { return value(m.LatencyMS.P95) }),
 		col("Latency p99 (ms)", rate, func(m M) any { return value(m.LatencyMS.P99) }),
 		col("Energy quality", text, func(m M) any { return string(m.Energy.Quality) }),
+		col("Energy measured (share)", general, func(m M) any { return value(m.Energy.MeasuredShare) }),
 		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
 		col("kg CO2e", general, func(m M) any { return value(m.EmissionsKg) }),
 		col("g CO2e per 1,000 queries", general, func(m M) any { return value(m.GPer1000) }),
