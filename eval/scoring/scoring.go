@@ -10,6 +10,7 @@ package scoring
 import (
 	"cmp"
 	"context"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,6 +54,16 @@ func (c Config) Text(prompt, reply string) string {
 // Pair is what the metrics compare for one reply.
 func (c Config) Pair(q queries.Query, reply string) metrics.Pair {
 	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: c.Text(q.Prompt, reply)}
+}
+
+// Searchable reports whether em can be scored on replies to a query: an answer
+// to it holds a word.
+func Searchable(q queries.Query) bool {
+	var words text.Words
+	return slices.ContainsFunc(q.Answers(), func(answer string) bool {
+		words.Reset(answer)
+		return words.Len() > 0
+	})
 }
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }

@@ -115,20 +115,29 @@ func scoringOf(r reports.Report) string {
 
 // model checks that a model is there and whole, and then its figures.
 func (c *checker) model(e Model) {
-	at := slices.IndexFunc(c.report.Models, func(m reports.Model) bool { return m.Model.Name == e.Name })
-	if at < 0 {
-		c.add(reports.Check{Model: e.Name, Measure: "model", Expected: "present", Got: reports.None, Outcome: reports.Inconclusive,
-			Reason: "the run has no model of this name"})
+	m, ok := c.identity(e)
+	if !ok {
 		return
-	}
-	m := c.report.Models[at]
-	if e.Digest != "" {
-		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), "another model stands under this name; bless the run if that is meant")
 	}
 	c.replies(e, m)
 	for _, b := range e.Bounds {
 		c.bound(b, m)
 	}
+}
+
+// identity checks that a model is there and is the one that is meant.
+func (c *checker) identity(e Model) (m reports.Model, ok bool) {
+	at := slices.IndexFunc(c.report.Models, func(m reports.Model) bool { return m.Model.Name == e.Name })
+	if at < 0 {
+		c.add(reports.Check{Model: e.Name, Measure: "model", Expected: "present", Got: reports.None, Outcome: reports.Inconclusive,
+			Reason: "the run has no model of this name"})
+		return m, false
+	}
+	m = c.report.Models[at]
+	if e.Digest != "" {
+		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), "another model stands under this name; bless the run if that is meant")
+	}
+	return m, true
 }
 
 // bare is a digest without the name of its algorithm, as Ollama lists it.
