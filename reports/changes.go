@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
@@ -93,6 +94,15 @@ func Between(ctx context.Context, before, after Report, models []string, ms []me
 	}
 	correctChanges(c.Models, ms)
 	return c, quoteChanges(ctx, &c, before, after)
+}
+
+// Pair compares the models that two runs share in every metric, the earlier run
+// with the later one.
+func Pair(ctx context.Context, a, b Report) (Changes, error) {
+	if b.Created.Before(a.Created) {
+		a, b = b, a
+	}
+	return Between(ctx, a, b, Shared(a, b), metrics.All())
 }
 
 func sameScoring(a, b Report) bool {
@@ -312,4 +322,56 @@ func quoteChanges(ctx context.Context, c *Changes, before, after Report) error {
 		}
 	}
 	return nil
+}
+
+// Verdict says what a metric's change comes to: better, worse, noise, or None
+// where there is nothing to compare.
+func (c MetricChange) Verdict() string {
+	m, _ := metrics.Named(c.Metric)
+	switch {
+	case c.N == 0:
+		return None
+	case !c.Real:
+		return "noise"
+	}
+	up := c.Difference > 0
+	if c.Test == signTest {
+		up = c.Wins > c.Losses
+	}
+	if up == (m.Better == metrics.Higher) {
+		return "better"
+	}
+	return "worse"
+}
+
+// signTest is the test that knows the order of pairs alone.
+const signTest = "sign-exact"
+
+// Columns of a table of changes, one row a metric.
+func (MetricChange) Columns() []string {
+	return []string{"Metric", "Queries", "Before", "Now", "Difference [95 %]", "p", "corrected", ""}
+}
+
+// Cells are a metric's row under Columns.
+func (c MetricChange) Cells() []string {
+	if c.N == 0 {
+		return []string{c.Title, "0", None, None, None, None, None, None}
+	}
+	decimals, difference := Decimals(c.Metric), None
+	if c.Test != signTest {
+		difference = Signed(&c.Difference, decimals)
+	}
+	if c.HasInterval {
+		difference += " " + Interval(&c.Lo, &c.Hi, decimals)
+	}
+	return []string{c.Title, strconv.Itoa(c.N), Fixed(&c.Before, decimals), Fixed(&c.After, decimals), difference, PValue(&c.P), PValue(c.PHolm), c.Verdict()}
+}
+
+// Counts says how many queries changed, and how many could not be paired.
+func (m ModelChanges) Counts() string {
+	s := fmt.Sprintf("%d newly wrong, %d newly right of %d queries", len(m.NewlyWrong), len(m.NewlyRight), m.N)
+	if m.N < m.Asked {
+		s += fmt.Sprintf("; %d of the %d asked are not asked alike, answered and scored in both runs", m.Asked-m.N, m.Asked)
+	}
+	return s
 }
