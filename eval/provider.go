@@ -135,6 +135,18 @@ func (e *CapabilityError) Hint() string { return strings.Join(e.Cures, "\n") }
 // BadInput marks the models file as wrong.
 func (e *CapabilityError) BadInput() {}
 
+// Stated reports whether the plan itself asks for probabilities, so that a model
+// which cannot give them is refused rather than left without.
+func (l Likelihood) Stated() bool {
+	return stated(l.Answers, false) || stated(l.Choice, false) || stated(l.FidelityTokens, 0) > 0
+}
+
+// LacksLikelihood is the refusal of a model that says why it gives no
+// probabilities.
+func LacksLikelihood(m Model, why string) error {
+	return &CapabilityError{Model: m, Lacks: []string{"log-probabilities (likelihood): " + why}, Cures: []string{"set likelihood: off"}}
+}
+
 // Check refuses a plan whose resolved models cannot do what it asks of them, or
 // that has too few examples.
 func (p Plan) Check() error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics/likelihood"
 )
 
 // seed makes every bootstrap of a report repeatable.
@@ -45,12 +46,15 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		r.Models = append(r.Models, model)
 	}
 	r.Comparisons = compare(p, t)
+	r.Rivals = rivals(p, t)
+	r.Fidelity = fidelity(p, t)
+	r.Ladders = ladders(r, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
 	if r.Audit, err = audited(r); err != nil {
 		return Report{}, err
 	}
-	r.Headlines = headlines(r, t)
+	r.Headlines = append(headlines(r, t), beyondEM(r.Rivals)...)
 	r.Warnings = append(r.Warnings, warnings(r)...)
 	reviews, err := run.Reviews(ctx)
 	if err != nil {
@@ -86,6 +90,12 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 		t.add(s, query)
 		level.add(t, s, query)
 		digest.add(s)
+		if s.Probe != nil {
+			slim := *s.Probe
+			slim.Divergences = nil // they are summed up
+			s.Probe = &slim
+			bytes += stepBytes*steps(s.Probe.Answers) + stepBytes/4*steps(s.Probe.Choices)
+		}
 		if bytes += replyBytes + len(s.Reply.Text); bytes > keepBytes {
 			kept = nil
 			continue
@@ -101,9 +111,17 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 }
 
 const (
-	keepBytes  = 4 << 20 // most that Build keeps of replies
+	keepBytes  = 8 << 20 // most that Build keeps of replies
 	replyBytes = 1 << 10 // about what a reply takes beside its text
+	stepBytes  = 320     // about what a step with its alternatives takes
 )
+
+func steps(forms []likelihood.Form) (n int) {
+	for _, f := range forms {
+		n += len(f.Steps)
+	}
+	return n
+}
 
 type repliesFunc = func(context.Context) iter.Seq2[eval.ScoredReply, error]
 

@@ -45,15 +45,7 @@ func (c Comparison) contradicts() bool {
 	return c.N > 0 && c.HasInterval && (c.Lo > 0 || c.Hi < 0) != (c.P < significant)
 }
 
-func pair(a, b *tally, m metrics.Metric) stat.Comparison {
-	var xs, ys []float64
-	for q, x := range a.values[m.Name] {
-		if y := b.values[m.Name][q]; !math.IsNaN(x) && !math.IsNaN(y) {
-			xs, ys = append(xs, x), append(ys, y)
-		}
-	}
-	return stat.ComparePaired(xs, ys, m.Binary, seed)
-}
+func pair(a, b *tally, m metrics.Metric) stat.Comparison { return pairWhere(a, b, m, everywhere) }
 
 // concordant counts the queries on which both are right, or both wrong.
 func concordant(a, b *tally, m metrics.Metric) *Concordant {

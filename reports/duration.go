@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -68,6 +69,21 @@ func union(periods []period) time.Duration {
 			sum += p.end.Sub(p.start)
 			until = p.end
 		}
+	}
+	return sum
+}
+
+// phaseWh adds up the energy of the phases of one name; nil where any has none.
+func phaseWh(rec eval.RunRecord, model string, name eval.PhaseName) *float64 {
+	var sum *float64
+	for _, p := range phasesOf(rec, model, name) {
+		if p.Reading.Quality == emissions.Unavailable {
+			return nil
+		}
+		if sum == nil {
+			sum = new(float64)
+		}
+		*sum += p.Reading.Energy.WattHours()
 	}
 	return sum
 }

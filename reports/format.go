@@ -7,6 +7,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/stat"
 )
 
 // None stands where a number does not exist.
@@ -146,17 +147,38 @@ func Interval(lo, hi *float64, decimals int) string {
 // Exact writes x as short as it can be read back unchanged.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// BoundText writes a number with ≥ or ≤ where it is a bound.
+func BoundText(x *float64, b metrics.Bound, decimals int) string {
+	if !exists(x) {
+		return None
+	}
+	return boundSign[b] + Fixed(x, decimals)
+}
+
+// FidelityText writes a mean of divergences.
+func FidelityText(s stat.Summary, b metrics.Bound) string {
+	if s.N == 0 {
+		return None
+	}
+	return BoundText(&s.Mean, b, 4)
+}
+
 // Decimals is how many a metric's mean is shown with: three for shares of
-// replies, four otherwise.
+// replies, one for bits, four otherwise.
 func Decimals(metric string) int {
+	if metric == metrics.AnswerBits {
+		return 1
+	}
 	if m, ok := metrics.Named(metric); ok && m.Binary {
 		return 3
 	}
 	return 4
 }
 
-// MeanText writes a metric's mean.
-func (m Metric) MeanText() string { return Fixed(m.Value(), Decimals(m.Name)) }
+// MeanText writes a metric's mean, with ≥ or ≤ where it is a bound.
+func (m Metric) MeanText() string { return BoundText(m.Value(), m.Bound, Decimals(m.Name)) }
+
+var boundSign = map[metrics.Bound]string{metrics.AtLeast: "≥ ", metrics.AtMost: "≤ "}
 
 // IntervalText writes a metric's 95 % interval.
 func (m Metric) IntervalText() string {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -42,6 +43,9 @@ type Report struct {
 	PUE         float64
 	Models      []Model      // in the plan's order
 	Comparisons []Comparison // every other model against the reference, metric by metric
+	Rivals      []Rivalry    // every two models, where their probabilities are known
+	Fidelity    []Fidelity   // every other model against the reference
+	Ladders     []Ladder     // of quantisations, in the plan's order
 	Categories  []Category   // in the set's order
 	Headlines   []string     // one sentence per model
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
@@ -87,6 +91,8 @@ type Model struct {
 	SecondsPerReply *float64 // DurationS by Replies
 	LoadS           *float64
 	WarmupS         *float64
+	ProbeS          *float64 // asking for probabilities; in no other figure
+	ProbeWh         *float64
 	UnloadS         *float64
 	Tokens          eval.Usage
 	TokensPerS      *float64 // completion tokens per second of DurationS
@@ -99,6 +105,8 @@ type Model struct {
 
 	Metrics []Metric // every metric, in canonical order
 	Floor   *float64 // mean cosine with other queries' references
+
+	Knowledge []Knowledge // of the first 2,000 queries of which anything is known, in the set's order
 
 	Histograms Histograms
 	Negated    int // replies flagged "negated"
@@ -153,7 +161,9 @@ type EnergyPoint struct {
 type Metric struct {
 	Name, Title string
 	stat.Summary
-	Chance *float64 // of em: how often a reply holds the keyword of another query; nil where it is not known
+	Bound    metrics.Bound // of the mean, where some values are only bounds
+	BoundedN int           // how many
+	Chance   *float64      // of em: how often a reply holds the keyword of another query; of choice: what choosing blindly would reach; nil where it is not known
 }
 
 // Comparison is one metric of one model against the reference model on the
@@ -163,6 +173,15 @@ type Comparison struct {
 	stat.Comparison
 	PHolm *float64    // Holm-corrected over all of the report's comparisons; nil where there is no p
 	Same  *Concordant // nil for a metric that is not 0 or 1
+}
+
+// Delta is the difference; nil where there is none, because there is no pair or
+// only the order of the pairs is known.
+func (c Comparison) Delta() *float64 {
+	if c.N == 0 || c.Test == "sign-exact" {
+		return nil
+	}
+	return &c.Difference
 }
 
 // Concordant splits the ties of a metric that is 0 or 1: the diagonal of

@@ -25,6 +25,7 @@ type tally struct {
 	spent             []spentEnergy        // by the replies whose energy is known
 	negated, disagree int
 	reused            map[string]int // replies by the run that they are from
+	probed            probed
 
 	chars, byLength, empty, reasoningOnly int
 	chancePairs, chanceHits               int
@@ -36,6 +37,7 @@ func newTally(rec eval.RunRecord, m eval.Model) *tally {
 	t := &tally{failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
 		phases: phasesOf(rec, m.Name, eval.PhaseAnswer)}
 	queries := len(rec.Plan.Queries.Queries)
+	t.probed = newProbed(queries)
 	for _, m := range metrics.All() {
 		t.values[m.Name] = slices.Repeat([]float64{math.NaN()}, queries)
 	}
@@ -43,6 +45,7 @@ func newTally(rec eval.RunRecord, m eval.Model) *tally {
 }
 
 func (t *tally) add(r eval.ScoredReply, query int) {
+	t.addLikelihood(r, query)
 	if p, ok := outside(t.phases, r.Reply); ok {
 		t.uncovered = append(t.uncovered, p)
 	}
@@ -61,7 +64,7 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	if e := r.Reply.Energy; e != nil {
 		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
 	}
-	for _, s := range r.Scores {
+	for _, s := range r.Scores[:min(len(r.Scores), len(metrics.Text()))] {
 		if values, ok := t.values[s.Metric]; ok && s.Status == metrics.Scored {
 			values[query] = s.Value
 		}
@@ -155,26 +158,23 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	t.times(&out)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
+	out.ProbeS, out.ProbeWh = phaseSeconds(rec, m.Name, eval.PhaseProbe), phaseWh(rec, m.Name, eval.PhaseProbe)
 	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratioOf(number(out.Tokens.CompletionTokens), out.DurationS)
 	out.Lengths = t.lengths(out.Tokens)
 	slices.Sort(t.latencyMS)
 	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
 	for _, def := range metrics.All() {
-		xs := t.scored(def.Name)
-		s := stat.MeanBootstrap
-		if def.Binary {
-			s = func(xs []float64, _ uint64) stat.Summary { return stat.MeanBinary(xs) }
-		}
-		metric := Metric{Name: def.Name, Title: def.Title, Summary: s(xs, seed)}
+		metric := t.mean(def)
 		if def.Name == metrics.EM {
 			metric.Chance = t.chance()
 		}
 		out.Metrics = append(out.Metrics, metric)
 		if def.Name == metrics.Cosine {
-			out.Histograms.Cosine = histogram(xs, 20)
+			out.Histograms.Cosine = histogram(t.scored(def.Name), 20)
 		}
 	}
+	out.Knowledge = t.knowledge(rec.Plan)
 	out.Histograms.LatencyMS = histogram(t.latencyMS, 20)
 	if rec.Scoring != nil {
 		if f, ok := rec.Scoring.Floors[m.Name]; ok {

@@ -102,6 +102,7 @@ func TestLlamaCPPAgrees(t *testing.T) {
 			t.Parallel()
 			other := startLlamaCPP(t, "probe.mjs", embeddedFile(name), embeddedFile("mini-teacher"))
 			forms, choices, positions := 0, 0, 0
+			kld, their := 0.0, 0.0 // summed
 			for i := 0; i < len(set.Queries); i += *everyQuery {
 				q := set.Queries[i]
 				p, err := open(t, name).probe(q.Prompt, Options{})
@@ -133,13 +134,17 @@ func TestLlamaCPPAgrees(t *testing.T) {
 					t.Fatalf("%s: %d positions, llama.cpp %d, %v", q.ID, len(d), len(theirs.KLD), err)
 				}
 				for j := range d {
-					if math.Abs(d[j].KLD-theirs.KLD[j]) > max(2e-4, 0.01*theirs.KLD[j]) {
+					if math.Abs(d[j].KLD-theirs.KLD[j]) > max(0.01, 0.05*theirs.KLD[j]) {
 						t.Errorf("%s, token %d: kld %v, llama.cpp %v", q.ID, j, d[j].KLD, theirs.KLD[j])
 					}
+					kld, their = kld+d[j].KLD, their+theirs.KLD[j]
 				}
 				positions += len(d)
 			}
 			t.Logf("%d texts, %d choices, %d positions", forms, choices, positions)
+			if math.Abs(kld-their) > max(0.01, 0.01*their) {
+				t.Errorf("kld %v in all, llama.cpp %v", kld, their)
+			}
 			if forms == 0 || choices == 0 || positions == 0 {
 				t.Error("nothing was compared")
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -182,35 +181,22 @@ func (p *probing) begin(texts []string) (forms []likelihood.Form, ids [][]int32,
 // known already need not be followed.
 func (p *probing) candidates(ctx context.Context, texts []string, known []likelihood.Form) ([]likelihood.Form, error) {
 	out, ids, order := p.begin(texts)
+	open := order[:0]
 	for _, i := range order {
 		if at := slices.IndexFunc(known, func(f likelihood.Form) bool { return f.Text == texts[i] }); at >= 0 {
 			out[i] = known[at]
 			out[i].Steps = slices.Clone(out[i].Steps)
 			continue
 		}
-		if err := p.follow(ctx, &out[i], ids[i], 1); err != nil {
-			return nil, err
-		}
+		out[i].Cut = true
+		open = append(open, i)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(out[a].PerByte(), out[b].PerByte()) })
-	least := math.Inf(1)
-	for _, i := range order {
-		f := &out[i]
-		for f.Cut && f.Reason == "" && f.PerByte() <= least {
-			if err := p.follow(ctx, f, ids[i], len(f.Steps)+1); err != nil {
-				return nil, err
-			}
-		}
-		if f.Exact() {
-			least = min(least, f.PerByte())
-		}
-	}
-	return out, nil
+	return out, likelihood.Narrow(out, open, func(i int) error { return p.follow(ctx, &out[i], ids[i]) })
 }
 
-// follow takes a form to its n-th step. The error is ctx's.
-func (p *probing) follow(ctx context.Context, f *likelihood.Form, ids []int32, n int) error {
-	at := sharedPrefix(p.prompt, ids) + n - 1
+// follow takes a form one step further. The error is ctx's.
+func (p *probing) follow(ctx context.Context, f *likelihood.Form, ids []int32) error {
+	at := sharedPrefix(p.prompt, ids) + len(f.Steps)
 	next, err := p.expect(ctx, ids[:at], at)
 	switch {
 	case ctx.Err() != nil:
@@ -239,17 +225,12 @@ func (p *probing) continuation(text string) ([]int32, error) {
 	return ids, nil
 }
 
-// encode gives the tokens of the prompt and text, without the marker of the end
-// that some files ask for: the text goes on.
+// encode gives the tokens of the prompt and text.
 func (p *probing) encode(text string) ([]int32, error) {
-	ids, err := p.model.encode(p.text+text, p.limit)
-	if err == nil && p.words.addEOS {
-		ids = ids[:len(ids)-1]
+	if p.words == nil {
+		return nil, errNoVocabulary
 	}
-	if err == nil && len(ids) == 0 {
-		err = errors.New("it gives no token")
-	}
-	return ids, err
+	return p.words.continued(p.text+text, p.limit)
 }
 
 // highest gives the indices of the n highest logits, n at least 1, best first, the first of

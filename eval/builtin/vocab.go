@@ -147,6 +147,19 @@ func (v *vocabulary) encode(text string, limit int) ([]int32, error) {
 	return ids, nil
 }
 
+// continued gives the ids of a text that goes on: without the marker of the end
+// that some files ask for.
+func (v *vocabulary) continued(text string, limit int) ([]int32, error) {
+	ids, err := v.encode(text, limit)
+	if err == nil && v.addEOS {
+		ids = ids[:len(ids)-1]
+	}
+	if err == nil && len(ids) == 0 {
+		err = errors.New("it gives no token")
+	}
+	return ids, err
+}
+
 // piece is the text of one token, which may be part of a character.
 func (v *vocabulary) piece(id int32) (string, error) {
 	return v.tokenizer.Decode([]int32{id})

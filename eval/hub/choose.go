@@ -128,7 +128,23 @@ func (c *Client) Get(ctx context.Context, ref Ref, tell Progress) (Model, error)
 		}
 		files = append(files, f)
 	}
-	return c.finish(ctx, files, tell)
+	m, err := c.finish(ctx, files, tell)
+	m.Others = others(names, chosen)
+	return m, err
+}
+
+// others lists files of weights that were not chosen.
+func others(names, chosen []string) (out []string) {
+	for _, name := range names {
+		switch strings.ToLower(filepath.Ext(name)) {
+		case ".safetensors", ".bin", ".gguf", ".pth", ".pt", ".ckpt":
+			if !slices.Contains(chosen, name) && !strings.HasPrefix(name, "training_args") {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Local takes the files of a folder, or one GGUF file.
@@ -137,7 +153,7 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 	if err != nil {
 		return Model{}, &Error{"read the source", err, "name a folder with config.json, weights and tokenizer, or a .gguf file; relative to the models file"}
 	}
-	dir, chosen := filepath.Dir(path), []string{filepath.Base(path)}
+	dir, chosen, names := filepath.Dir(path), []string{filepath.Base(path)}, []string(nil)
 	if !info.IsDir() && !strings.HasSuffix(path, ".gguf") {
 		return Model{}, &Error{"read the source " + path, errors.New("it is neither a folder nor a .gguf file"), "name the folder that holds it"}
 	}
@@ -147,7 +163,6 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 		if err != nil {
 			return Model{}, fmt.Errorf("read the source folder: %w", err)
 		}
-		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
@@ -166,7 +181,9 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 		}
 		files = append(files, f)
 	}
-	return c.finish(ctx, files, tell)
+	m, err := c.finish(ctx, files, tell)
+	m.Others = others(names, chosen)
+	return m, err
 }
 
 // within refuses a file of a folder that is a link to elsewhere: what it leads

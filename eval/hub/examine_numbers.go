@@ -55,17 +55,18 @@ func (w *Weights) judge(t Tensor, s summary, seen map[[sha256.Size]byte]Tensor) 
 		found = append(found, Finding{"numbers", Fault, t.Name, what, mend})
 	}
 	matrix, bias := len(t.Shape) > 1, strings.HasSuffix(t.Name, ".bias")
+	weight := w.Llama() // other architectures keep masks and the like beside their weights
 	const again = "save the checkpoint again from the last good state"
 	switch {
 	case s.nan > 0:
 		tell(fmt.Sprintf("%d of %d numbers are NaN: the model answers nothing", s.nan, t.Count()), "go back to a checkpoint before the loss was NaN (a smaller learning rate, bfloat16 in place of float16)")
 	case s.inf > 0:
 		tell(fmt.Sprintf("%d of %d numbers are infinite", s.inf, t.Count()), "save in float32 or bfloat16: float16 ends at 65504")
-	case s.zero && !bias:
+	case s.zero && weight && !bias:
 		tell("all numbers are 0", again+": it was never written, or never trained")
-	case s.constant && matrix:
+	case s.constant && weight && matrix:
 		tell("all numbers are the same", again+": it was never trained")
-	case matrix:
+	case weight && matrix:
 		other, twice := seen[s.sum]
 		seen[s.sum] = t
 		tied := slices.Contains([]string{"output.weight", "token_embd.weight"}, t.GGUF) && slices.Contains([]string{"output.weight", "token_embd.weight"}, other.GGUF)

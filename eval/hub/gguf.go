@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ollama/ollama/fs/ggml"
 	"github.com/x448/float16"
@@ -28,23 +29,32 @@ const (
 	LayoutMeta Layout = "meta" // neighbours turn together, as GGUF's llama has it
 )
 
-// Convertible says why a folder cannot be converted here, and is nil where it
-// can.
+// UnsupportedError means that a model may be sound and cannot be converted here.
+type UnsupportedError struct{ Why string }
+
+func (e *UnsupportedError) Error() string { return e.Why }
+
+// Convertible says why a folder cannot be converted here: an *UnsupportedError,
+// or what is wrong with it. It is nil where it can.
 func (w *Weights) Convertible() error {
 	switch {
 	case w.GGUF:
 		return errors.New("it is a GGUF file already")
 	case !w.Llama():
-		return fmt.Errorf("its architecture is %s, not %s", orUnknown(w.Shape.Architecture), architecture)
+		return &UnsupportedError{fmt.Sprintf("its architecture is %s, not %s", orUnknown(w.Shape.Architecture), architecture)}
 	case w.Metadata == nil:
-		return errors.New("its configuration or tokenizer cannot be read")
+		for _, f := range w.found {
+			if f.Level == Fault {
+				return errors.New(f.What)
+			}
+		}
 	case w.Shape.Biases:
-		return errors.New("it has biases")
+		return &UnsupportedError{"it has biases"}
 	}
 	switch kind := w.Shape.Scaling.Kind; kind {
 	case "", "linear", "yarn", "llama3":
 	default:
-		return fmt.Errorf("its positions are stretched by %s, which GGUF has no key for", kind)
+		return &UnsupportedError{fmt.Sprintf("its positions are stretched by %s, which GGUF has no key for", kind)}
 	}
 	want := w.Shape.shapes()
 	for _, t := range w.Tensors {
@@ -55,7 +65,7 @@ func (w *Weights) Convertible() error {
 			return fmt.Errorf("tensor %s has the shape %v where config.json asks for %v", t.Name, t.Shape, want[t.GGUF])
 		}
 		if t.Type != "F32" && t.Type != "F16" && t.Type != "BF16" {
-			return fmt.Errorf("tensor %s is stored as %s", t.Name, t.Type)
+			return &UnsupportedError{fmt.Sprintf("tensor %s is stored as %s", t.Name, t.Type)}
 		}
 		delete(want, t.GGUF)
 	}
@@ -84,6 +94,7 @@ func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Pro
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return File{}, false, fmt.Errorf("make the cache folder: %w", err)
 	}
+	removeStale(dir)
 	f, err := os.CreateTemp(dir, "model-*.gguf")
 	if err != nil {
 		return File{}, false, fmt.Errorf("%s: %w", doing, err)
@@ -109,6 +120,17 @@ func (c *Client) ToGGUF(ctx context.Context, w *Weights, layout Layout, tell Pro
 		err = ctx.Err()
 	}
 	return File{}, false, errors.Join(fmt.Errorf("%s: %w", doing, err), os.Remove(f.Name()))
+}
+
+// removeStale removes what killed processes have left. It may fail: room is all
+// that is lost.
+func removeStale(dir string) {
+	old, _ := filepath.Glob(filepath.Join(dir, "model-*.gguf"))
+	for _, path := range old {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 func (w *Weights) writeGGUF(ctx context.Context, f *os.File, layout Layout, wide bool, tell Progress) error {

@@ -45,16 +45,16 @@ type BitsOfOne struct {
 
 // What the test needs to decide.
 const (
-	minSentences = 8
-	minShare     = 0.01 // of the bits, by which the readings must differ
+	minSentences = 20   // different ones: the bootstrap knows no more than they say
+	minShare     = 0.03 // of the bits, by which the readings must differ
 	knows        = 0.9  // of the bits of an even guess, which the better reading must not exceed
 	testSeed     = 1    // of the bootstrap
 )
 
-// TestRotary reads each sentence in every layout. readings[0] is the model as
+// CompareLayouts reads each sentence in every layout. readings[0] is the model as
 // it is stored. Sentences that do not fit the context are left out, and at most
 // most tokens are read in a layout. The tokens are counted by tell.
-func TestRotary(ctx context.Context, readings []Reading, sentences []string, vocabulary, most int, tell Progress) (*RotaryTest, error) {
+func CompareLayouts(ctx context.Context, readings []Reading, sentences []string, vocabulary, most int, tell Progress) (*RotaryTest, error) {
 	t := &RotaryTest{UniformBits: math.Log2(float64(max(vocabulary, 2)))}
 	texts, err := t.choose(readings[0].Reader, sentences, most)
 	if err != nil {
@@ -106,8 +106,12 @@ type sentence struct {
 }
 
 func (t *RotaryTest) choose(r Reader, sentences []string, most int) (out []sentence, err error) {
-	tokens := 0
+	tokens, seen := 0, make(map[string]bool)
 	for _, text := range sentences {
+		if seen[text] {
+			continue // it would count as one more witness, and says the same
+		}
+		seen[text] = true
 		ids, encodeErr := r.Encode(text)
 		if encodeErr != nil {
 			err = encodeErr
@@ -151,7 +155,7 @@ func (t *RotaryTest) decide(found [][]float64, perToken []float64) {
 	}
 	switch {
 	case t.Sentences < minSentences:
-		t.Undecided = fmt.Sprintf("only %d sentences fit the model; %d are needed", t.Sentences, minSentences)
+		t.Undecided = fmt.Sprintf("only %d different sentences fit the model; %d are needed", t.Sentences, minSentences)
 	case perToken[best] > knows*t.UniformBits:
 		t.Undecided = fmt.Sprintf("in no layout is it much better than an even guess (%.2f bits a token of %.2f): it has not learned this text", perToken[best], t.UniformBits)
 	case c.Lo <= 0 && c.Hi >= 0:
@@ -200,15 +204,12 @@ const firstStretch = 3 // positions 1 to 15 are one stretch; then 16 to 31 and s
 // breaks is by how much a stretch must be worse than the best one before it.
 const breaks = 1.5
 
-// TestContext reads the sentences as one text, most tokens of it, in windows as
+// ReadByPosition reads the sentences as one text, most tokens of it, in windows as
 // long as the context, and gives the bits per byte by position: where they
 // rise, the model was not trained.
-func TestContext(ctx context.Context, r Reader, sentences []string, positions, most int, tell Progress) ([]Stretch, error) {
+func (w *Weights) ReadByPosition(ctx context.Context, r Reader, sentences []string, positions, most int, tell Progress) ([]Stretch, error) {
 	window := min(positions, most)
-	ids, err := joined(r, sentences, window, most)
-	if err != nil {
-		return nil, err
-	}
+	ids := w.joined(r, sentences, window, most)
 	type part struct {
 		bits   float64
 		bytes  int
@@ -246,30 +247,29 @@ func TestContext(ctx context.Context, r Reader, sentences []string, positions, m
 	return out, nil
 }
 
-// joined cuts the sentences, one after the other, into windows of tokens.
-func joined(r Reader, sentences []string, window, most int) (out [][]int32, err error) {
+// joined cuts the sentences, one after the other, into windows of tokens, each
+// with one marker of the beginning where the model has one.
+func (w *Weights) joined(r Reader, sentences []string, window, most int) (out [][]int32) {
 	var now []int32
-	total := 0
 	for _, s := range sentences {
 		ids, err := r.Encode(s)
 		if err != nil {
 			continue // longer than the context
 		}
-		if total += len(ids); total > most+window {
-			break
+		if bos, ok := integerOf(w.Metadata["tokenizer.ggml.bos_token_id"]); ok && len(now) > 0 && int(ids[0]) == bos {
+			ids = ids[1:]
 		}
-		now = append(now, ids...)
-		if len(now) >= window {
+		if now = append(now, ids...); len(now) >= window {
 			out, now = append(out, now[:window]), nil
-			if len(out)*window >= most {
-				return out, nil
-			}
+		}
+		if len(out)*window >= most {
+			return out
 		}
 	}
 	if len(out) == 0 && len(now) > 1 {
 		out = [][]int32{now}
 	}
-	return out, nil
+	return out
 }
 
 // BreakDown remarks from which position on a model reads badly.
@@ -279,8 +279,8 @@ func BreakDown(stretches []Stretch, stated int) (f Finding, ok bool) {
 		worse := !slices.ContainsFunc(stretches[i:], func(s Stretch) bool { return s.BitsPerByte < breaks*best })
 		if i > 0 && worse && s.Tokens >= 16 {
 			return Finding{Check: "context", Level: Remark,
-				What: fmt.Sprintf("max_position_embeddings is %d, but from position %d on it reads %.1f times as badly (%.2f bits per byte): it was trained on shorter texts", stated, s.From, s.BitsPerByte/best, s.BitsPerByte),
-				Mend: fmt.Sprintf("keep num_ctx to %d", s.From)}, true
+				What: fmt.Sprintf("max_position_embeddings is %d, but from position %d on it reads %.1f times as badly (%.2f bits per byte): it was trained on shorter texts, or on other ones", stated, s.From, s.BitsPerByte/best, s.BitsPerByte),
+				Mend: fmt.Sprintf("expect little of prompts and replies of more than %d tokens together", s.From)}, true
 		}
 		best = min(best, s.BitsPerByte)
 	}

@@ -63,6 +63,10 @@ func (w *Weights) Llama() bool { return w.Shape.Architecture == architecture }
 // OpenFolder opens the files of a model that is not one GGUF file.
 func OpenFolder(source string, m Model) (w *Weights, err error) {
 	w = &Weights{Source: source}
+	if n := len(m.Others); n > 0 {
+		w.found = append(w.found, Finding{Check: "files", Level: Remark, Where: m.Others[0], What: fmt.Sprintf("%d other files of weights lie beside the model and are not looked at", n),
+			Mend: "give each model a folder of its own"})
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
@@ -85,9 +89,9 @@ func OpenFolder(source string, m Model) (w *Weights, err error) {
 		return w, &Error{"read config.json of " + source, err, "the file is damaged: get it again"}
 	}
 	w.Shape = config
-	w.fault("config", unusual, "correct config.json: the weights cannot be read by it")
 	slices.SortFunc(w.Tensors, func(a, b Tensor) int { return cmp.Compare(a.Name, b.Name) })
 	if w.Llama() {
+		w.fault("config", unusual, "correct config.json: the weights cannot be read by it")
 		words, found, err := readWords(texts, config)
 		w.found = append(w.found, found...)
 		w.fault("tokenizer", err, "get the tokenizer's files again: tokenizer.model or tokenizer.json, with tokenizer_config.json")

@@ -102,6 +102,10 @@ func readWords(texts map[string][]byte, c Shape) (w *words, found []Finding, err
 	if err := w.name(texts, config, c, tell); err != nil {
 		return nil, found, err
 	}
+	if n := config.Longest; n >= 1 && n < 1e9 && c.Positions > 0 && int(n) != c.Positions {
+		found = append(found, Finding{Check: "context", Level: Remark, What: fmt.Sprintf("config.json states %d positions, tokenizer_config.json %.0f (model_max_length)", c.Positions, n),
+			Mend: fmt.Sprintf("keep num_ctx to the smaller one, %d, unless it is known which was trained", min(int(n), c.Positions))})
+	}
 	w.chat = template(config.Template, string(texts[templateFile]))
 	if rows := c.Vocab; len(w.tokens) < rows && rows <= 1<<20 {
 		w.pad(rows)

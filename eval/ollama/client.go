@@ -32,6 +32,8 @@ const (
 
 // Client talks to one Ollama server.
 type Client struct {
+	Tokenizer NewTokenizer // cuts texts as the models do; nil: their probabilities cannot be asked for
+
 	server *eval.Server
 	base   *url.URL // the server's, without credentials
 	user   *url.Userinfo

@@ -10,6 +10,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ollama/ollama/api"
@@ -25,6 +27,12 @@ type Generator struct {
 	client  *Client
 	model   eval.Model
 	options map[string]any
+
+	mute atomic.Bool // the server gives no log-probabilities
+
+	mu           sync.Mutex
+	vocabulary   *vocabulary
+	noVocabulary error // why there is none
 }
 
 // Generator returns model m, which Resolve has described.
@@ -74,7 +82,24 @@ func (g *Generator) Warmup(ctx context.Context, r eval.Request) error {
 
 // Generate asks for one completion. Its error is a *eval.Failure or ctx's.
 func (g *Generator) Generate(ctx context.Context, r eval.Request) (eval.Reply, error) {
-	return g.stream(ctx, g.request(r, g.optionsOf(r), keepAlive), g.client.limits.Silence)
+	reply, err := g.stream(ctx, g.request(r, g.optionsOf(r), keepAlive), g.client.limits.Silence)
+	if err == nil && len(reply.Tokens) > 0 {
+		g.nameTokens(ctx, reply.Tokens)
+	}
+	return reply, err
+}
+
+// nameTokens sets the IDs of generated tokens, as far as the vocabulary tells
+// them.
+func (g *Generator) nameTokens(ctx context.Context, tokens []eval.Token) {
+	v, err := g.words(ctx)
+	if err != nil {
+		return // they keep -1
+	}
+	for i := range tokens {
+		tokens[i].ID = v.id(tokens[i].Text)
+		v.name(tokens[i].Top)
+	}
 }
 
 // optionsOf is the model's options with those of one request.
@@ -124,8 +149,9 @@ func (g *Generator) request(r eval.Request, options map[string]any, keep time.Du
 	if t := g.model.Generation.Think; t != nil {
 		think = &api.ThinkValue{Value: *t}
 	}
+	logprobs, alternatives := r.Logprobs > 0, min(r.Logprobs, mostAlternatives)
 	if g.model.API == eval.APIChat {
-		chat := api.ChatRequest{Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}
+		chat := api.ChatRequest{Logprobs: logprobs, TopLogprobs: alternatives, Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}
 		if r.System != "" {
 			chat.Messages = append(chat.Messages, api.Message{Role: "system", Content: r.System})
 		}
@@ -135,7 +161,8 @@ func (g *Generator) request(r eval.Request, options map[string]any, keep time.Du
 		return ask{"/api/chat", chat}
 	}
 	return ask{"/api/generate", api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
-		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}}
+		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think,
+		Logprobs: logprobs, TopLogprobs: alternatives}}
 }
 
 // stream sends one request and reads its answer to the end.
@@ -157,37 +184,38 @@ func (g *Generator) stream(ctx context.Context, ask ask, silence time.Duration) 
 	}
 	defer resp.Body.Close()
 	lines := lineReader{r: bufio.NewReaderSize(answer.Count(resp.Body), 16<<10), max: g.client.limits.LineBytes}
-	last, err := g.collect(answer, &lines)
+	last, tokens, err := g.collect(answer, &lines)
 	r := answer.Reply()
 	if err != nil {
 		return r, answer.Failed(err)
 	}
-	r.DoneReason = last.DoneReason
+	r.DoneReason, r.Tokens = last.DoneReason, tokens
 	r.Usage = eval.Usage{PromptTokens: last.PromptTokens, CompletionTokens: last.CompletionTokens}
 	r.Timing = eval.Timing{Load: last.LoadDuration, PromptEval: last.PromptEvalDuration, Eval: last.EvalDuration}
 	return r, nil
 }
 
 // collect joins the pieces of an answer until the one that says done, and
-// returns that.
-func (g *Generator) collect(answer *eval.Answer, lines *lineReader) (piece, error) {
+// returns that and what all say of their tokens.
+func (g *Generator) collect(answer *eval.Answer, lines *lineReader) (last piece, tokens []eval.Token, err error) {
 	for {
 		line, err := lines.next()
 		if err != nil {
-			return piece{}, err
+			return piece{}, nil, err
 		}
 		p, err := decode(line)
 		if err != nil && lines.unfinished && line[0] == '{' {
-			return p, answer.Truncated()
+			return p, nil, answer.Truncated()
 		}
 		if err != nil {
-			return p, err
+			return p, nil, err
 		}
 		if err := answer.Add(p.Response+p.Message.Content, p.Thinking+p.Message.Thinking); err != nil {
-			return p, err
+			return p, nil, err
 		}
+		tokens = appendTokens(tokens, p.Logprobs)
 		if p.Done {
-			return p, g.check(p)
+			return p, tokens, g.check(p)
 		}
 	}
 }
@@ -201,6 +229,19 @@ func (g *Generator) check(last piece) error {
 		return eval.Malformed("%v", err)
 	}
 	return nil
+}
+
+// appendTokens takes over what a piece says of its tokens. Their IDs are not
+// part of it.
+func appendTokens(to []eval.Token, said []api.Logprob) []eval.Token {
+	for _, l := range said {
+		t := eval.Token{ID: ambiguous, Text: l.Token, Logprob: l.Logprob}
+		for _, a := range l.TopLogprobs {
+			t.Top = append(t.Top, eval.Alternative{ID: ambiguous, Text: a.Token, Logprob: a.Logprob})
+		}
+		to = append(to, t)
+	}
+	return to
 }
 
 // piece is one line of the stream: a part of the answer or an error.

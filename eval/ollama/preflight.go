@@ -86,6 +86,9 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 			m.API = eval.APIChat
 		}
 		m.Notice = notice(m, version)
+		if m.Generation.Raw && c.Tokenizer != nil && !olderThan(version, firstLogprobs) {
+			m.Capabilities.Logprobs = mostAlternatives
+		}
 		out = append(out, m)
 	}
 	if len(missing.Models) > 0 {
@@ -137,6 +140,9 @@ func olderThan(version string, than []int) bool {
 	}
 	return false
 }
+
+// firstLogprobs is the first version that gives log-probabilities.
+var firstLogprobs = []int{0, 12, 11}
 
 func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})

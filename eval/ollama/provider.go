@@ -11,6 +11,8 @@ import (
 // names. It is an eval.EmbeddingProvider. Its methods may be called from several
 // goroutines.
 type Provider struct {
+	Tokenizer NewTokenizer // as Client's, for the clients made from here on
+
 	limits eval.Limits
 
 	mu      sync.Mutex
@@ -37,6 +39,7 @@ func (p *Provider) Client(host string) (*Client, error) {
 	// A resolved model's host has lost the credentials that it was named with.
 	if !ok || base.User != nil && (c.user == nil || base.User.String() != c.user.String()) {
 		c = New(base, p.limits)
+		c.Tokenizer = p.Tokenizer
 		p.clients[address.String()] = c
 	}
 	return c, nil

@@ -100,7 +100,7 @@ func (s *Store) newestScoring(ctx context.Context) (*eval.ScoringRecord, error) 
 // reason. What follows from a probe is derived from it anew at every reading.
 func encodeScores(scores []metrics.Score) string {
 	b := append(make([]byte, 0, 256), '{')
-	for i, sc := range scores[:len(metrics.Text())] {
+	for i, sc := range scores[:min(len(scores), len(metrics.Text()))] {
 		if i > 0 {
 			b = append(b, ',')
 		}

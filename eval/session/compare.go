@@ -62,11 +62,12 @@ func (p *Puller) compare(ctx context.Context, c *ollama.Client, m eval.Model, w 
 		return nil, fmt.Errorf("compare %s with its source: %w", m.Model, err)
 	}
 	var prompts []queries.Query
-	for _, q := range spread(p.Queries, comparedPrompts) {
+	for _, q := range p.Queries {
 		if ids, err := llm.Encode(q.Prompt); err == nil && len(ids) <= m.Generation.NumCtx/2 {
 			prompts = append(prompts, q)
 		}
 	}
+	prompts = spread(prompts, comparedPrompts)
 	if len(prompts) == 0 {
 		return []string{"not compared with its source: no prompt of the plan fits half its context"}, nil
 	}

@@ -139,9 +139,6 @@ func openModel(source string, m hub.Model) (*hub.Weights, error) {
 // engine opens the model in the built-in engine, its matrices rounded to F16
 // where that is asked for.
 func engine(w *hub.Weights, rounded bool) (*builtin.LLM, error) {
-	if w.Metadata == nil {
-		return nil, errors.New("its configuration or tokenizer cannot be read")
-	}
 	c := builtin.Checkpoint{Name: w.Source, Metadata: w.Metadata, Rotary: builtin.RotaryHalves, Tensors: make(map[string]builtin.Tensor)}
 	if w.GGUF {
 		c.Rotary = builtin.RotaryPairs
@@ -206,7 +203,7 @@ func run(ctx context.Context, w *hub.Weights, d *hub.Diagnosis, llm *builtin.LLM
 		return nil // NaN and the like, which stand among the findings
 	}
 	d.Add(w.CheckTexts(llm)...)
-	test, err := hub.TestRotary(ctx, readings(w, llm), sentences, w.Shape.Vocab, layoutTokens, tell)
+	test, err := hub.CompareLayouts(ctx, readings(w, llm), sentences, w.Shape.Vocab, layoutTokens, tell)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -222,7 +219,7 @@ func run(ctx context.Context, w *hub.Weights, d *hub.Diagnosis, llm *builtin.LLM
 	if f, ok := test.Finding(mend); ok {
 		d.Add(f)
 	}
-	d.Context, err = hub.TestContext(ctx, best(readings(w, llm), test).Reader, sentences, llm.Info().ContextLength, contextTokens, tell)
+	d.Context, err = w.ReadByPosition(ctx, best(readings(w, llm), test).Reader, sentences, llm.Info().ContextLength, contextTokens, tell)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,6 @@
 package session
 
 import (
-	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,78 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/x448/float16"
-
-	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/hub/hubtest"
 	"github.com/disteval/disteval/eval/ollama/ollamatest"
 )
 
 func quiet(string, int64, int64) {}
-
-const teacherFile = "../builtin/models/mini-teacher.gguf"
-
-// teacher is mini-teacher as Hugging Face's library would have it.
-func teacher(t testing.TB) hubtest.Model {
-	t.Helper()
-	raw, err := os.ReadFile(teacherFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(teacherFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	d, err := builtin.ReadDirectory(f, int64(len(raw)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	number := func(key string) int { return int(d.Metadata["llama."+key].(uint64)) }
-	m := hubtest.Model{Hidden: number("embedding_length"), Intermediate: number("feed_forward_length"), Layers: number("block_count"),
-		Heads: number("attention.head_count"), Positions: number("context_length"), Weights: make(map[string][]float32)}
-	m.KVHeads = m.Heads
-	for i, text := range d.Metadata["tokenizer.ggml.tokens"].([]string) {
-		m.Pieces = append(m.Pieces, hubtest.Piece{Text: text, Score: d.Metadata["tokenizer.ggml.scores"].([]float32)[i], Type: d.Metadata["tokenizer.ggml.token_type"].([]int32)[i]})
-	}
-	names := map[string]string{"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-		"ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
-	for _, e := range d.Entries {
-		count := 1
-		for _, n := range e.Shape {
-			count *= n
-		}
-		w := make([]float32, count)
-		for i := range w {
-			if at := raw[e.Offset:]; e.Type == "F16" {
-				w[i] = float16.Frombits(binary.LittleEndian.Uint16(at[2*i:])).Float32()
-			} else {
-				w[i] = math.Float32frombits(binary.LittleEndian.Uint32(at[4*i:]))
-			}
-		}
-		name := map[string]string{"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight", "output.weight": "lm_head.weight"}[e.Name]
-		if parts := strings.Split(e.Name, "."); parts[0] == "blk" {
-			name = "model.layers." + parts[1] + "." + names[parts[2]] + ".weight"
-			if parts[2] == "attn_q" || parts[2] == "attn_k" {
-				w = halves(w, m.Hidden, m.Hidden/m.Heads)
-			}
-		}
-		m.Weights[name] = w
-	}
-	return m
-}
-
-// halves turns rows from Meta's layout to Hugging Face's.
-func halves(w []float32, columns, size int) []float32 {
-	out := make([]float32, len(w))
-	for row := range len(w) / columns {
-		head, i := row/size*size, row%size
-		to := head + i%2*(size/2) + i/2
-		copy(out[to*columns:(to+1)*columns], w[row*columns:(row+1)*columns])
-	}
-	return out
-}
 
 // folder writes files into a new folder of the test.
 func folder(t testing.TB, files map[string][]byte) string {
@@ -100,10 +30,10 @@ func folder(t testing.TB, files map[string][]byte) string {
 	return dir
 }
 
-// examine reads twelve sentences: enough to decide, and soon over.
+// examine reads twenty sentences: enough to decide, and soon over.
 func examine(t testing.TB, source string) (*hub.Diagnosis, error) {
 	t.Helper()
-	return Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, source, Facts()[:12], quiet, quiet)
+	return Doctor(t.Context(), hub.Config{Cache: t.TempDir()}, source, Facts()[:20], quiet, quiet)
 }
 
 // plain has no dummy prefix, as mini-teacher was trained.
@@ -233,6 +163,8 @@ func TestDoctorRemarks(t *testing.T) {
 		{"type", "types", "config.json states BF16, the matrices are stored as F32", m.Files(hubtest.Options{Tokenizer: plain, Config: map[string]any{"torch_dtype": "bfloat16"}})},
 		{"knows nothing", "rotary", "undecided", hubtest.Random(hubtest.Model{Hidden: 64, Intermediate: 96, Layers: 2, Heads: 4, KVHeads: 2, Positions: 128}, 600, 1).Files(hubtest.Options{})},
 		{"longer than trained", "context", "max_position_embeddings is 4096", short.Files(hubtest.Options{Tokenizer: plain})},
+		{"two models", "files", "1 other files of weights lie beside", two(m)},
+		{"two lengths", "context", "tokenizer_config.json 64 (model_max_length)", m.Files(hubtest.Options{Tokenizer: map[string]any{"add_prefix_space": false, "model_max_length": 64}})},
 		{"template of other tokens", "tokenizer", `the chat template writes "<|user|>"`, m.Files(hubtest.Options{Tokenizer: map[string]any{"add_prefix_space": false, "chat_template": "<|user|>{{ messages }}"}})},
 		{"no bytes", "tokenizer", "no byte fallback", func() map[string][]byte {
 			bare := m.Clone()
@@ -258,6 +190,13 @@ func TestDoctorRemarks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// two has a second model in the folder.
+func two(m hubtest.Model) map[string][]byte {
+	files := m.Files(hubtest.Options{Tokenizer: plain})
+	files["pytorch_model.bin"] = hubtest.Checkpoint()
+	return files
 }
 
 // TestDoctorRaisesNothing examines twenty sound checkpoints of various shapes.
@@ -295,122 +234,5 @@ func TestDoctorRaisesNothing(t *testing.T) {
 	}
 	if n != 20 {
 		t.Errorf("%d checkpoints", n)
-	}
-}
-
-// TestDoctorGGUF plants faults into a GGUF file.
-func TestDoctorGGUF(t *testing.T) {
-	whole, err := os.ReadFile(teacherFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(content []byte) string {
-		path := filepath.Join(t.TempDir(), "own.gguf")
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	d, err := examine(t, write(whole[:len(whole)/2]))
-	if err != nil || d.Sound || !has(d, "whole", "of a file of") {
-		t.Errorf("half a file: %+v, %v", d, err)
-	}
-	hidden := []byte(strings.Replace(string(whole), "tokenizer.ggml.scores", "tokenizer.ggml.scoreX", 1))
-	if d, err = examine(t, write(hidden)); err != nil || d.Sound || !has(d, "metadata", "tokenizer.ggml.scores is missing") {
-		t.Errorf("without scores: %+v, %v", d, err)
-	}
-	for name, content := range map[string][]byte{"Git LFS": []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), "inside its directory": whole[:2000], "not a GGUF file": []byte("<html>"), "claims": huge(whole)} {
-		if _, err := examine(t, write(content)); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// huge claims 2^62 metadata keys.
-func huge(whole []byte) []byte {
-	out := slices.Clone(whole)
-	binary.LittleEndian.PutUint64(out[16:], 1<<62)
-	return out
-}
-
-func has(d *hub.Diagnosis, check, what string) bool {
-	return slices.ContainsFunc(d.Findings, func(f hub.Finding) bool { return f.Check == check && strings.Contains(f.What, what) })
-}
-
-// TestDoctorUnreadable: a source that is no checkpoint is an error that says
-// what it is.
-func TestDoctorUnreadable(t *testing.T) {
-	files := teacher(t).Files(hubtest.Options{})
-	with := func(name string, content []byte) string {
-		changed := make(map[string][]byte)
-		for n, c := range files {
-			changed[n] = c
-		}
-		changed[name] = content
-		if content == nil {
-			delete(changed, name)
-		}
-		return folder(t, changed)
-	}
-	two := folder(t, map[string][]byte{"a.gguf": []byte("GGUF"), "b.gguf": []byte("GGUF")})
-	linked := with("tokenizer_config.json", nil)
-	outside, err := filepath.Abs(teacherFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(outside, filepath.Join(linked, "tokenizer_config.json")); err != nil {
-		t.Skip("no links here: ", err)
-	}
-	for source, want := range map[string]string{
-		with("config.json", []byte("{")): "config.json: unexpected EOF",
-		with("config.json", nil):         "no config.json",
-		with("tokenizer.model", nil):     "neither tokenizer.json nor tokenizer.model",
-		with("model.safetensors", []byte("version https://git-lfs.github.com")): "Git LFS pointer",
-		with("model.safetensors", files["model.safetensors"][:5000]):            "not a whole safetensors file",
-		two:                        "2 GGUF files",
-		linked:                     "link",
-		filepath.Join(two, "none"): "none",
-		"s3://bucket/model":        "unknown kind",
-		"hf://own":                 "OWNER/REPO",
-	} {
-		if d, err := examine(t, source); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %+v, %v; want %q", source, d, err, want)
-		}
-	}
-}
-
-// TestDoctorInterrupted leaves nothing behind.
-func TestDoctorInterrupted(t *testing.T) {
-	dir, cache := folder(t, teacher(t).Files(hubtest.Options{})), t.TempDir()
-	for _, step := range []string{"check", "read the weights", "read the text in"} {
-		ctx, cancel := context.WithCancel(t.Context())
-		stop := func(now string, _, _ int64) {
-			if strings.HasPrefix(now, step) {
-				cancel()
-			}
-		}
-		_, err := Doctor(ctx, hub.Config{Cache: cache}, dir, nil, stop, stop)
-		cancel()
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("interrupted in %q: %v", step, err)
-		}
-	}
-	if left, _ := os.ReadDir(cache); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
-}
-
-// TestSentences reads a text of the user's.
-func TestSentences(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "text")
-	if err := os.WriteFile(path, []byte("One.\n\n  Two. \n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := Sentences(path); err != nil || fmt.Sprint(got) != "[One. Two.]" {
-		t.Errorf("%q, %v", got, err)
-	}
-	var input interface{ BadInput() }
-	if _, err := Sentences(t.TempDir()); !errors.As(err, &input) || !strings.Contains(err.Error(), "no file of text") {
-		t.Errorf("a folder as text: %v", err)
 	}
 }

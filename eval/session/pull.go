@@ -163,7 +163,8 @@ func (p *Puller) convert(ctx context.Context, m eval.Model, w *hub.Weights, file
 		return out, err
 	}
 	if why := w.Convertible(); why != nil {
-		if w.Llama() || m.Rope != "" && m.Rope != string(hub.LayoutHF) {
+		var unsupported *hub.UnsupportedError
+		if !errors.As(why, &unsupported) || m.Rope != "" && m.Rope != string(hub.LayoutHF) {
 			return out, eval.BadInput(fmt.Errorf("convert %s: %w", m.Source, why), "see what is wrong with it: disteval models doctor "+m.Source)
 		}
 		out.said = append(out.said, "converted by Ollama, whose converter drops parts of some tokenizers: "+why.Error())
@@ -201,7 +202,7 @@ func (p *Puller) layout(ctx context.Context, m eval.Model, w *hub.Weights) (hub.
 		return hub.LayoutHF, []string{"the layout of q and k is taken for Hugging Face's, unseen: rope: auto, or disteval models doctor " + m.Source + ", tests it"}, nil
 	}
 	defer llm.Unload()
-	t, err := hub.TestRotary(ctx, readings(w, llm), Facts(), w.Shape.Vocab, layoutTokens, p.Count)
+	t, err := hub.CompareLayouts(ctx, readings(w, llm), Facts(), w.Shape.Vocab, layoutTokens, p.Count)
 	if err != nil {
 		return "", nil, fmt.Errorf("find the layout of q and k of %s: %w", m.Source, err)
 	}

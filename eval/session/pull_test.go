@@ -80,7 +80,7 @@ func TestPullLayouts(t *testing.T) {
 			}
 			m := model(t, tt.name, rope, tt.files)
 			said, err := p.Pull(t.Context(), m, noBase)
-			if err != nil || !strings.Contains(strings.Join(said, "\n"), "prompts as its source does") {
+			if err != nil || !strings.Contains(strings.Join(said, "\n"), "answers 5 prompts as its source does") {
 				t.Fatalf("%q, %v", said, err)
 			}
 			askAll(t, p, m, tt.ask)
@@ -88,6 +88,24 @@ func TestPullLayouts(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(p.Hub.Cache, "converted", "*.gguf")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestPullChat: a chat template goes into the model, and Ollama makes its own of
+// one that it knows.
+func TestPullChat(t *testing.T) {
+	p := realPuller(t)
+	files := hubtest.Random(small, 500, 31).Files(hubtest.Options{})
+	files["chat_template.jinja"] = []byte(`{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`)
+	m := model(t, "chat", "hf", files)
+	if _, err := p.Pull(t.Context(), m, noBase); err != nil {
+		t.Fatal(err)
+	}
+	m.Generation = eval.DefaultGeneration()
+	m.Generation.Raw = false
+	known, err := p.Providers.Resolve(t.Context(), []eval.Model{m})
+	if err != nil || !strings.Contains(known[0].Template, "<|im_start|>") {
+		t.Errorf("the template is %q, %v", known[0].Template, err)
 	}
 }
 
@@ -219,31 +237,21 @@ func generator(t *testing.T, p *Puller, m eval.Model) (eval.Generator, builtin.O
 	return c.Generator(m), builtin.Options{NumPredict: m.Generation.NumPredict, NumCtx: m.Generation.NumCtx, RepeatPenalty: 1}
 }
 
-// TestPullLadder makes the steps of a model of DistilLlama's shape.
-func TestPullLadder(t *testing.T) {
+// TestPullStep makes a step of a model that is there, and says when it is not.
+func TestPullStep(t *testing.T) {
 	p := realPuller(t)
-	base := eval.Model{Name: "student", Provider: eval.ProviderOllama, Model: "student", Source: ollamatest.WriteModel(t, ollamatest.DistilLlama)}
-	p.Queries = p.Queries[:0] // its source has random weights: nothing is compared
-	if _, err := p.Pull(t.Context(), base, noBase); err != nil {
+	base := model(t, "base", "hf", hubtest.Random(small, 500, 41).Files(hubtest.Options{}))
+	step := base.Step("q8_0")
+	byName := func(string) eval.Model { return base }
+	if _, err := p.Pull(t.Context(), step, byName); err == nil || !strings.Contains(err.Error(), "base is not there") {
+		t.Errorf("a step without its base: %v", err)
+	}
+	if _, err := p.Pull(t.Context(), base, byName); err != nil {
 		t.Fatal(err)
 	}
-	last := int64(1 << 60)
-	for _, kind := range eval.QuantizationKinds() {
-		step := base.Step(kind)
-		said, err := p.Pull(t.Context(), step, func(string) eval.Model { return base })
-		if err != nil || len(said) != 1 || said[0] != "student:"+kind+" made of student" {
-			t.Fatalf("%s: %q, %v", kind, said, err)
+	for _, want := range []string{"base:q8_0 made of base", "base:q8_0 is there already"} {
+		if said, err := p.Pull(t.Context(), step, byName); err != nil || len(said) != 1 || !strings.HasPrefix(said[0], want) {
+			t.Errorf("%q, %v; want %q", said, err, want)
 		}
-		step.Generation = eval.DefaultGeneration()
-		known, err := p.Providers.Resolve(t.Context(), []eval.Model{step})
-		if err != nil || !strings.EqualFold(known[0].Quantization, kind) || known[0].SizeBytes >= last {
-			t.Errorf("%s: %+v, %v", kind, known, err)
-		}
-		last = known[0].SizeBytes
-	}
-	orphan := base
-	orphan.Model = "gone"
-	if _, err := p.Pull(t.Context(), orphan.Step("q8_0"), func(string) eval.Model { return orphan }); err == nil || !strings.Contains(err.Error(), "gone is not there") {
-		t.Errorf("a step without its base: %v", err)
 	}
 }

@@ -43,7 +43,39 @@ func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error
 	if err := plan.Check(); err != nil {
 		return plan, err
 	}
-	return plan, s.checkEmbedding(ctx, plan.Scoring)
+	if err := s.checkEmbedding(ctx, plan.Scoring); err != nil {
+		return plan, err
+	}
+	return plan, s.checkLikelihood(ctx, plan)
+}
+
+// checkLikelihood asks served models for one probability where the plan itself
+// wants them: only an answer tells whether a server gives any.
+func (s *Session) checkLikelihood(ctx context.Context, plan eval.Plan) error {
+	if !plan.Likelihood.Stated() {
+		return nil
+	}
+	for _, m := range plan.Models {
+		if !m.Served() {
+			continue
+		}
+		gen, err := s.Providers.Open(m)
+		if err != nil {
+			return err
+		}
+		prober, ok := gen.(eval.Prober)
+		if !ok {
+			return eval.LacksLikelihood(m, "its provider gives none")
+		}
+		reply, err := prober.Probe(ctx, eval.ProbeRequest{Prompt: "Hello", Texts: []string{" world"}})
+		if err != nil {
+			return fmt.Errorf("check that model %s gives log-probabilities: %w", m.Name, err)
+		}
+		if f := reply.Forms[0]; len(f.Steps) == 0 {
+			return eval.LacksLikelihood(m, f.Reason)
+		}
+	}
+	return nil
 }
 
 // Create begins the record of a new run in a folder of its own below out. The

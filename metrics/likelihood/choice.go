@@ -1,8 +1,10 @@
 package likelihood
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disteval/disteval/metrics"
 )
@@ -48,6 +50,34 @@ func Choose(right Form, others []Form) Choice {
 		}
 	}
 	return c
+}
+
+// Narrow follows forms, which must be Cut, as far as the one with the fewest
+// bits per byte can be told from the others: open lists those to follow, and
+// step takes one a step further, clearing Cut at its end. The most promising by
+// their first step come first. Forms that are exact already count.
+func Narrow(forms []Form, open []int, step func(i int) error) error {
+	for _, i := range open {
+		if err := step(i); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(open, func(a, b int) int { return cmp.Compare(forms[a].PerByte(), forms[b].PerByte()) })
+	least := math.Inf(1)
+	if best, _ := fewest(forms); best >= 0 {
+		least = forms[best].PerByte()
+	}
+	for _, i := range open {
+		for forms[i].Cut && forms[i].Reason == "" && forms[i].PerByte() <= least {
+			if err := step(i); err != nil {
+				return err
+			}
+		}
+		if forms[i].Exact() {
+			least = min(least, forms[i].PerByte())
+		}
+	}
+	return nil
 }
 
 // fewest is the exact form with the fewest bits per byte, -1 without one, and

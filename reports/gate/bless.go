@@ -5,17 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 )
 
 // The tolerances that Bless gives to what a file does not have yet.
 const (
 	DefaultTolerance     = "0.02" // of a metric
+	DefaultBitsTolerance = "2%"   // of a metric without a highest value
 	DefaultCostTolerance = "10%"  // of times and energy
 )
 
@@ -159,10 +162,13 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	if failures := get(n, Failures); failures != nil && get(failures, "expected") != nil {
 		set(failures, "expected", number("0")) // a run with failures is not blessed
 	}
-	if metrics := get(n, "metrics"); metrics != nil {
-		for i := 0; i < len(metrics.Content); i += 2 {
-			name, bound := metrics.Content[i].Value, metrics.Content[i+1]
-			if err := bless(bound, name, m, DefaultTolerance); err != nil {
+	if measures := get(n, "metrics"); measures != nil {
+		for i := 0; i < len(measures.Content); i += 2 {
+			name, bound := measures.Content[i].Value, measures.Content[i+1]
+			if m.Metric(name).Bound != metrics.Exact && get(bound, "expected") != nil {
+				return fmt.Errorf("%s has only a bound of %s; state min or max in its place", m.Model.Name, name)
+			}
+			if err := bless(bound, name, m, toleranceOf(name, m)); err != nil {
 				return err
 			}
 			// A check refuses a mean over few replies unless the file states how many.
@@ -176,6 +182,15 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	}
 	b.queries(n, m.Model.Name)
 	return nil
+}
+
+// toleranceOf is what a metric is given: a share where its scale has no end, as
+// that of bits.
+func toleranceOf(metric string, m reports.Model) string {
+	if _, most := measureRange(metric); math.IsInf(most, 1) && m.Metric(metric).Mean != 0 {
+		return DefaultBitsTolerance
+	}
+	return DefaultTolerance
 }
 
 // costs blesses times and energy that were asked for or stand there.

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 )
 
@@ -39,7 +40,7 @@ func (b blesser) measures(models *yaml.Node, m reports.Model, known bool) {
 	if !known {
 		set(child(n, Failures, yaml.FlowStyle), "max", number("0"))
 		for _, metric := range m.Metrics {
-			if metric.Value() != nil {
+			if metric.Value() != nil && metric.Bound == metrics.Exact {
 				wanted = append(wanted, metric.Name)
 			}
 		}
@@ -116,18 +117,18 @@ func (b blesser) atWorst(n *yaml.Node, m reports.Model, wanted []string) []strin
 // the worst has no end, only people can tell how wide is too wide.
 func canFail(tolerance *yaml.Node, measure string, x float64) bool {
 	b := Bound{Measure: measure, Expected: &x}
-	b.Tolerance, b.Relative = toleranceOf(tolerance)
+	b.Tolerance, b.Relative = readTolerance(tolerance)
 	return b.fault() == "" || math.IsInf(worst(measure), 0)
 }
 
 // wide reports whether a tolerance is more than half the way to the worst value.
 func wide(tolerance *yaml.Node, measure string, x float64) bool {
-	by, relative := toleranceOf(tolerance)
+	by, relative := readTolerance(tolerance)
 	return !relative && by > math.Abs(x-worst(measure))/2
 }
 
-// toleranceOf reads a tolerance that the parser has found sound.
-func toleranceOf(n *yaml.Node) (by float64, relative bool) {
+// readTolerance reads a tolerance that the parser has found sound.
+func readTolerance(n *yaml.Node) (by float64, relative bool) {
 	share, relative := strings.CutSuffix(n.Value, "%")
 	by, _ = strconv.ParseFloat(strings.TrimSpace(share), 64)
 	if relative {

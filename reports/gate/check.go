@@ -194,7 +194,6 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		c.add(check)
 		return
 	}
-	check.Outcome = b.judge(*x)
 	if counted(b.Measure) {
 		var decided bool
 		if check.Outcome, decided = b.judgeShare(c.share(b.Measure, m)); !decided {
@@ -204,7 +203,15 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		}
 	}
 	metric := m.Metric(b.Measure)
+	outcome, decided := b.judgeBounded(*x, metric.Bound)
+	check.Outcome = outcome
+	if metric.Bound != metrics.Exact {
+		check.Got = map[metrics.Bound]string{metrics.AtLeast: "at least ", metrics.AtMost: "at most "}[metric.Bound] + check.Got
+	}
 	switch {
+	case !decided:
+		check.Outcome = reports.Inconclusive
+		check.Reason = fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:

@@ -124,6 +124,20 @@ func (b Bound) worse(x float64) bool {
 	return worse
 }
 
+// judgeBounded judges a value of which only one side is known; ok is false where
+// the limits lie beyond it, so that the true value may pass or not.
+func (b Bound) judgeBounded(x float64, known metrics.Bound) (o reports.Outcome, ok bool) {
+	end := x
+	switch known {
+	case metrics.AtLeast:
+		_, end = measureRange(b.Measure)
+	case metrics.AtMost:
+		end, _ = measureRange(b.Measure)
+	}
+	o = b.judge(x)
+	return o, o == b.judge(end)
+}
+
 // String writes the bound as people say it.
 func (b Bound) String() string {
 	switch {

@@ -71,6 +71,9 @@ func metricCell(r reports.Report, m reports.Model, metric metrics.Metric) cell {
 	if c.Sub == reports.None {
 		c.Sub = ""
 	}
+	if x.BoundedN > 0 {
+		c.Sub += fmt.Sprintf(" %d are bounds", x.BoundedN)
+	}
 	if x.N != m.Replies {
 		c.Sub += fmt.Sprintf(" n = %d", x.N)
 	}
@@ -96,7 +99,10 @@ func comparisonOf(r reports.Report, metric, model string) (reports.Comparison, b
 }
 
 func differenceText(c reports.Comparison) string {
-	s := reports.Signed(&c.Difference, reports.Decimals(c.Metric))
+	s := reports.Signed(c.Delta(), reports.Decimals(c.Metric))
+	if c.Delta() == nil {
+		s = fmt.Sprintf("%d higher, %d lower, %d open", c.Wins, c.Losses, c.Undecided)
+	}
 	if c.HasInterval {
 		s += " " + reports.Interval(&c.Lo, &c.Hi, reports.Decimals(c.Metric))
 	}
@@ -114,10 +120,14 @@ func equals(p string) string {
 // standing says whether a difference is told from noise, and which way.
 func standing(c reports.Comparison) string {
 	m, _ := metrics.Named(c.Metric)
+	direction := c.Difference
+	if c.Delta() == nil {
+		direction = float64(c.Wins - c.Losses)
+	}
 	switch {
 	case c.PHolm == nil || *c.PHolm >= 1-stat.Confidence:
 		return "even"
-	case (c.Difference < 0) == (m.Better == metrics.Lower):
+	case (direction < 0) == (m.Better == metrics.Lower):
 		return "better"
 	}
 	return "worse"

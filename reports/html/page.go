@@ -29,6 +29,10 @@ type page struct {
 	OverTime   []figure
 	Paired     []figure
 	Floor      []figure
+	Bits       []figure
+	BothWrong  table
+	Silent     table
+	Distance   table // fidelity
 	Origin     []fact
 	Settings   table // what differs between models
 	FailTable  table
@@ -61,13 +65,17 @@ func newPage(r reports.Report, runs []reports.Report, lib library) page {
 	p := page{Report: r, lib: lib, own: embeddedOwn(),
 		Compare:    comparison(r),
 		Scores:     figures(scoreChart(r)),
-		Tradeoffs:  figures(energyTradeoff(r), timeTradeoff(r)),
+		Tradeoffs:  append(figures(energyTradeoff(r), timeTradeoff(r)), ladderFigures(r)...),
 		Heat:       figures(categoryChart(r)),
 		Cosines:    cosineHistograms(r),
 		Latencies:  latencyHistograms(r),
 		OverTime:   figures(energyChart(r)),
 		Paired:     figures(pairedChart(r)),
 		Floor:      figures(floorChart(r)),
+		Bits:       append(bitsCharts(r), figures(rankChart(r))...),
+		BothWrong:  bothWrong(r),
+		Silent:     silent(r),
+		Distance:   fidelityTable(r),
 		Origin:     origin(r),
 		Settings:   settings(r),
 		FailTable:  failures(r),
@@ -92,7 +100,7 @@ func figures(all ...*figure) []figure {
 
 // figures are all charts of the page in its order.
 func (p page) figures() []figure {
-	all := slices.Concat(p.Scores, p.Tradeoffs, p.Heat, p.Cosines, p.Latencies, p.OverTime, p.Paired, p.Floor)
+	all := slices.Concat(p.Scores, p.Tradeoffs, p.Heat, p.Cosines, p.Latencies, p.OverTime, p.Paired, p.Bits, p.Floor)
 	if p.Trend != nil {
 		all = append(all, p.Trend.Charts...)
 	}

@@ -31,9 +31,9 @@ func TestWriteChanges(t *testing.T) {
   only in one of the runs: gone
 
 student: 1 newly wrong, 0 newly right of 199 queries; 1 of the 200 asked are not asked alike, answered and scored in both runs
-Metric       Queries  Before     Now        Difference [95 %]      p  corrected
-EM               199   0.500   0.400  -0.100 [-0.180, -0.010]  0.020      0.040  worse
-Answer bits      199  9.0000  8.0000                        —  0.020      0.040  better
+Metric       Queries  Before    Now        Difference [95 %]      p  corrected
+EM               199   0.500  0.400  -0.100 [-0.180, -0.010]  0.020      0.040  worse
+Answer bits      199     9.0    8.0                        —  0.020      0.040  better
   1 newly wrong:
     geo  The capital of France is (keyword Paris)
       before:  Paris.

@@ -36,6 +36,8 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 		func(b *strings.Builder) { writeGate(b, r.Judgement) },
 		func(b *strings.Builder) { bullets(b, "", r.Headlines) },
 		func(b *strings.Builder) { writeModels(b, r) },
+		func(b *strings.Builder) { writeProbabilities(b, r) },
+		func(b *strings.Builder) { writeLadders(b, r.Ladders) },
 		func(b *strings.Builder) { writeComparisons(b, r.Comparisons) },
 		func(b *strings.Builder) { writeReviews(b, r.Reviews) },
 		func(b *strings.Builder) { bullets(b, "### Warnings", warnings(r)) },
@@ -100,7 +102,7 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 		difference, p := reports.None, reports.None
 		if c.N > 0 {
 			digits := reports.Decimals(c.Metric)
-			difference, p = reports.Signed(&c.Difference, digits), reports.PValue(&c.P)
+			difference, p = reports.Signed(c.Delta(), digits), reports.PValue(&c.P)
 			if c.HasInterval {
 				difference += " " + reports.Interval(&c.Lo, &c.Hi, digits)
 			}

@@ -64,6 +64,9 @@ func appendReply(b []byte, s eval.ScoredReply) []byte {
 		b = append(b, "null"...)
 	}
 	b = appendScores(append(b, `,"scores":`...), s.Scores)
+	if s.Probe != nil {
+		b = appendLikelihood(append(b, `,"likelihood":`...), s.Probe)
+	}
 	b = append(b, `,"flags":[`...)
 	for i, flag := range s.Flags {
 		if i > 0 {

@@ -27,6 +27,9 @@ type summary struct {
 	Scoring     *scoring         `json:"scoring"`
 	Models      []model          `json:"models"`
 	Comparisons []comparison     `json:"comparisons"`
+	Rivals      []rivalry        `json:"rivals"`
+	Fidelity    []fidelity       `json:"fidelity"`
+	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Headlines   []string         `json:"verdicts"`
@@ -72,6 +75,8 @@ type model struct {
 	SecondsPerReply *float64                 `json:"seconds_per_reply"`
 	LoadS           *float64                 `json:"load_s"`
 	WarmupS         *float64                 `json:"warmup_s"`
+	ProbeS          *float64                 `json:"probe_s"`
+	ProbeWh         *float64                 `json:"probe_wh"`
 	UnloadS         *float64                 `json:"unload_s"`
 	Tokens          eval.Usage               `json:"tokens"`
 	TokensPerS      *float64                 `json:"tokens_per_s"`
@@ -143,6 +148,8 @@ type metric struct {
 	Mean     *float64 `json:"mean"`
 	CI95     *ci      `json:"ci95"`
 	CIMethod *string  `json:"ci_method"`
+	Bound    *string  `json:"bound,omitempty"`     // at_least or at_most: some values are only bounds
+	BoundedN int      `json:"bounded_n,omitempty"` // how many
 	Chance   *float64 `json:"chance,omitempty"`
 	Warnings []string `json:"warnings"`
 }
@@ -162,6 +169,7 @@ type comparison struct {
 	Wins       int      `json:"wins"`
 	Losses     int      `json:"losses"`
 	Ties       int      `json:"ties"`
+	Undecided  int      `json:"undecided,omitempty"` // of sign-exact: pairs whose order bounds leave open
 	Warnings   []string `json:"warnings"`
 }
 
@@ -224,7 +232,10 @@ func summaryOf(r reports.Report) summary {
 		Host:        host{r.Host, r.Host.Fingerprint()},
 		Models:      make([]model, 0, len(r.Models)),
 		Comparisons: make([]comparison, 0, len(r.Comparisons)),
+		Rivals:      make([]rivalry, 0, len(r.Rivals)),
+		Fidelity:    make([]fidelity, 0, len(r.Fidelity)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
+		Ladders:     laddersOf(r.Ladders),
 		Reviews:     reviewsOf(r.Reviews),
 		Headlines:   list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
@@ -236,6 +247,12 @@ func summaryOf(r reports.Report) summary {
 	}
 	for _, c := range r.Comparisons {
 		s.Comparisons = append(s.Comparisons, comparisonOf(c))
+	}
+	for _, c := range r.Rivals {
+		s.Rivals = append(s.Rivals, rivalryOf(c))
+	}
+	for _, f := range r.Fidelity {
+		s.Fidelity = append(s.Fidelity, fidelityOf(f))
 	}
 	for _, c := range r.Categories {
 		s.Categories = append(s.Categories, categoryOf(c, r.Models))
@@ -250,7 +267,7 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Generation: m.Model.Generation,
 		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
 		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp), Reused: reuseOf(m.Reused),
-		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
+		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS), ProbeS: finite(m.ProbeS), ProbeWh: finite(m.ProbeWh),
 		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
 		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
 		Lengths:     lengths{finite(m.Lengths.MeanTokens), finite(m.Lengths.MeanChars), m.Lengths.ByLength, m.Lengths.Empty, m.Lengths.ReasoningOnly},
@@ -305,17 +322,17 @@ func carbonOf(r reports.Report) *carbon {
 func metricOf(m reports.Metric) metric {
 	return metric{
 		N: m.N, Mean: m.Value(), CI95: interval(m.N > 0 && m.HasInterval, m.Lo, m.Hi),
-		CIMethod: stated(m.Method), Chance: finite(m.Chance), Warnings: list(m.Warnings),
+		CIMethod: stated(m.Method), Bound: stated(string(m.Bound)), BoundedN: m.BoundedN, Chance: finite(m.Chance), Warnings: list(m.Warnings),
 	}
 }
 
 func comparisonOf(c reports.Comparison) comparison {
 	out := comparison{
 		Metric: c.Metric, Model: c.Model, Reference: c.Reference, N: c.N, Test: c.Test,
-		Wins: c.Wins, Losses: c.Losses, Ties: c.Ties, PHolm: finite(c.PHolm), Warnings: list(c.Warnings),
+		Wins: c.Wins, Losses: c.Losses, Ties: c.Ties, Undecided: c.Undecided, PHolm: finite(c.PHolm), Warnings: list(c.Warnings),
 	}
 	if c.N > 0 {
-		out.Difference, out.P = finite(&c.Difference), finite(&c.P)
+		out.Difference, out.P = finite(c.Delta()), finite(&c.P)
 		out.CI95 = interval(c.HasInterval, c.Lo, c.Hi)
 	}
 	return out

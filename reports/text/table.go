@@ -14,9 +14,9 @@ import (
 // nameWidth keeps the tables within 80 columns.
 const nameWidth = 24
 
-// WriteTable writes what a run came to for the terminal: quality, then time
-// and energy, then what the replies are like, each within 80 columns, and below
-// them the headlines and warnings. An energy stands with how it was obtained, and with its bounds
+// WriteTable writes what a run came to for the terminal: quality, what the
+// models know beyond it, time and energy, then what the replies are like, each
+// within 80 columns, and below them the headlines and warnings. An energy stands with how it was obtained, and with its bounds
 // where it was not measured whole.
 func WriteTable(w io.Writer, r reports.Report, color bool) error {
 	var b strings.Builder
@@ -36,7 +36,11 @@ func WriteTable(w io.Writer, r reports.Report, color bool) error {
 		answers.add(name, fmt.Sprint(m.Replies), reports.Significant(m.Lengths.MeanTokens, 3), fmt.Sprint(m.Lengths.ByLength),
 			fmt.Sprint(m.Lengths.Empty), reports.Fixed(m.Metric(metrics.EM).Chance, reports.Decimals(metrics.EM)))
 	}
-	for i, g := range []grid{quality, cost, answers} {
+	grids := []grid{quality}
+	if rows := probabilities(r); rows != nil {
+		grids = append(grids, gridOf(rows))
+	}
+	for i, g := range append(grids, cost, answers) {
 		if i > 0 {
 			b.WriteString("\n")
 		}
@@ -46,6 +50,7 @@ func WriteTable(w io.Writer, r reports.Report, color bool) error {
 		b.WriteString("\n" + paint.yellow("The run is "+string(r.Status)+": not every query has an outcome.") + "\n")
 	}
 	lines(&b, "", r.Headlines)
+	lines(&b, "", bothWrong(r))
 	lines(&b, paint.yellow("! "), warnings(r))
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -17,7 +17,7 @@ func (b *workbook) comparisons(r reports.Report) error {
 		col("Model", text, func(c C) any { return c.Model }),
 		col("Reference", text, func(c C) any { return c.Reference }),
 		col("Pairs", count, func(c C) any { return c.N }),
-		col("Difference of means", score, func(c C) any { return compared(c.N > 0, c.Metric, c.Difference) }).ruled(signed),
+		col("Difference of means", score, func(c C) any { return compared(c.Delta() != nil, c.Metric, c.Difference) }).ruled(signed),
 		col("Difference 95 % low", score, func(c C) any { return compared(c.HasInterval, c.Metric, c.Lo) }),
 		col("Difference 95 % high", score, func(c C) any { return compared(c.HasInterval, c.Metric, c.Hi) }),
 		col("p", chance, func(c C) any { return given(c.N > 0, c.P) }),

@@ -145,12 +145,21 @@ func metricFields(name string) []field[reports.Model] {
 		return func(m M) any { return of(m.Metric(name).Summary) }
 	}
 	t := titleOf(name)
-	return []field[M]{
+	fields := []field[M]{
 		col(t, kindOf(name), from(func(s stat.Summary) any { return given(s.N > 0, s.Mean) })).ruled(ruleOf(name)),
 		col(t+" 95 % low", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Lo) })),
 		col(t+" 95 % high", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Hi) })),
 		col(t+" n", count, from(func(s stat.Summary) any { return s.N })),
 	}
+	if slices.ContainsFunc(metrics.Likelihood(), func(m metrics.Metric) bool { return m.Name == name }) {
+		fields = append(fields,
+			col(t+" is", text, func(m M) any { return optional(boundName[m.Metric(name).Bound]) }),
+			col(t+" values that are bounds", count, func(m M) any { return m.Metric(name).BoundedN }))
+	}
+	if name == metrics.Choice {
+		fields = append(fields, col("Choice by chance", share, func(m M) any { return value(m.Metric(name).Chance) }))
+	}
+	return fields
 }
 
 func titleOf(metric string) string {

@@ -34,8 +34,8 @@ type workbook struct {
 	sheets  []*sheet
 }
 
-// Write writes r to w: the sheets Summary, Comparisons, Replies, Categories,
-// Energy, Provenance and Review, and the hidden Key to Review's items. Where a
+// Write writes r to w: the sheets Summary, Comparisons, Likelihood, Replies,
+// Categories, Energy, Provenance and Review, and the hidden Key to Review's items. Where a
 // sheet is full, Replies goes on in "Replies 2" and so on, Review and Key
 // likewise.
 func Write(ctx context.Context, w io.Writer, r reports.Report) error {
@@ -57,6 +57,7 @@ func write(ctx context.Context, w io.Writer, r reports.Report, maxRows int) (err
 	for _, step := range []func() error{
 		func() error { return b.summary(r) },
 		func() error { return b.comparisons(r) },
+		func() error { return b.likelihood(r) },
 		func() error { return b.categories(r) },
 		func() error { return b.energy(r) },
 		func() error { return b.provenance(r) },

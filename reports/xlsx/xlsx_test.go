@@ -68,7 +68,7 @@ func columnOf(t testing.TB, f *excelize.File, sheet, head string, row int) strin
 
 func TestSheetsInOrder(t *testing.T) {
 	f, _ := written(t, sample(6))
-	want := []string{"Summary", "Comparisons", "Replies", "Categories", "Energy", "Provenance", "Review", "Key"}
+	want := []string{"Summary", "Comparisons", "Likelihood", "Replies", "Categories", "Energy", "Provenance", "Review", "Key"}
 	if diff := cmp.Diff(want, f.GetSheetList()); diff != "" {
 		t.Error(diff)
 	}
@@ -132,7 +132,7 @@ func TestCells(t *testing.T) {
 func TestNothingIsComputed(t *testing.T) {
 	_, b := written(t, sample(6))
 	formula := regexp.MustCompile(`<f[ >/]`)
-	for i := 1; i <= 8; i++ {
+	for i := 1; i <= 9; i++ {
 		name := "xl/worksheets/sheet" + string(rune('0'+i)) + ".xml"
 		if at := formula.FindStringIndex(part(t, b, name)); at != nil {
 			t.Errorf("%s holds a formula", name)
@@ -146,7 +146,7 @@ func TestFrozenFilteredAndColoured(t *testing.T) {
 		sheet, filter string
 		frozen        int
 	}{
-		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Categories", "A1:D3", 1},
+		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Likelihood", "A1:", 1}, {"Categories", "A1:D3", 1},
 		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:AE13", 1}, {"Review", "A4:G14", 4}, {"Key", "A1:D11", 1},
 	} {
 		panes, err := f.GetPanes(tc.sheet)
@@ -227,7 +227,7 @@ func TestFullSheetGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	want := []string{"Summary", "Comparisons", "Replies", "Replies 2", "Replies 3", "Categories", "Energy", "Provenance", "Review"}
+	want := []string{"Summary", "Comparisons", "Likelihood", "Replies", "Replies 2", "Replies 3", "Categories", "Energy", "Provenance", "Review"}
 	for i := 2; i <= 10; i++ {
 		want = append(want, "Review "+strconv.Itoa(i))
 	}
@@ -259,8 +259,8 @@ func TestFullSheetGoesOn(t *testing.T) {
 
 func TestEmptyReport(t *testing.T) {
 	f, _ := written(t, reports.Report{RunID: "r", Created: created})
-	if got := len(f.GetSheetList()); got != 8 {
-		t.Errorf("%d sheets, want 8", got)
+	if got := len(f.GetSheetList()); got != 9 {
+		t.Errorf("%d sheets, want 9", got)
 	}
 }
 
