@@ -213,7 +213,7 @@ type ScoredReply struct {
 	Reply  Reply
 	Query  queries.Query
 	Scores []metrics.Score // every metric of metrics.All, in its order; all Unscored for a failure
-	Flags  []string        // negated, em_disagrees
+	Flags  []string        // such as negated: see scoring
 	Probe  *Probe          // of this query, beside its first sample; nil where there is none
 }
 

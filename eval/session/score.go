@@ -59,6 +59,7 @@ func (s *Session) score(ctx context.Context, store *runstore.Store, by eval.Scor
 	if err != nil {
 		return err
 	}
+	cfg.Answers = scoring.NewAnswers(store.Record().Plan.Queries)
 	id, err := store.BeginScoring(ctx, own, by, s.Now())
 	if err != nil {
 		return err

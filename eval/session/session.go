@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type Session struct {
 	Providers Providers
 	LockDir   string               // where metered runs find each other; empty: where all users of the machine do
 	Version   string               // of the program, for the record
+	First     []string             // models that are asked before the others, by name
 	Now       func() time.Time     // steady: no setting of the wall's clock changes a duration
 	Say       func(message string) // tells people what happens
 }
@@ -151,6 +153,7 @@ func noteMove(ctx context.Context, store *runstore.Store, here eval.Host) error 
 // end: see eval.Runner.
 func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.Observer) error {
 	plan := store.Record().Plan
+	plan.Models = s.inTurn(plan.Models)
 	process, err := store.NextProcess(ctx)
 	if err != nil {
 		return err
@@ -197,6 +200,19 @@ func (s *Session) sayUnfit(ctx context.Context, plan eval.Plan) {
 			s.Say(unfit)
 		}
 	}
+}
+
+// inTurn puts the models of First before the others.
+func (s *Session) inTurn(models []eval.Model) []eval.Model {
+	var first, rest []eval.Model
+	for _, m := range models {
+		if slices.Contains(s.First, m.Name) {
+			first = append(first, m)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	return append(first, rest...)
 }
 
 // startMeters starts what meters the plan's models. Sampling goes on from

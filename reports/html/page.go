@@ -37,7 +37,8 @@ type page struct {
 	Settings   table // what differs between models
 	FailTable  table
 	ReviewRows table
-	Trend      *trend // nil for a single run
+	Trend      *trend   // nil for a single run
+	Changes    *changes // nil but for two runs
 }
 
 // fact is one line of a list.

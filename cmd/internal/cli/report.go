@@ -24,7 +24,9 @@ func newReportCmd(a *app) *cobra.Command {
 		Use:   "report RUN...",
 		Short: "Write a stored run's reports again; several runs as a trend",
 		Long: `Builds the report of a stored run from its replies and writes it. With several
-runs it also writes trend.html, which compares them.
+runs it also writes trend.html, which compares them; of two runs it says what
+changed: newly wrong and newly right queries with both texts, and every metric's
+paired difference, as gate --paired has it.
 
 --country or DISTEVAL_COUNTRY computes the emissions with another country's factor.`,
 		Example: `  disteval report runs/20260102-150405-1a2b3c
@@ -92,11 +94,28 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 	if outGiven {
 		path = filepath.Join(out, "trend.html")
 	}
-	if err := files.WriteTrend(ctx, all, path); err != nil {
+	changes, err := a.printChanges(ctx, all)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(a.out, path)
+	if err := files.WriteTrend(ctx, all, changes, path); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.out, path)
 	return err
+}
+
+// printChanges compares two runs and prints what changed; with more runs, or
+// one of them twice, there is nothing of the kind.
+func (a *app) printChanges(ctx context.Context, runs []reports.Report) (*reports.Changes, error) {
+	if len(runs) != 2 || runs[0].Same(runs[1]) {
+		return nil, nil
+	}
+	changes, err := reports.Pair(ctx, runs[0], runs[1])
+	if err != nil {
+		return nil, err
+	}
+	return &changes, text.WriteChanges(a.out, changes, a.color(a.out))
 }
 
 // printTable prints the comparison and where the report lies.
