@@ -2,11 +2,8 @@ package emissions
 
 import (
 	"context"
+	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 )
@@ -95,7 +92,8 @@ func TestCombine(t *testing.T) {
 	}{
 		{"both measured", []Meter{steady{100, Measured, "rapl"}, steady{50, Measured, "nvml"}}, Measured, 150e6, "rapl+nvml"},
 		{"one partial", []Meter{steady{100, Measured, "rapl"}, steady{50, Partial, "nvml"}}, Partial, 150e6, "rapl+nvml"},
-		{"one estimated", []Meter{steady{100, Estimated, "estimate"}, steady{50, Measured, "nvml"}}, Estimated, 150e6, "estimate+nvml"},
+		{"one estimated", []Meter{steady{100, Estimated, "estimate"}, steady{50, Measured, "nvml"}}, Partial, 150e6, "estimate+nvml"},
+		{"all estimated", []Meter{steady{100, Estimated, "estimate"}, steady{50, Estimated, "codecarbon-2.3"}}, Estimated, 150e6, "estimate+codecarbon-2.3"},
 		{"one unavailable", []Meter{steady{100, Measured, "rapl"}, NewUnavailable("nvml", "none")}, Partial, 100e6, "rapl"},
 		{"none", []Meter{NewUnavailable("rapl", "no"), NewUnavailable("nvml", "none")}, Unavailable, 0, "rapl+nvml"},
 	}
@@ -110,6 +108,54 @@ func TestCombine(t *testing.T) {
 		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A sum is so much measured and so much estimated, over machines and over time.
+func TestMeasuredPart(t *testing.T) {
+	from := time.Now()
+	m := Combine(steady{30, Estimated, "estimate"}, steady{70, Measured, "nvml"})
+	first, second := m.Read(from, from.Add(time.Second)), m.Read(from.Add(time.Second), from.Add(3*time.Second))
+	if first.Energy != 100e6 || first.MeasuredPart() != 70e6 || first.Quality != Partial {
+		t.Errorf("%+v", first)
+	}
+	sum := first.Then(second)
+	if sum.Energy != 300e6 || sum.MeasuredPart() != 210e6 || sum.Quality != Partial || sum.End != second.End {
+		t.Errorf("%+v", sum)
+	}
+	later := steady{100, Measured, "rapl"}.Read(from, from.Add(time.Second))
+	estimated := steady{50, Estimated, "estimate"}.Read(from, from.Add(time.Second))
+	if sum := estimated.Then(later); sum.MeasuredPart() != 100e6 || sum.Quality != Partial || sum.Method != "estimate+rapl" || len(sum.Warnings) != 1 {
+		t.Errorf("%+v", sum)
+	}
+	none := NewUnavailable("rapl", "no counters").Read(from, from)
+	if sum := later.Then(none); sum.Quality != Unavailable || sum.MeasuredPart() != 0 || sum.Reason != "no counters" {
+		t.Errorf("%+v", sum)
+	}
+	if sum := none.Then(later); sum.Quality != Unavailable {
+		t.Errorf("%+v", sum)
+	}
+}
+
+// Records of before zones had a kind are read by the names of then.
+func TestKindOfOldZones(t *testing.T) {
+	for name, want := range map[string]Kind{
+		"package-0": CPU, "package-0/dram": Memory, "package-1/core": CPU, "psys": Platform, "cpu": CPU, "memory": Memory, "gpu-0 NVIDIA H200": GPU,
+	} {
+		var z Zone
+		if err := json.Unmarshal([]byte(`{"name":"`+name+`","energy":5,"counted":true}`), &z); err != nil || z.Kind != want || z.Energy != 5 {
+			t.Errorf("%s: %+v, %v", name, z, err)
+		}
+	}
+	var z Zone
+	if err := json.Unmarshal([]byte(`{"name":"memory","kind":"gpu"}`), &z); err != nil || z.Kind != GPU {
+		t.Errorf("%+v, %v", z, err)
+	}
+}
+
+func TestWorse(t *testing.T) {
+	if Worse(Measured, Partial) != Partial || Worse(Unavailable, Estimated) != Unavailable || Worse(Estimated, Partial) != Estimated {
+		t.Error("the order of qualities")
 	}
 }
 
@@ -140,49 +186,6 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-func TestOverlap(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there are no file locks on windows, and the reading says so")
-	}
-	dir := filepath.Join(t.TempDir(), "locks")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "run-1-dead"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	start := func() *overlap {
-		m := WarnOverlap(steady{1, Measured, "rapl"}, dir).(*overlap)
-		if err := m.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	now := time.Now()
-	a := start()
-	if w := a.Read(now, now).Warnings; len(w) != 0 {
-		t.Errorf("alone, beside a run that died: %q", w)
-	}
-	b := start()
-	a.checked = time.Time{} // as after a while
-	for _, m := range []*overlap{a, b} {
-		if w := m.Read(now, now).Warnings; len(w) != 1 || !strings.Contains(w[0], "overlaps") {
-			t.Errorf("warnings %q", w)
-		}
-	}
-	if err := a.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := b.Close(); err != nil {
-		t.Error(err)
-	}
-	c := start()
-	defer c.Close()
-	if w := c.Read(now, now).Warnings; len(w) != 0 {
-		t.Errorf("after both ended: %q", w)
-	}
-}
-
 func TestSamplerStops(t *testing.T) {
 	n := 0
 	s := StartSampler(t.Context(), func() time.Duration { n++; return time.Millisecond })
@@ -205,7 +208,7 @@ func (l *late) Read(from, to time.Time) Reading {
 	r := l.steady.Read(from, to)
 	if l.fails--; l.fails >= 0 {
 		r.Quality = Partial
-		r.Gaps = []Gap{{Start: from, End: to, Reason: afterLast}}
+		r.Gaps = []Gap{{Start: from, End: to, Open: true}}
 	}
 	return r
 }

@@ -61,5 +61,5 @@ func ReadWhole(m Meter, from, to time.Time) Reading {
 }
 
 func (r Reading) openEnded() bool {
-	return slices.ContainsFunc(r.Gaps, func(g Gap) bool { return g.Reason == afterLast })
+	return slices.ContainsFunc(r.Gaps, func(g Gap) bool { return g.Open })
 }

@@ -25,9 +25,6 @@ type Series struct {
 	gaps   []Gap
 }
 
-// afterLast is the reason of a span that a good reading to come may close.
-const afterLast = "after the last good reading"
-
 type point struct {
 	at   time.Duration // since base
 	sum  uint64
@@ -123,7 +120,7 @@ func (s *Series) Between(from, to time.Time) Change {
 		c.Spans = append(c.Spans, Gap{Start: from, End: s.base.Add(min(first, hi)), Reason: "before the first good reading"})
 	}
 	if hi > last {
-		c.Spans = append(c.Spans, Gap{Start: s.base.Add(max(last, lo)), End: to, Reason: afterLast})
+		c.Spans = append(c.Spans, Gap{Start: s.base.Add(max(last, lo)), End: to, Reason: "after the last good reading", Open: true})
 	}
 	for _, g := range c.Spans {
 		c.Lost += g.End.Sub(g.Start)

@@ -120,6 +120,10 @@ type Model struct {
 	Capabilities Capabilities `json:"capabilities"`
 }
 
+// Served reports whether a server answers for a resolved model; otherwise this
+// process does.
+func (m Model) Served() bool { return m.Host != "" }
+
 // ContextError means that a model has fewer positions than the plan wants.
 type ContextError struct {
 	Model Model

@@ -1,9 +1,7 @@
 package reports
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/disteval/disteval/emissions"
@@ -58,8 +56,7 @@ func emCorrect(m Model) float64 {
 	return 0
 }
 
-// answerReading adds up the readings of a model's answer phases. Where one of
-// them has no energy the sum has none, for it would pass for the whole.
+// answerReading adds up the readings of a model's answer phases.
 func answerReading(rec eval.RunRecord, model string) (sum emissions.Reading, asked bool) {
 	for _, p := range rec.Phases {
 		if p.Model != model || p.Name != eval.PhaseAnswer {
@@ -67,62 +64,11 @@ func answerReading(rec eval.RunRecord, model string) (sum emissions.Reading, ask
 		}
 		if !asked {
 			sum, asked = p.Reading, true
-			sum.Zones, sum.Warnings = slices.Clone(sum.Zones), slices.Clone(sum.Warnings)
 			continue
 		}
-		sum = add(sum, p.Reading)
+		sum = sum.Then(p.Reading)
 	}
 	return sum, asked
-}
-
-// rank orders qualities from the best to the worst.
-var rank = []emissions.Quality{emissions.Measured, emissions.Partial, emissions.Estimated, emissions.Unavailable}
-
-func add(a, b emissions.Reading) emissions.Reading {
-	share := weightedShare(a, b)
-	if slices.Index(rank, b.Quality) > slices.Index(rank, a.Quality) {
-		a.Quality = b.Quality
-	}
-	if b.Reason != "" && b.Reason != a.Reason {
-		a.Reason = strings.TrimPrefix(a.Reason+"; "+b.Reason, "; ")
-	}
-	if a.Method != b.Method {
-		a.Warnings = append(a.Warnings, fmt.Sprintf("metered by %s before and by %s after a resumption", a.Method, b.Method))
-		a.Method += "+" + b.Method
-	}
-	a.End = b.End
-	a.Energy, a.Low, a.High = a.Energy+b.Energy, a.Low+b.Low, a.High+b.High
-	a.Gaps = slices.Concat(a.Gaps, b.Gaps)
-	for _, w := range b.Warnings {
-		if !slices.Contains(a.Warnings, w) {
-			a.Warnings = append(a.Warnings, w)
-		}
-	}
-	for _, z := range b.Zones {
-		if i := slices.IndexFunc(a.Zones, func(have emissions.Zone) bool { return have.Name == z.Name }); i >= 0 {
-			a.Zones[i].Energy += z.Energy
-		} else {
-			a.Zones = append(a.Zones, z)
-		}
-	}
-	a.ServerShare = share
-	if a.AboveIdle != nil && b.AboveIdle != nil {
-		v := *a.AboveIdle + *b.AboveIdle
-		a.AboveIdle = &v
-	} else {
-		a.AboveIdle = nil
-	}
-	return a
-}
-
-// weightedShare is the server's share over both readings, nil where one of
-// them lacks it.
-func weightedShare(a, b emissions.Reading) *float64 {
-	total := float64(a.Energy + b.Energy)
-	if a.ServerShare == nil || b.ServerShare == nil {
-		return nil
-	}
-	return ratio(*a.ServerShare*float64(a.Energy)+*b.ServerShare*float64(b.Energy), &total)
 }
 
 // spentEnergy is one reply's energy and when it was spent.

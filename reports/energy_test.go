@@ -84,7 +84,7 @@ func TestResumedReadingsAddUp(t *testing.T) {
 		t.Errorf("zones %+v of %+v", sum.Zones, a.Zones)
 	}
 	b.Quality, b.Method = emissions.Estimated, "estimate"
-	if sum, _ := answerReading(answered(a, b), "M"); sum.Quality != emissions.Estimated || sum.Method != "rapl+estimate" || len(sum.Warnings) != 1 {
+	if sum, _ := answerReading(answered(a, b), "M"); sum.Quality != emissions.Partial || sum.Method != "rapl+estimate" || len(sum.Warnings) != 1 {
 		t.Errorf("two methods: %+v", sum)
 	}
 }

@@ -18,13 +18,14 @@ type energyOf struct {
 		Quality, Method string
 		Wh              *float64
 		Gaps            []json.RawMessage
+		Warnings        []string
 	}
 	EmissionsKg *float64 `json:"emissions_kg"`
 }
 
 // meteredRun runs one model of 200 answers, 25 ms each, with the counters of a
 // fake tree; during is called in the meantime.
-func meteredRun(t *testing.T, sysfs, method string, during func()) energyOf {
+func meteredRun(t *testing.T, sysfs, method string, during func(*os.Process)) energyOf {
 	t.Helper()
 	f := evaltest.NewOllama(t, "teacher:latest")
 	f.Set(func(o *evaltest.Ollama) { o.Delay = 25 * time.Millisecond })
@@ -39,7 +40,7 @@ func meteredRun(t *testing.T, sysfs, method string, during func()) energyOf {
 	for f.Asked() < 20 {
 		time.Sleep(time.Millisecond)
 	}
-	during()
+	during(cmd.Process)
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestEnergyOfARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	got := meteredRun(t, sysfs, "rapl", func() {
+	got := meteredRun(t, sysfs, "rapl", func(*os.Process) {
 		for range 3 {
 			d.Fail("intel-rapl:0")
 			time.Sleep(150 * time.Millisecond)
@@ -89,7 +90,7 @@ func TestEnergyOfARun(t *testing.T) {
 // TestEnergyThatIsNotThere: rapl by name without counters is unavailable, and
 // one package of two is partial; neither is an error, and neither is 0.
 func TestEnergyThatIsNotThere(t *testing.T) {
-	got := meteredRun(t, t.TempDir(), "rapl", func() {})
+	got := meteredRun(t, t.TempDir(), "rapl", func(*os.Process) {})
 	if got.Energy.Quality != "unavailable" || got.Energy.Wh != nil || got.EmissionsKg != nil {
 		t.Errorf("without counters: %+v", got)
 	}
@@ -97,7 +98,7 @@ func TestEnergyThatIsNotThere(t *testing.T) {
 	if err := emissionstest.WriteTree(sysfs, "missing-package"); err != nil {
 		t.Fatal(err)
 	}
-	if got := meteredRun(t, sysfs, "rapl", func() {}); got.Energy.Quality != "partial" || got.Energy.Wh == nil {
+	if got := meteredRun(t, sysfs, "rapl", func(*os.Process) {}); got.Energy.Quality != "partial" || got.Energy.Wh == nil {
 		t.Errorf("with a package missing: %+v", got)
 	}
 }

@@ -59,9 +59,15 @@ func same(a, b map[string]string) (n int) {
 	return n
 }
 
-// TestInterrupted sends one SIGINT: the run stores what is in flight, writes
-// the report of what there is and exits with 130.
+// TestInterrupted sends an interrupt, or hangs up as a closed terminal does,
+// twice: the run stores what is in flight, writes the report of what there is
+// and exits with 130.
 func TestInterrupted(t *testing.T) {
+	t.Run("interrupt", func(t *testing.T) { testInterrupted(t, syscall.SIGINT) })
+	t.Run("hang-up", func(t *testing.T) { testInterrupted(t, syscall.SIGHUP, syscall.SIGHUP) })
+}
+
+func testInterrupted(t *testing.T, signals ...syscall.Signal) {
 	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
 	f.Set(func(o *evaltest.Ollama) { o.Delay = 20 * time.Millisecond })
 	dir := t.TempDir()
@@ -73,8 +79,11 @@ func TestInterrupted(t *testing.T) {
 	for f.Asked() < 10 {
 		time.Sleep(time.Millisecond)
 	}
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	for _, s := range signals {
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond) // two signals at once would be one
 	}
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 130 {

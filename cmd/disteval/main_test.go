@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("OLLAMA_HOST", f.URL)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("DISTEVAL_LOCK_DIR", env.WorkDir) // another script is not a run beside this one
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

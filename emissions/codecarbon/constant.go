@@ -52,7 +52,10 @@ func (c constant) Read(from, to time.Time) emissions.Reading {
 	return emissions.Reading{
 		Start: from, End: to, Method: Method, Quality: emissions.Estimated,
 		Energy: cpu + ram, Low: uj(0.1*tdp + 0.5*c.ramW), High: uj(1.3*tdp + 2*c.ramW),
-		Zones:    []emissions.Zone{{Name: "cpu", Energy: cpu, Counted: true}, {Name: "memory", Energy: ram, Counted: true}},
-		Warnings: []string{c.warning},
+		Zones: []emissions.Zone{
+			{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Note: "estimated"},
+			{Name: "memory", Kind: emissions.Memory, Energy: ram, Counted: true, Note: "estimated"},
+		},
+		Modelled: cpu + ram, Warnings: []string{c.warning},
 	}
 }

@@ -131,7 +131,11 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	r.Energy = cpu + memory
 	r.Low = energy(p.low0, p.low1) + energy(mem*memLow, mem*memLow)
 	r.High = energy(p.high0, p.high1) + energy(mem*memHigh, mem*memHigh)
-	r.Zones = []emissions.Zone{{Name: "cpu", Energy: cpu, Counted: true}, {Name: "memory", Energy: memory, Counted: true}}
+	r.Zones = []emissions.Zone{
+		{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Note: "estimated"},
+		{Name: "memory", Kind: emissions.Memory, Energy: memory, Counted: true, Note: "estimated"},
+	}
+	r.Modelled = r.Energy
 	r.Warnings = append([]string(nil), p.notes...)
 	if missing := change.Lost; missing > period/10 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the load is not known for %v of the interval and taken as idle", missing.Round(time.Millisecond)))

@@ -120,7 +120,7 @@ func (m *meter) Read(from, to time.Time) emissions.Reading {
 	for _, d := range m.devices {
 		c := d.series.Between(from, to)
 		e := emissions.Energy(c.Amount)
-		r.Zones = append(r.Zones, emissions.Zone{Name: d.name, Energy: e, Counted: true})
+		r.Zones = append(r.Zones, emissions.Zone{Name: d.name, Kind: emissions.GPU, Energy: e, Counted: true})
 		r.Energy += e
 		known = known || c.Lost < to.Sub(from)
 		for _, g := range append(c.Gaps, c.Spans...) {

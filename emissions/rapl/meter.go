@@ -33,21 +33,9 @@ type Meter struct {
 	noZones  string   // why nothing could be read when the meter was opened
 }
 
-// Option changes a Meter.
-type Option func(*Meter)
-
-// WithReadFile reads counters by another function than os.ReadFile.
-func WithReadFile(read func(path string) ([]byte, error)) Option {
-	return func(m *Meter) { m.readFile = read }
-}
-
 // New returns a Meter over the sysfs mounted at sysfsRoot, usually /sys.
-func New(sysfsRoot string, opts ...Option) *Meter {
-	m := &Meter{root: sysfsRoot, readFile: os.ReadFile}
-	for _, o := range opts {
-		o(m)
-	}
-	return m
+func New(sysfsRoot string) *Meter {
+	return &Meter{root: sysfsRoot, readFile: os.ReadFile}
 }
 
 // Start takes the first samples and goes on sampling until Close, whatever

@@ -28,14 +28,14 @@ func tree(t testing.TB, name string) string {
 }
 
 // drive returns a started meter over a tree whose counters turn.
-func drive(t testing.TB, root string, watts map[string]float64, opts ...Option) (*Meter, *emissionstest.Driver) {
+func drive(t testing.TB, root string, watts map[string]float64) (*Meter, *emissionstest.Driver) {
 	t.Helper()
 	d, err := emissionstest.NewDriver(root, watts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(20 * time.Millisecond)
-	m := New(root, opts...)
+	m := New(root)
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,8 @@ func live(t testing.TB, root string, watts map[string]float64) *Meter {
 func failing(t testing.TB, root string, watts map[string]float64, fail *atomic.Bool) *Meter {
 	t.Helper()
 	start := time.Now()
-	m := New(root, WithReadFile(func(path string) ([]byte, error) {
+	m := New(root)
+	m.readFile = func(path string) ([]byte, error) {
 		base, err := os.ReadFile(path)
 		w, ok := watts[filepath.Base(filepath.Dir(path))]
 		if err != nil || !ok || filepath.Base(path) != "energy_uj" {
@@ -79,7 +80,7 @@ func failing(t testing.TB, root string, watts map[string]float64, fail *atomic.B
 			span = math.MaxUint64
 		}
 		return fmt.Append(nil, (begin+uint64(w*1e6*time.Since(start).Seconds()))%span), nil
-	}))
+	}
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,8 @@ func TestPermissionDenied(t *testing.T) {
 	denied := func(path string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
 	}
-	m := New(root, WithReadFile(denied))
+	m := New(root)
+	m.readFile = denied
 	if err := m.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

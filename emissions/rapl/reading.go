@@ -47,7 +47,7 @@ func (m *Meter) tally(r *emissions.Reading) tally {
 			continue
 		}
 		change := c.series.Between(r.Start, r.End)
-		z := emissions.Zone{Name: c.label(), Energy: emissions.Energy(change.Amount)}
+		z := emissions.Zone{Name: c.label(), Kind: c.kind(), Energy: emissions.Energy(change.Amount)}
 		z.Counted = c.counts() && copies[c] == "" || alone && c.platform()
 		z.Note = note(c, copies[c])
 		r.Zones = append(r.Zones, z)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/disteval/disteval/emissions"
 )
 
 // zoneID matches a zone's folder, such as intel-rapl:0, intel-rapl-mmio:0:1.
@@ -57,6 +59,17 @@ func (f folder) label() string {
 // counts tells whether a domain of this kind is part of the sum.
 func (f folder) counts() bool {
 	return !f.view && (f.place.domain == "package" || f.place.domain == "dram")
+}
+
+// kind is the part of the machine that the zone stands for.
+func (f folder) kind() emissions.Kind {
+	switch f.place.domain {
+	case "dram":
+		return emissions.Memory
+	case "psys":
+		return emissions.Platform
+	}
+	return emissions.CPU
 }
 
 func (f folder) topLevel() bool { return strings.Count(f.id, ":") == 1 }

@@ -74,7 +74,8 @@ func TestPlaces(t *testing.T) {
 // when the meter starts.
 func TestWrittenInPlace(t *testing.T) {
 	var reads, µJ int
-	m := New(zones(t, map[string]string{"intel-rapl:0": "package-0"}), WithReadFile(func(string) ([]byte, error) {
+	m := New(zones(t, map[string]string{"intel-rapl:0": "package-0"}))
+	m.readFile = func(string) ([]byte, error) {
 		switch reads++; {
 		case reads <= 20: // in every attempt of the probe and of the first rounds
 			return nil, nil
@@ -83,7 +84,7 @@ func TestWrittenInPlace(t *testing.T) {
 		}
 		µJ += 1_000_000
 		return fmt.Appendln(nil, µJ), nil
-	}))
+	}
 	m.open()
 	for len(m.counters) > 0 && !m.counters[0].have && reads < 100 {
 		m.round()

@@ -11,6 +11,8 @@ import (
 	"strconv"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // Embedder is an embedding model of a server. It is an eval.Embedder.
@@ -31,7 +33,8 @@ func (e *Embedder) Name() string { return e.model }
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	vectors, err := e.post(ctx, texts)
 	if err != nil {
-		return nil, fmt.Errorf("embed %d texts with %s at %s: %w", len(texts), e.model, e.client.base, plain(err))
+		return nil, eval.WithHint(fmt.Errorf("embed %d texts with %s at %s: %w", len(texts), e.model, e.client.base, plain(err)),
+			fmt.Sprintf("see that Ollama serves %s (ollama pull %s), or choose the embedding builtin", e.model, e.model))
 	}
 	return vectors, nil
 }

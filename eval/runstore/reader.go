@@ -17,7 +17,7 @@ import (
 // for byte. What a killed run left in its log is brought into the file first;
 // where the folder cannot be written it is read from a copy.
 func Read(ctx context.Context, dir string) (*Store, error) {
-	path, err := recordIn(dir)
+	dir, path, err := recordIn(dir)
 	if err != nil {
 		return nil, err
 	}

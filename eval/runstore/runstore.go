@@ -116,7 +116,7 @@ func claim(begun, dir string) error {
 // Open opens the record in dir to read it and to write more. ErrNotRun where
 // there is no record, ErrBusy where another process has it.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	path, err := recordIn(dir)
+	dir, path, err := recordIn(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -145,16 +145,20 @@ func loaded(ctx context.Context, dir string, db *sql.DB) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.index()
+	if err := s.Refresh(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return s, nil
 }
 
-func recordIn(dir string) (string, error) {
-	path := filepath.Join(dir, FileName)
+func recordIn(dir string) (folder, path string, err error) {
+	dir = strings.TrimSuffix(dir, string(filepath.Separator)+FileName) // people name the file as well
+	path = filepath.Join(dir, FileName)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return "", eval.BadInput(fmt.Errorf("open %s: %w: it holds no %s", dir, ErrNotRun, FileName),
+		return "", "", eval.BadInput(fmt.Errorf("open %s: %w: it holds no %s", dir, ErrNotRun, FileName),
 			"name a run's folder, the one that holds "+FileName+" (runs/<id>)")
 	}
-	return path, nil
+	return dir, path, nil
 }
 
 // connect opens the file over one connection, which alone holds its locks.

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -39,20 +40,23 @@ func Main() int {
 	return run(drain, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
 
-// interrupts returns a context that is done at the first interrupt. At the
-// second the program leaves at once, with all but the last few milliseconds'
-// replies stored.
+// interrupts returns a context that is done at the first interrupt or when the
+// terminal hangs up. At the second interrupt the program leaves at once, with
+// all but the last few milliseconds' replies stored. A second hang-up says
+// nothing new, since the shell and the kernel both send one.
 func interrupts() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
-		if _, ok := <-signals; !ok {
-			return
-		}
-		cancel()
-		if _, ok := <-signals; ok {
-			os.Exit(exitInterrupted)
+		for s := range signals {
+			if ctx.Err() != nil && s != syscall.SIGHUP {
+				os.Exit(exitInterrupted)
+			}
+			cancel()
 		}
 	}()
 	return ctx, func() {
@@ -64,7 +68,7 @@ func interrupts() (context.Context, func()) {
 
 // run executes one command line.
 func run(drain context.Context, args []string, in io.Reader, out, errw io.Writer) int {
-	a := &app{in: in, out: out, err: errw, now: time.Now, drain: drain}
+	a := &app{in: in, out: out, err: errw, now: emissions.NewClock().Now, drain: drain}
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	root.SetIn(in)

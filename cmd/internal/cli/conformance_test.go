@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/ollama/ollamatest"
 )
@@ -29,7 +31,7 @@ func TestEndsAreOllamas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps := newProviders(a.settings)
+	ps := a.session().Providers
 	for _, change := range []func(*eval.Generation){
 		func(g *eval.Generation) { g.NumCtx = 12 },
 		func(g *eval.Generation) { g.NumPredict = 3 },
@@ -39,11 +41,11 @@ func TestEndsAreOllamas(t *testing.T) {
 		var replies []eval.Reply
 		for _, m := range plan.Models {
 			change(&m.Generation)
-			known, err := ps.resolve(t.Context(), []eval.Model{m})
+			known, err := ps.Resolve(t.Context(), []eval.Model{m})
 			if err != nil {
 				t.Fatal(err)
 			}
-			g, err := ps.open(known[0])
+			g, err := ps.Open(known[0])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,8 +56,8 @@ func TestEndsAreOllamas(t *testing.T) {
 			reply.Timing = eval.Timing{}
 			replies = append(replies, reply)
 		}
-		if here, there := fmt.Sprintf("%+v", replies[0]), fmt.Sprintf("%+v", replies[1]); here != there {
-			t.Errorf("here   %s\nOllama %s", here, there)
+		if diff := cmp.Diff(replies[0], replies[1]); diff != "" {
+			t.Errorf("here and in Ollama (-here +Ollama):\n%s", diff)
 		}
 	}
 }

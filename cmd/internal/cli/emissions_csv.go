@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"io"
-	"strings"
+	"slices"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/codecarbon"
@@ -35,24 +35,18 @@ func emissionsRow(r reports.Report, m reports.Model) codecarbon.Row {
 	}
 	kwh := *m.Energy.Wh / 1000
 	row.EnergyConsumedKWh = &kwh
-	row.CPUEnergyKWh, row.CPUPowerW = sumZones(m, func(z string) bool { return !isMemory(z) && !isGPU(z) })
-	row.GPUEnergyKWh, row.GPUPowerW = sumZones(m, isGPU)
-	row.RAMEnergyKWh, row.RAMPowerW = sumZones(m, isMemory)
+	row.CPUEnergyKWh, row.CPUPowerW = sumZones(m, emissions.CPU, emissions.Platform)
+	row.GPUEnergyKWh, row.GPUPowerW = sumZones(m, emissions.GPU)
+	row.RAMEnergyKWh, row.RAMPowerW = sumZones(m, emissions.Memory)
 	return row
 }
 
-func isMemory(zone string) bool {
-	return strings.Contains(zone, "dram") || strings.Contains(zone, "memory")
-}
-
-func isGPU(zone string) bool { return strings.Contains(zone, "gpu") }
-
-// sumZones adds up the counted zones of one kind; nil where there is none.
-func sumZones(m reports.Model, kind func(string) bool) (kwh, watts *float64) {
+// sumZones adds up the counted zones of these kinds; nil where there is none.
+func sumZones(m reports.Model, kinds ...emissions.Kind) (kwh, watts *float64) {
 	var sum emissions.Energy
 	found := false
 	for _, z := range m.Energy.Zones {
-		if z.Counted && kind(strings.ToLower(z.Name)) {
+		if z.Counted && slices.Contains(kinds, z.Kind) {
 			sum, found = sum+z.Energy, true
 		}
 	}

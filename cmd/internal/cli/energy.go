@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 )
 
@@ -24,7 +25,7 @@ func newEnergyCmd(a *app) *cobra.Command {
 		Short: "List every energy counter, whether it can be read, and what to do where not",
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			return energyProbe(a.out, a.settings.Sysfs.Value, a.settings.Procfs.Value)
+			return energyProbe(a.out, machine.Examine(a.thisMachine()))
 		},
 	}
 	var period time.Duration
@@ -36,12 +37,16 @@ func newEnergyCmd(a *app) *cobra.Command {
 			if period < 100*time.Millisecond {
 				return eval.BadInput(fmt.Errorf("energy watch: --period %s: it must be at least 100ms", period), "")
 			}
-			return energyWatch(a.drain, a.out, terminal(a.out), period, a.settings.Sysfs.Value, a.settings.Procfs.Value)
+			return energyWatch(a.drain, a.out, terminal(a.out), period, a.thisMachine())
 		},
 	}
 	watch.Flags().DurationVar(&period, "period", time.Second, "time between two lines")
 	cmd.AddCommand(probe, watch)
 	return cmd
+}
+
+func (a *app) thisMachine() machine.Options {
+	return machine.Options{Sysfs: a.settings.Sysfs.Value, Procfs: a.settings.Procfs.Value}
 }
 
 func newAuditCmd(a *app) *cobra.Command {

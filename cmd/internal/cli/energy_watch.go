@@ -8,46 +8,26 @@ import (
 	"time"
 
 	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/emissions/machine"
 )
 
 // energyWatch writes the watts of every zone each period until ctx ends: a
 // plain line, or on a terminal a table that is redrawn.
-func energyWatch(ctx context.Context, out io.Writer, tty bool, period time.Duration, sysfs, procfs string) error {
-	m, err := energySource(MeterConfig{Method: "auto", Sysfs: sysfs, Procfs: procfs})
-	if err != nil {
-		return err
-	}
-	if err := m.Start(ctx); err != nil {
-		return err
-	}
-	defer m.Close()
-	ticker := time.NewTicker(period)
-	defer ticker.Stop()
+func energyWatch(ctx context.Context, out io.Writer, tty bool, period time.Duration, o machine.Options) error {
 	drawn := 0
-	for from := time.Now(); ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		to := time.Now()
-		r := m.Read(from, to)
-		from = to
-		if r.Quality == emissions.Unavailable {
-			return fmt.Errorf("watch energy: %s; see disteval energy probe", r.Reason)
-		}
+	return machine.Watch(ctx, o, period, func(r emissions.Reading) error {
 		text := watchLine(r)
 		if tty {
-			text = fmt.Sprintf("\x1b[%dA\x1b[J%s", drawn, watchTable(r))
-			if drawn == 0 {
-				text = watchTable(r)
+			table := watchTable(r)
+			text = table
+			if drawn > 0 {
+				text = fmt.Sprintf("\x1b[%dA\x1b[J%s", drawn, table)
 			}
-			drawn = strings.Count(watchTable(r), "\n")
+			drawn = strings.Count(table, "\n")
 		}
-		if _, err := io.WriteString(out, text); err != nil {
-			return err
-		}
-	}
+		_, err := io.WriteString(out, text)
+		return err
+	})
 }
 
 func watts(e emissions.Energy, r emissions.Reading) float64 {

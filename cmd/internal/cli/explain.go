@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/queries"
 )
@@ -29,7 +30,7 @@ func newExplainCmd(a *app) *cobra.Command {
 }
 
 func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
-	store, err := a.openStored(ctx, dir)
+	store, err := runstore.Read(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
 			floor = &f
 		}
 	}
-	cfg, err := newProviders(a.settings).scoringConfig(s)
+	cfg, err := a.session().ScoringConfig(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -10,13 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/junit"
 	"github.com/disteval/disteval/reports/text"
-
-	"github.com/disteval/disteval/eval"
 )
 
 func newGateCmd(a *app) *cobra.Command {
@@ -56,7 +55,7 @@ a file that is not valid; 3 regression; 4 it could not tell, which outranks 3.`,
 
 // gate judges a stored run and ends with the verdict's exit code.
 func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) error {
-	store, err := a.openStored(ctx, run)
+	store, err := runstore.Read(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -69,7 +68,7 @@ func (a *app) gate(ctx context.Context, run, baseline string, o gateOptions) err
 		if samePlace(r.Dir, baseline) {
 			return eval.BadInput(fmt.Errorf("gate: --paired %s is the run itself", baseline), "name an earlier run to compare with")
 		}
-		base, err := a.openStored(ctx, baseline)
+		base, err := runstore.Read(ctx, baseline)
 		if err != nil {
 			return err
 		}

@@ -9,11 +9,10 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/gate"
 	"github.com/disteval/disteval/reports/text"
-
-	"github.com/disteval/disteval/eval"
 )
 
 // gateOptions say what a run is judged by, or what is written from it.

@@ -78,39 +78,20 @@ func (a *app) describeModels(ctx context.Context, file string) ([]modelRow, erro
 	if err != nil {
 		return nil, err
 	}
-	ps := newProviders(a.settings)
+	ps := a.session().Providers
 	var rows []modelRow
 	for _, m := range plan.Models {
 		row := modelRow{model: m, loaded: "-"}
-		described, err := ps.resolve(ctx, []eval.Model{m})
+		described, err := ps.Resolve(ctx, []eval.Model{m})
 		if err != nil {
 			row.err = err
 		} else {
 			row.model = described[0]
-			row.loaded = ps.loaded(ctx, row.model)
+			row.loaded = ps.Loaded(ctx, row.model)
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-// loaded says whether a model is in its server's memory.
-func (p *providers) loaded(ctx context.Context, m eval.Model) string {
-	if m.Provider == eval.ProviderBuiltin {
-		return "no"
-	}
-	c, _, err := p.client(m.Host)
-	if err != nil {
-		return "-"
-	}
-	is, err := c.Loaded(ctx, m)
-	switch {
-	case err != nil:
-		return "-"
-	case is:
-		return "yes"
-	}
-	return "no"
 }
 
 func writeModels(w io.Writer, rows []modelRow) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/ollama"
+	"github.com/disteval/disteval/eval/session"
 )
 
 // pullModels gets every model of a models file that its server lacks. One that
@@ -29,7 +30,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 	if err != nil {
 		return eval.WithHint(err, "set HOME or XDG_CACHE_HOME")
 	}
-	p := &puller{a: a, providers: newProviders(a.settings), dir: filepath.Dir(plan.Source), hub: cfg}
+	p := &puller{a: a, providers: a.session().Providers, dir: filepath.Dir(plan.Source), hub: cfg}
 	code := exitDone
 	silent := make(map[string]bool) // servers that did not answer, by address
 	for _, m := range plan.Models {
@@ -59,7 +60,7 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 // puller gets models, one after the other.
 type puller struct {
 	a         *app
-	providers *providers
+	providers session.Providers
 	dir       string // of the models file
 	hub       hub.Config
 }
@@ -72,7 +73,7 @@ func (p *puller) pull(ctx context.Context, m eval.Model, tell hub.Progress) (str
 		}
 		return m.Model + " runs inside the program, nothing to pull", nil
 	}
-	c, _, err := p.providers.client(m.Host)
+	c, err := p.providers[eval.ProviderOllama].(*ollama.Provider).Client(m.Host)
 	if err != nil {
 		return "", err
 	}

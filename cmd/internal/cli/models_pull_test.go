@@ -122,20 +122,20 @@ func askEach(t *testing.T, a *app, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps := newProviders(a.settings)
+	ps := a.session().Providers
 	for _, m := range plan.Models {
 		if m.Provider != eval.ProviderOllama {
 			continue
 		}
 		m.Generation.NumPredict = 8
-		known, err := ps.resolve(t.Context(), []eval.Model{m})
+		known, err := ps.Resolve(t.Context(), []eval.Model{m})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if known[0].ContextLength != hubtest.Positions {
 			t.Errorf("%s has %d positions, want %d", m.Name, known[0].ContextLength, hubtest.Positions)
 		}
-		g, err := ps.open(known[0])
+		g, err := ps.Open(known[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,12 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/text"
 	"github.com/disteval/disteval/queries"
-
-	"github.com/disteval/disteval/eval"
 )
 
 func newQueriesCmd(a *app) *cobra.Command {

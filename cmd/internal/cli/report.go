@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/html"
 	"github.com/disteval/disteval/reports/text"
-
-	"github.com/disteval/disteval/eval"
 )
 
 func newReportCmd(a *app) *cobra.Command {
@@ -60,7 +58,7 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 	}
 	var all []reports.Report
 	for _, run := range runs {
-		store, err := a.openStored(ctx, run)
+		store, err := runstore.Read(ctx, run)
 		if err != nil {
 			return err
 		}
@@ -93,27 +91,6 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 	}
 	_, err := fmt.Fprintln(a.out, path)
 	return err
-}
-
-// openStored opens a run to read and reads its record.
-func (a *app) openStored(ctx context.Context, dir string) (*runstore.Store, error) {
-	return openWith(ctx, runstore.Read, dir)
-}
-
-// openToWrite opens a run to write more and reads its record.
-func (a *app) openToWrite(ctx context.Context, dir string) (*runstore.Store, error) {
-	return openWith(ctx, runstore.Open, dir)
-}
-
-func openWith(ctx context.Context, open func(context.Context, string) (*runstore.Store, error), dir string) (*runstore.Store, error) {
-	store, err := open(ctx, strings.TrimSuffix(dir, "/"+runstore.FileName))
-	if err != nil {
-		return nil, err
-	}
-	if err := store.Refresh(ctx); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return store, nil
 }
 
 // printTable prints the comparison and where the report lies.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 )
 
 func newReviewCmd(a *app) *cobra.Command {
@@ -37,13 +38,13 @@ func (a *app) importReviews(ctx context.Context, workbook, run string) error {
 	var dir string
 	open := func(ctx context.Context, d string) (reviewStore, error) {
 		dir = d
-		return a.openToWrite(ctx, d)
+		return runstore.Open(ctx, d)
 	}
 	imp := reviewImport{Workbook: workbook, Run: run, Open: open, Now: a.now}
 	if err := imp.run(ctx, a.out); err != nil {
 		return err
 	}
-	store, err := a.openToWrite(ctx, dir)
+	store, err := runstore.Open(ctx, dir)
 	if err != nil {
 		return err
 	}

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
 )
 
@@ -75,20 +72,20 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	ps := newProviders(a.settings)
+	s := a.session()
 	if o.DryRun {
-		plan, err := a.plan(ps, o, nil)
+		plan, err := a.plan(s, o)
 		if err != nil {
 			return err
 		}
 		return writePlan(a.out, plan, a.settings.all())
 	}
-	store, err := a.openRun(ctx, ps, o)
+	store, err := a.openRun(ctx, s, o)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	report, err := a.askAndReport(ctx, ps, store, o)
+	report, err := a.askAndReport(ctx, s, store)
 	if err != nil {
 		return err
 	}
@@ -98,115 +95,77 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	return a.conclude(ctx, report, o)
 }
 
-// plan reads and resolves the plan of o, or of a stored run that goes on.
-func (a *app) plan(ps *providers, o runOptions, stored *eval.Plan) (eval.Plan, error) {
-	var plan eval.Plan
-	if o.Models == "" && stored == nil {
-		return plan, eval.BadInput(errors.New("run: --dry-run needs --models"), "")
+// session is what a command's steps share.
+func (a *app) session() *session.Session {
+	return &session.Session{Providers: session.NewProviders(a.settings.timeout()), LockDir: a.settings.LockDir.Value, Version: version(),
+		Now: a.now, Say: func(message string) { fmt.Fprintln(a.err, inertLines(message)) }}
+}
+
+// plan reads the plan of o and resolves it.
+func (a *app) plan(s *session.Session, o runOptions) (eval.Plan, error) {
+	if o.Models == "" {
+		return eval.Plan{}, eval.BadInput(errors.New("run: --dry-run needs --models"), "")
 	}
+	plan, err := a.statedPlan(o, eval.Plan{})
+	if err != nil {
+		return plan, err
+	}
+	plan, err = s.Resolve(a.drain, plan)
+	return plan, a.beforeAsking(err)
+}
+
+// statedPlan is the plan that o states: that of a models file, else the stored
+// one.
+func (a *app) statedPlan(o runOptions, stored eval.Plan) (eval.Plan, error) {
+	plan := stored
 	if o.Models != "" {
 		var err error
 		if plan, err = a.loadPlan(o.Models); err != nil {
 			return plan, err
 		}
-	} else {
-		plan = *stored
 	}
 	if o.Limit > 0 && o.Limit < len(plan.Queries.Queries) {
 		plan.Queries.Queries = plan.Queries.Queries[:o.Limit]
 	}
 	plan.Parallel = o.Concurrency
-	if _, err := factor(plan.Emissions); err != nil {
-		return plan, err
-	}
-	// Before the first question there is nothing to wait for.
-	var err error
-	if plan.Models, err = ps.resolve(a.drain, plan.Models); err == nil {
-		err = errors.Join(plan.Check(), ps.checkEmbedding(a.drain, plan.Scoring))
-	}
-	if a.drain.Err() != nil {
-		return plan, eval.WithHint(fmt.Errorf("%w before the first question; nothing was asked", eval.ErrInterrupted), "")
-	}
+	_, err := factor(plan.Emissions)
 	return plan, err
 }
 
+// beforeAsking says of an interrupt that nothing was asked yet.
+func (a *app) beforeAsking(err error) error {
+	if a.drain.Err() != nil {
+		return eval.WithHint(fmt.Errorf("%w before the first question; nothing was asked", eval.ErrInterrupted), "")
+	}
+	return err
+}
+
 // openRun makes a new run's folder, or opens the one to go on with.
-func (a *app) openRun(ctx context.Context, ps *providers, o runOptions) (*runstore.Store, error) {
+func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*runstore.Store, error) {
 	if o.Resume != "" {
-		return a.resumeRun(ctx, ps, o)
+		store, err := s.Resume(a.drain, o.Resume, func(stored eval.Plan) (eval.Plan, error) { return a.statedPlan(o, stored) })
+		return store, a.beforeAsking(err)
 	}
-	plan, err := a.plan(ps, o, nil)
+	plan, err := a.plan(s, o)
 	if err != nil {
 		return nil, err
 	}
-	hash := plan.Hash()
-	now := a.now().UTC()
-	id := fmt.Sprintf("%s-%s", now.Format("20060102-150405"), hash[:6])
-	dir := filepath.Join(a.settings.Out.Value, id)
-	for n := 2; exists(dir); n++ {
-		dir = filepath.Join(a.settings.Out.Value, fmt.Sprintf("%s-%d", id, n))
-	}
-	rec := eval.RunRecord{ID: filepath.Base(dir), Dir: dir, ToolVersion: version(), Created: now, Plan: plan, PlanHash: hash, Host: thisHost()}
-	store, err := runstore.Create(ctx, dir, rec)
-	if err != nil {
-		return nil, eval.WithHint(err, "choose another folder with --out, or make room and give permission to write there")
-	}
-	fmt.Fprintf(a.err, "run %s: %d models, %d queries each, plan %s\n", dir, len(plan.Models), len(plan.Queries.Queries), hash[:12])
-	return store, nil
-}
-
-func (a *app) resumeRun(ctx context.Context, ps *providers, o runOptions) (*runstore.Store, error) {
-	store, err := runstore.Open(ctx, o.Resume)
-	if err != nil {
-		return nil, err
-	}
-	rec := store.Record()
-	plan, err := a.plan(ps, o, &rec.Plan)
-	if err == nil && plan.Hash() != rec.PlanHash {
-		differs := eval.Differences(rec.Plan.Facts(), plan.Facts())
-		err = eval.BadInput(fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", o.Resume, strings.Join(differs, "\n  ")),
-			"make these as they were, or begin a new run without --resume")
-	}
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	if plan.Scoring != rec.Plan.Scoring || plan.Emissions != rec.Plan.Emissions {
-		fmt.Fprintf(a.err, "scoring and emissions stay those that the run began with; disteval score RUN and disteval report RUN --country change them afterwards\n")
-	}
-	store.SetParallel(plan.Parallel)
-	if err := noteMove(ctx, store, thisHost()); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	fmt.Fprintf(a.err, "resuming %s\n", o.Resume)
-	return store, nil
-}
-
-// noteMove records that a run with questions left goes on on another machine
-// than it began on: its times and energies are then those of no machine.
-func noteMove(ctx context.Context, store *runstore.Store, here eval.Host) error {
-	rec := store.Record()
-	done, err := store.Done(ctx)
-	if err != nil || len(done) == rec.Plan.Requests() || here.Fingerprint() == rec.Host.Fingerprint() {
-		return err
-	}
-	return errors.Join(store.MoveTo(ctx, here.Fingerprint()),
-		store.Warn(ctx, fmt.Sprintf("The run began on %s and went on on %s: its times and energies are those of both.",
-			rec.Host.Fingerprint(), here.Fingerprint())))
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+	return s.Create(ctx, plan, a.settings.Out.Value)
 }
 
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
-func (a *app) askAndReport(ctx context.Context, ps *providers, store *runstore.Store, o runOptions) (reports.Report, error) {
-	asked := a.ask(ctx, ps, store)
+func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store) (reports.Report, error) {
+	bar := newProgress(a.err, terminal(a.err), store.Record().Plan, a.log)
+	asked := s.Ask(ctx, a.drain, store, bar)
+	bar.close()
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	report, err := a.scoreAndReport(ctx, ps, store)
+	if err := s.Score(ctx, store); err != nil {
+		return reports.Report{}, errors.Join(err, asked)
+	}
+	report, err := a.report(ctx, store, nil, defaultFormats, store.Record().Dir)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -214,40 +173,6 @@ func (a *app) askAndReport(ctx context.Context, ps *providers, store *runstore.S
 		return report, eval.WithHint(fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume "+report.Dir)
 	}
 	return report, nil
-}
-
-// ask runs the questions that have no outcome yet.
-func (a *app) ask(ctx context.Context, ps *providers, store *runstore.Store) error {
-	plan := store.Record().Plan
-	process, err := store.NextProcess(ctx)
-	if err != nil {
-		return err
-	}
-	for _, m := range plan.Models {
-		if m.Notice == "" {
-			continue
-		}
-		if err := store.Warn(ctx, m.Notice); err != nil {
-			return err
-		}
-	}
-	meters, err := a.startMeters(a.drain, plan)
-	if a.drain.Err() != nil && err != nil {
-		return eval.ErrInterrupted // while the idle baseline was measured
-	}
-	if err != nil {
-		return err
-	}
-	defer meters.close()
-	bar := newProgress(a.err, terminal(a.err), plan, a.log)
-	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: a.now, Backoff: eval.DefaultBackoff, Observer: bar,
-		Meter: func(m eval.Model) emissions.Meter { return meters.of(m) }, Open: ps.open}
-	err = runner.Run(ctx, a.drain)
-	bar.close()
-	if stored := store.Flush(ctx); !errors.Is(err, stored) {
-		err = errors.Join(err, stored)
-	}
-	return err
 }
 
 // conclude prints the table, judges where it was asked to, and says how it ended.
@@ -261,7 +186,7 @@ func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) erro
 	for _, m := range r.Models {
 		if m.GaveUp != "" {
 			next := "when its server answers again: disteval run --resume " + r.Dir
-			if m.Model.Provider == eval.ProviderBuiltin {
+			if !m.Model.Served() {
 				next = "its file cannot be used: name another in the models file, and run again"
 			}
 			return eval.WithHint(fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), next)

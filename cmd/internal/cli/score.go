@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 )
 
 func newScoreCmd(a *app) *cobra.Command {
@@ -44,7 +45,7 @@ scores; null is Unscored. - is standard input.`,
 }
 
 func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error {
-	cfg, err := newProviders(a.settings).scoringConfig(s)
+	cfg, err := a.session().ScoringConfig(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 
 // scoreRun scores a stored run as before but for what the flags say.
 func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool, s eval.Scoring) error {
-	store, err := a.openToWrite(ctx, dir)
+	store, err := runstore.Open(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -77,11 +78,7 @@ func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool
 	if !stated("include-prompt") {
 		s.IncludePrompt = before.IncludePrompt
 	}
-	ps := newProviders(a.settings)
-	if err := ps.checkEmbedding(ctx, s); err != nil {
-		return err
-	}
-	if err := a.score(ctx, ps, store, s, false); err != nil {
+	if err := a.session().Rescore(ctx, store, s); err != nil {
 		return err
 	}
 	r, err := a.report(ctx, store, nil, defaultFormats, dir)

@@ -12,9 +12,10 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
-	"golang.org/x/sync/errgroup"
 )
 
 // inputError is a line of an input file that is not what it should be.
@@ -187,7 +188,7 @@ func (p *pairScorer) chunk(ctx context.Context, c *chunk) ([]byte, error) {
 		return nil
 	})
 	if err != nil {
-		return out, embeddingHint(err, p.cfg)
+		return out, err
 	}
 	return out, bad
 }

@@ -24,7 +24,7 @@ type setting struct {
 // settings are about the program, not the experiment: flag over DISTEVAL_* over
 // disteval.yaml in the working folder or the user's configuration folder.
 type settings struct {
-	Out, Color, LogLevel, Country, Sysfs, Procfs, Timeout setting
+	Out, Color, LogLevel, Country, Sysfs, Procfs, LockDir, Timeout setting
 }
 
 // settingDefs lists every setting with its default and what it is.
@@ -38,6 +38,7 @@ var settingDefs = []struct {
 	{"country", "", "country of the electricity, such as AUS, where models.yaml names none", nil},
 	{"sysfs", "/sys", "root of sysfs, for containers that mount the host's", nil},
 	{"procfs", "/proc", "root of procfs, for containers that mount the host's", nil},
+	{"lock-dir", "", "folder where metered runs on one machine find each other; default: where all its users may write", nil},
 	{"timeout", "2m", "longest silence of a model server before a question counts as timed out; five times that while a model loads", nil},
 }
 
@@ -54,7 +55,7 @@ func loadSettings(fs *pflag.FlagSet) (*settings, error) {
 		return nil, err
 	}
 	s := &settings{}
-	to := []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.Timeout}
+	to := []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.LockDir, &s.Timeout}
 	for i, d := range settingDefs {
 		key := strings.ReplaceAll(d.name, "-", "_")
 		env := "DISTEVAL_" + strings.ToUpper(key)
@@ -116,7 +117,7 @@ func origin(v *viper.Viper, fs *pflag.FlagSet, flag, key, env, file string) stri
 
 // all lists the settings in their order.
 func (s *settings) all() []setting {
-	return []setting{s.Out, s.Color, s.LogLevel, s.Country, s.Sysfs, s.Procfs, s.Timeout}
+	return []setting{s.Out, s.Color, s.LogLevel, s.Country, s.Sysfs, s.Procfs, s.LockDir, s.Timeout}
 }
 
 // stated reports whether the user gave this setting on the command line or in
@@ -134,4 +135,9 @@ func (s *settings) logLevel() slog.Level {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(s.LogLevel.Value)) // loadSettings has checked it
 	return l
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }

@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"os"
@@ -10,8 +10,8 @@ import (
 	"github.com/disteval/disteval/eval"
 )
 
-// thisHost describes the machine; what it does not tell stays empty.
-func thisHost() eval.Host {
+// ThisHost describes the machine; what it does not tell stays empty.
+func ThisHost() eval.Host {
 	h := eval.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU()}
 	if info, err := cpu.Info(); err == nil && len(info) > 0 {
 		h.CPUModel = info[0].ModelName

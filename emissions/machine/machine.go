@@ -1,0 +1,166 @@
+// Package machine knows which sources of energy this machine has and makes
+// one Meter of them.
+//
+// Policy: there is one list of sources; probing, metering and choosing all go
+// through it. A source that cannot be had makes readings unavailable, with
+// the reason, and never ends a run; only a method that does not exist is an
+// error. Energy of another machine is not guessed from this one.
+package machine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/emissions/hostload"
+)
+
+// Options say how a machine's energy is obtained.
+type Options struct {
+	Method       string        // one of Methods; empty is auto
+	Sysfs        string        // empty is /sys
+	Procfs       string        // empty is /proc
+	CPUTDPW      float64       // thermal design power of one processor in W, 0 where not known
+	IdleBaseline time.Duration // how long the idle machine is measured first; 0 is off
+	LockDir      string        // where metered runs find each other; empty is where all users of the machine do
+}
+
+func (o Options) withDefaults() Options {
+	o.Sysfs, o.Procfs, o.Method = cmp.Or(o.Sysfs, "/sys"), cmp.Or(o.Procfs, "/proc"), cmp.Or(o.Method, auto)
+	return o
+}
+
+// Methods that are not one source's.
+const (
+	auto = "auto"
+	off  = "off"
+)
+
+// Methods lists what Options.Method may be.
+func Methods() []string {
+	names := []string{auto}
+	for _, s := range sources {
+		names = append(names, s.method)
+	}
+	return append(names, off)
+}
+
+// meterOf returns the meter of the machine that the model server at addr,
+// host:port, runs on; an empty addr is this process.
+func meterOf(o Options, addr string, p *emissions.Presence) (emissions.Meter, error) {
+	m, err := open(o)
+	if err != nil || o.Method == off {
+		return m, err
+	}
+	if !isLocal(addr) {
+		return emissions.NewUnavailable(o.Method, fmt.Sprintf(
+			"the model server %s is another machine, whose energy cannot be read from here: run disteval on it", addr)), nil
+	}
+	m = emissions.WithBaseline(m, o.IdleBaseline)
+	m = hostload.WithServerShare(m, o.Procfs, addr)
+	return emissions.WithPresence(m, p), nil
+}
+
+func isLocal(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err != nil || hostload.IsLocal(host)
+}
+
+// open returns the bare meter of a method.
+func open(o Options) (emissions.Meter, error) {
+	switch o.Method {
+	case auto:
+		var meters []emissions.Meter
+		for _, f := range chosen(examine(o)) {
+			meters = append(meters, f.source.open(o))
+		}
+		return emissions.Combine(meters...), nil
+	case off:
+		return emissions.NewUnavailable(off, "metering is off (emissions.method)"), nil
+	}
+	if i := slices.IndexFunc(sources, func(s source) bool { return s.method == o.Method }); i >= 0 {
+		return sources[i].open(o), nil
+	}
+	return nil, fmt.Errorf("emissions.method %q is not known: use one of %s", o.Method, strings.Join(Methods(), ", "))
+}
+
+// Meters are the running meters of a run, one for each place where its models
+// answer.
+type Meters struct {
+	presence *emissions.Presence
+	byServer map[string]emissions.Meter
+}
+
+// Start starts a meter for each of the model servers, host:port; an empty
+// address is this process. Sampling goes on until Close.
+func Start(ctx context.Context, o Options, servers []string) (*Meters, error) {
+	o = o.withDefaults()
+	all := &Meters{presence: new(emissions.Presence), byServer: map[string]emissions.Meter{}}
+	if o.Method != off {
+		all.presence = emissions.Announce(o.LockDir)
+	}
+	for _, addr := range servers {
+		if all.byServer[addr] != nil {
+			continue
+		}
+		m, err := meterOf(o, addr, all.presence)
+		if err == nil {
+			m = emissions.WithPauses(m)
+			err = m.Start(ctx)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start metering: %w", err), all.Close())
+		}
+		all.byServer[addr] = m
+	}
+	return all, nil
+}
+
+// Of returns the meter of one of the servers that were given to Start.
+func (m *Meters) Of(server string) emissions.Meter { return m.byServer[server] }
+
+// Close ends the sampling and waits for it.
+func (m *Meters) Close() error {
+	err := m.presence.Close()
+	for _, meter := range m.byServer {
+		err = errors.Join(err, meter.Close())
+	}
+	return err
+}
+
+// Watch calls each with the reading of every period until ctx ends or each
+// returns an error.
+func Watch(ctx context.Context, o Options, period time.Duration, each func(emissions.Reading) error) error {
+	m, err := open(o.withDefaults())
+	if err != nil {
+		return err
+	}
+	if err := m.Start(ctx); err != nil {
+		return err
+	}
+	defer m.Close()
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for from := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		to := time.Now()
+		r := m.Read(from, to)
+		if r.Quality == emissions.Unavailable {
+			return fmt.Errorf("watch energy: %s; see disteval energy probe", r.Reason)
+		}
+		if err := each(r); err != nil {
+			return err
+		}
+		from = to
+	}
+}

@@ -1,0 +1,178 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/emissions/codecarbon"
+	"github.com/disteval/disteval/emissions/hostload"
+	"github.com/disteval/disteval/emissions/nvml"
+	"github.com/disteval/disteval/emissions/rapl"
+)
+
+// source is one way to energy.
+type source struct {
+	method string
+	title  string
+	open   func(Options) emissions.Meter
+	probe  func(Options) Finding // nil for one that is taken only by name
+}
+
+// sources lists every source of this machine; auto chooses from it, in this order.
+var sources = []source{
+	{rapl.Method, "Processors and memory", func(o Options) emissions.Meter { return rapl.New(o.Sysfs) }, probeRAPL},
+	{hostload.Method, "Load of the host", func(o Options) emissions.Meter { return hostload.New(o.load()) }, probeLoad},
+	{nvml.Method, "NVIDIA accelerators", func(Options) emissions.Meter { return nvml.New() }, probeNVML},
+	{codecarbon.Method, "CodeCarbon's constant mode", openCodeCarbon, nil},
+}
+
+// Finding is what a source offers on this machine.
+type Finding struct {
+	Method, Title string
+	Quality       emissions.Quality // Unavailable where it offers nothing
+	Kind          emissions.Kind    // what it meters first of all
+	Present       bool              // whether the machine has what it meters, readable or not
+	Zones         []Zone
+	Missing       []string // what should be part of the sum and cannot be, with the reason
+	Notes         []string // what it is, or what is assumed
+	Reason        string   // why it is Unavailable, and what to do
+
+	source source
+}
+
+// Zone is one counter of a source.
+type Zone struct {
+	Name    string
+	ID      string // how the system calls it
+	Counted bool   // whether it is part of the sum
+	RangeUJ uint64 // µJ at which it wraps, 0 where that is not known
+	State   string // readable, or why not
+}
+
+// Probe is what this machine can measure.
+type Probe struct {
+	Findings []Finding
+	Auto     []string          // the methods that auto takes
+	Quality  emissions.Quality // of their sum
+	Without  []string          // titles of what the machine has and auto cannot meter
+}
+
+// Examine tries every source once.
+func Examine(o Options) Probe {
+	p := Probe{Findings: examine(o.withDefaults()), Quality: emissions.Unavailable}
+	for _, f := range chosen(p.Findings) {
+		if f.Quality == emissions.Unavailable {
+			p.Without = append(p.Without, f.Title)
+			continue
+		}
+		if len(p.Auto) == 0 {
+			p.Quality = f.Quality
+		}
+		p.Auto = append(p.Auto, f.Method)
+		p.Quality = emissions.QualityOfSum(p.Quality, f.Quality)
+	}
+	if len(p.Auto) > 0 && len(p.Without) > 0 {
+		p.Quality = emissions.Worse(p.Quality, emissions.Partial)
+	}
+	return p
+}
+
+func examine(o Options) []Finding {
+	var all []Finding
+	for _, s := range sources {
+		if s.probe == nil {
+			continue
+		}
+		f := s.probe(o)
+		f.Method, f.Title, f.source = s.method, s.title, s
+		all = append(all, f)
+	}
+	return all
+}
+
+// chosen is what auto takes: every counter of what the machine has. The
+// processor's load stands in only where no counter of the processor can be
+// read, and an accelerator that cannot be read leaves the sum partial.
+func chosen(all []Finding) []Finding {
+	counted := slices.ContainsFunc(all, func(f Finding) bool {
+		return f.Kind == emissions.CPU && f.Method != hostload.Method && f.Quality != emissions.Unavailable
+	})
+	var out []Finding
+	for _, f := range all {
+		switch {
+		case f.Method == hostload.Method && !counted,
+			f.Method != hostload.Method && f.Quality != emissions.Unavailable,
+			f.Kind == emissions.GPU && f.Present:
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func probeRAPL(o Options) Finding {
+	p := rapl.Examine(o.Sysfs)
+	f := Finding{Kind: emissions.CPU, Quality: emissions.Measured, Missing: p.Missing(), Present: len(p.Zones) > 0}
+	switch {
+	case p.Reason != "":
+		f.Quality = emissions.Unavailable
+	case len(f.Missing) > 0:
+		f.Quality = emissions.Partial
+	}
+	for _, z := range p.Zones {
+		state := "readable"
+		if !z.Readable {
+			state, _, _ = strings.Cut(z.Why, "; ") // what to do is said once, among the missing
+		}
+		f.Zones = append(f.Zones, Zone{z.Name, z.ID, z.Counted, z.RangeUJ, state})
+	}
+	if !slices.ContainsFunc(p.Zones, func(z rapl.Zone) bool { return z.Counted }) {
+		f.Reason = p.Reason
+	}
+	return f
+}
+
+func probeNVML(o Options) Finding {
+	p := nvml.Examine()
+	f := Finding{Kind: emissions.GPU, Quality: emissions.Measured, Present: p.Reason == "" || hasNVIDIA(o.Procfs), Notes: p.Devices}
+	if p.Reason != "" {
+		f.Quality, f.Reason = emissions.Unavailable, p.Reason
+	}
+	return f
+}
+
+// hasNVIDIA tells whether NVIDIA's driver runs an accelerator here.
+func hasNVIDIA(procfs string) bool {
+	devices, err := os.ReadDir(filepath.Join(procfs, "driver/nvidia/gpus"))
+	return err == nil && len(devices) > 0
+}
+
+func (o Options) load() hostload.Options {
+	return hostload.Options{Procfs: o.Procfs, Sysfs: o.Sysfs, TDPW: o.CPUTDPW, Getenv: os.Getenv}
+}
+
+func probeLoad(o Options) Finding {
+	h, err := hostload.Inspect(o.load())
+	if err != nil {
+		return Finding{Kind: emissions.CPU, Quality: emissions.Unavailable, Reason: err.Error()}
+	}
+	f := Finding{Kind: emissions.CPU, Quality: emissions.Estimated, Present: true, Notes: []string{
+		fmt.Sprintf("processor %q, %d hardware threads of which this job has %.3g, %.1f GB of memory", h.Model, h.Threads, h.Cores, h.MemoryGB),
+		"its TDP is not in our table: 4 W (2 to 10) for each hardware thread; set emissions.cpu_tdp_w"}}
+	if tdp := h.TDPW(); tdp > 0 {
+		f.Notes[1] = fmt.Sprintf("TDP %.0f W by our table", tdp)
+	}
+	return f
+}
+
+func openCodeCarbon(o Options) emissions.Meter {
+	host, err := hostload.Inspect(o.load())
+	if err != nil {
+		return emissions.NewUnavailable(codecarbon.Method, fmt.Sprintf("the size of the memory is not known: %v", err))
+	}
+	return codecarbon.NewMeter(cmp.Or(o.CPUTDPW, host.TDPW()), host.MemoryGB)
+}

@@ -1,0 +1,148 @@
+package emissions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Combine returns a Meter whose readings are the sums of the meters'
+// readings, such as processor and accelerator. What is measured and what is
+// estimated make a partial sum, and so does a meter that is unavailable beside
+// one that is not; only where nothing is available is the sum unavailable.
+func Combine(meters ...Meter) Meter {
+	if len(meters) == 1 {
+		return meters[0]
+	}
+	return combined(meters)
+}
+
+type combined []Meter
+
+func (c combined) Start(ctx context.Context) error {
+	for i, m := range c {
+		if err := m.Start(ctx); err != nil {
+			return errors.Join(err, c[:i].Close())
+		}
+	}
+	return nil
+}
+
+func (c combined) Close() error {
+	var errs []error
+	for _, m := range c {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (c combined) Read(from, to time.Time) Reading {
+	sum := Reading{Start: from, End: to, Quality: Unavailable}
+	var methods, absent, reasons []string
+	for _, m := range c {
+		r := m.Read(from, to)
+		sum.Zones = append(sum.Zones, r.Zones...)
+		sum.Gaps = append(sum.Gaps, r.Gaps...)
+		sum.Warnings = append(sum.Warnings, r.Warnings...)
+		if r.Reason != "" {
+			reasons = append(reasons, r.Method+": "+r.Reason)
+		}
+		if r.Quality == Unavailable {
+			absent = append(absent, r.Method)
+			continue
+		}
+		if len(methods) == 0 {
+			sum.Quality = r.Quality
+		}
+		methods = append(methods, r.Method)
+		sum.Quality = QualityOfSum(sum.Quality, r.Quality)
+		sum.addAmounts(r)
+	}
+	switch {
+	case len(methods) == 0:
+		methods = absent
+	case len(absent) > 0:
+		sum.Quality = Worse(sum.Quality, Partial)
+		sum.Warnings = append(sum.Warnings, "the sum is without "+strings.Join(absent, " and ")+", which is unavailable")
+	}
+	sum.Method = strings.Join(methods, "+")
+	sum.Reason = strings.Join(reasons, "; ")
+	return sum
+}
+
+// QualityOfSum is the quality of a sum of two figures that are both known: what is
+// in part measured is not all estimated.
+func QualityOfSum(a, b Quality) Quality {
+	if a != b && (a == Estimated || b == Estimated) {
+		return Partial
+	}
+	return Worse(a, b)
+}
+
+func (r *Reading) addAmounts(o Reading) {
+	modelled := r.Energy - r.MeasuredPart() + o.Energy - o.MeasuredPart()
+	r.Energy, r.Low, r.High, r.Modelled = r.Energy+o.Energy, r.Low+o.Low, r.High+o.High, modelled
+}
+
+// Then returns the sum of a reading and a later one, such as before and after
+// a resumption. Where one of them has no energy the sum has none, since it
+// would pass for the whole.
+func (r Reading) Then(next Reading) Reading {
+	sum := r
+	sum.ServerShare = weightedShare(r, next)
+	sum.addAmounts(next)
+	sum.End = next.End
+	sum.Quality = Unavailable
+	if r.Quality != Unavailable && next.Quality != Unavailable {
+		sum.Quality = QualityOfSum(r.Quality, next.Quality)
+	}
+	if next.Reason != "" && next.Reason != r.Reason {
+		sum.Reason = strings.TrimPrefix(r.Reason+"; "+next.Reason, "; ")
+	}
+	sum.Warnings = slices.Clone(r.Warnings)
+	for _, w := range next.Warnings {
+		if !slices.Contains(sum.Warnings, w) {
+			sum.Warnings = append(sum.Warnings, w)
+		}
+	}
+	if r.Method != next.Method {
+		sum.Warnings = append(sum.Warnings, fmt.Sprintf("metered by %s before and by %s after a resumption", r.Method, next.Method))
+		sum.Method += "+" + next.Method
+	}
+	sum.Gaps = slices.Concat(r.Gaps, next.Gaps)
+	sum.Zones = addZones(r.Zones, next.Zones)
+	sum.AboveIdle = nil
+	if r.AboveIdle != nil && next.AboveIdle != nil {
+		above := *r.AboveIdle + *next.AboveIdle
+		sum.AboveIdle = &above
+	}
+	return sum
+}
+
+// addZones adds zones up by name, in the order in which they appear.
+func addZones(a, b []Zone) []Zone {
+	sum := slices.Clone(a)
+	for _, z := range b {
+		i := slices.IndexFunc(sum, func(have Zone) bool { return have.Name == z.Name })
+		if i < 0 {
+			sum = append(sum, z)
+			continue
+		}
+		sum[i].Energy += z.Energy
+	}
+	return sum
+}
+
+// weightedShare is the model server's share over both readings, nil where one
+// of them lacks it.
+func weightedShare(a, b Reading) *float64 {
+	total := float64(a.Energy + b.Energy)
+	if a.ServerShare == nil || b.ServerShare == nil || total <= 0 {
+		return nil
+	}
+	share := (*a.ServerShare*float64(a.Energy) + *b.ServerShare*float64(b.Energy)) / total
+	return &share
+}

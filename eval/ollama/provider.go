@@ -1,0 +1,98 @@
+package ollama
+
+import (
+	"context"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// Provider gives access to the models of every Ollama server that a plan
+// names. It is an eval.EmbeddingProvider. It must not be used by two
+// goroutines at once.
+type Provider struct {
+	limits  Limits
+	clients map[string]*Client // by address
+}
+
+// NewProvider makes a provider; it connects to no server yet.
+func NewProvider(limits Limits) *Provider {
+	return &Provider{limits: limits, clients: make(map[string]*Client)}
+}
+
+// Client returns the client of the server at host, or of OLLAMA_HOST where
+// host is empty.
+func (p *Provider) Client(host string) (*Client, error) {
+	base, err := Host(host)
+	if err != nil {
+		return nil, eval.BadInput(err, "set host: of the model or OLLAMA_HOST to an address such as http://127.0.0.1:11434")
+	}
+	c, ok := p.clients[base.String()]
+	if !ok {
+		c = New(base, p.limits)
+		p.clients[base.String()] = c
+	}
+	return c, nil
+}
+
+// Resolve fills in what the servers know of the models, asking each server
+// once.
+func (p *Provider) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model, error) {
+	byServer := make(map[*Client][]int)
+	var order []*Client
+	for i, m := range models {
+		c, err := p.Client(m.Host)
+		if err != nil {
+			return nil, err
+		}
+		if byServer[c] == nil {
+			order = append(order, c)
+		}
+		byServer[c] = append(byServer[c], i)
+	}
+	out := make([]eval.Model, len(models))
+	for _, c := range order {
+		var ask []eval.Model
+		for _, i := range byServer[c] {
+			ask = append(ask, models[i])
+		}
+		described, err := c.Resolve(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		for k, i := range byServer[c] {
+			out[i] = described[k]
+		}
+	}
+	return out, nil
+}
+
+// Open returns the generator of a resolved model.
+func (p *Provider) Open(m eval.Model) (eval.Generator, error) {
+	c, err := p.Client(m.Host)
+	if err != nil {
+		return nil, err
+	}
+	return c.Generator(m), nil
+}
+
+// Loaded reports whether a resolved model is in its server's memory.
+func (p *Provider) Loaded(ctx context.Context, m eval.Model) (bool, error) {
+	c, err := p.Client(m.Host)
+	if err != nil {
+		return false, err
+	}
+	return c.Loaded(ctx, m)
+}
+
+// Embedder returns an embedding model of the server at OLLAMA_HOST, which must
+// answer.
+func (p *Provider) Embedder(ctx context.Context, model string) (eval.Embedder, error) {
+	c, err := p.Client("")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Version(ctx); err != nil {
+		return nil, err
+	}
+	return c.Embedder(model), nil
+}
