@@ -103,6 +103,9 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the machines in %s: %w", s.dir, err)
 	}
+	if err := s.refreshHosts(ctx); err != nil {
+		return err
+	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err
 }
