@@ -11,8 +11,33 @@ func TestAll(t *testing.T) {
 		t.Errorf("%d metrics, %+v", len(all), all)
 	}
 	for _, m := range all {
-		if m.Title == "" || !(m.Min < m.Max) || m.Max != 1 || m.Binary && m.Min != 0 {
+		if m.Title == "" || !(m.Min < m.Max) || m.Max != 1 || m.Better != Higher || m.Binary && m.Min != 0 {
 			t.Errorf("%+v", m)
+		}
+	}
+	for _, m := range Likelihood() {
+		if m.Title == "" || m.Min != 0 || m.Binary != (m.Max == 1) || (m.Better == Higher) != m.Binary {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	exact := func(v float64) Score { return Score{Value: v} }
+	least := func(v float64) Score { return Score{Value: v, Bound: AtLeast} }
+	most := func(v float64) Score { return Score{Value: v, Bound: AtMost} }
+	for _, c := range []struct {
+		a, b  Score
+		order int
+		known bool
+	}{
+		{exact(1), exact(2), -1, true}, {exact(2), exact(2), 0, true}, {exact(3), exact(2), 1, true},
+		{least(3), exact(2), 1, true}, {least(2), exact(2), 0, false}, {least(1), exact(2), 0, false},
+		{most(1), exact(2), -1, true}, {most(2), exact(2), 0, false}, {exact(2), most(1), 1, true},
+		{least(3), most(2), 1, true}, {least(3), least(2), 0, false}, {most(3), most(2), 0, false}, {most(1), least(2), -1, true},
+	} {
+		if order, known := Compare(c.a, c.b); order != c.order || known != c.known {
+			t.Errorf("Compare(%+v, %+v) = %d, %v", c.a, c.b, order, known)
 		}
 	}
 }

@@ -33,11 +33,10 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		Plan:    p, Host: rec.Host, MovedTo: rec.MovedTo, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
 		Warnings: slices.Clone(rec.Warnings),
 	}
-	t, replies, err := gather(ctx, run)
+	t, err := gather(ctx, run, &r)
 	if err != nil {
 		return Report{}, err
 	}
-	r.Replies = replies
 	for i, m := range p.Models {
 		model := t[i].model(m, rec)
 		r.derive(&model, rec)
@@ -53,7 +52,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	if r.Audit, err = audited(r); err != nil {
 		return Report{}, err
 	}
-	r.Verdicts = verdicts(r, t)
+	r.Headlines = headlines(r, t)
 	r.Warnings = append(r.Warnings, warnings(r)...)
 	reviews, err := run.Reviews(ctx)
 	if err != nil {
@@ -70,47 +69,55 @@ type tally struct {
 	failKinds         map[eval.FailureKind]int
 	tokens            tokenSums
 	latencyMS         []float64
-	values            [][]float64   // [metric][query]
-	spent             []spentEnergy // by the replies whose energy is known
+	values            map[string][]float64 // by metric, then by query
+	spent             []spentEnergy        // by the replies whose energy is known
 	negated, disagree int
 }
 
-// gather goes once over the replies. It also returns the way to go over them
-// again: a short run's are kept, so that each file need not read them anew.
-func gather(ctx context.Context, run eval.Run) ([]*tally, repliesFunc, error) {
+// gather goes once over the replies. It gives the report their digest and the
+// way to go over them again: a short run's are kept, so that each file need not
+// read them anew.
+func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 	p := run.Record().Plan
-	n := len(p.Queries.Queries)
-	all := metrics.All()
 	byName := make(map[string]*tally, len(p.Models))
 	out := make([]*tally, len(p.Models))
 	for i, m := range p.Models {
-		t := &tally{failKinds: make(map[eval.FailureKind]int), values: make([][]float64, len(all))}
-		for j := range t.values {
-			t.values[j] = slices.Repeat([]float64{math.NaN()}, n)
-		}
-		out[i], byName[m.Name] = t, t
+		out[i] = newTally(len(p.Queries.Queries))
+		byName[m.Name] = out[i]
 	}
-	queryAt := make(map[string]int, n)
+	queryAt := make(map[string]int, len(p.Queries.Queries))
 	for i, q := range p.Queries.Queries {
 		queryAt[q.ID] = i
 	}
 	var kept []eval.ScoredReply
+	digest := newDigest(run.Record().Scoring)
 	bytes := 0
-	for r, err := range run.Replies(ctx) {
+	for s, err := range run.Replies(ctx) {
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		byName[r.Reply.JobID.Model].add(r, queryAt[r.Query.ID])
-		if bytes += replyBytes + len(r.Reply.Text); bytes > keepBytes {
+		byName[s.Reply.JobID.Model].add(s, queryAt[s.Query.ID])
+		digest.add(s)
+		if bytes += replyBytes + len(s.Reply.Text); bytes > keepBytes {
 			kept = nil
 			continue
 		}
-		kept = append(kept, r)
+		kept = append(kept, s)
 	}
+	r.Outcomes = digest.sum()
+	r.Replies = replay(kept)
 	if bytes > keepBytes {
-		return out, run.Replies, ctx.Err()
+		r.Replies = run.Replies
 	}
-	return out, replay(kept), ctx.Err()
+	return out, ctx.Err()
+}
+
+func newTally(queries int) *tally {
+	t := &tally{failKinds: make(map[eval.FailureKind]int), values: make(map[string][]float64)}
+	for _, m := range metrics.All() {
+		t.values[m.Name] = slices.Repeat([]float64{math.NaN()}, queries)
+	}
+	return t
 }
 
 const (
@@ -149,11 +156,10 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	if e := r.Reply.Energy; e != nil {
 		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
 	}
-	for j, s := range r.Scores {
-		if s.Status != metrics.Scored {
-			continue
+	for _, s := range r.Scores {
+		if values, ok := t.values[s.Metric]; ok && s.Status == metrics.Scored {
+			values[query] = s.Value
 		}
-		t.values[j][query] = s.Value
 	}
 	for _, f := range r.Flags {
 		switch f {
@@ -206,7 +212,7 @@ func number(n *int) *float64 {
 }
 
 // scored lists the values of one metric that exist.
-func (t *tally) scored(metric int) []float64 {
+func (t *tally) scored(metric string) []float64 {
 	out := make([]float64, 0, len(t.values[metric]))
 	for _, v := range t.values[metric] {
 		if !math.IsNaN(v) {
@@ -228,8 +234,8 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out.TokensPerS = ratioOf(number(out.Tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
 	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
-	for j, def := range metrics.All() {
-		xs := t.scored(j)
+	for _, def := range metrics.All() {
+		xs := t.scored(def.Name)
 		s := stat.MeanBootstrap
 		if def.Binary {
 			s = func(xs []float64, _ uint64) stat.Summary { return stat.MeanBinary(xs) }
@@ -307,11 +313,11 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 		if i == ref {
 			continue
 		}
-		for j, def := range metrics.All() {
+		for _, def := range metrics.All() {
 			c := Comparison{Metric: def.Name, Title: def.Title, Model: m.Name, Reference: p.Models[ref].Name}
-			c.Comparison = pair(t[i], t[ref], j, def.Binary)
+			c.Comparison = pair(t[i], t[ref], def)
 			if def.Binary && c.N > 0 {
-				c.Same = concordant(t[i], t[ref], j)
+				c.Same = concordant(t[i], t[ref], def)
 			}
 			out = append(out, c)
 		}
@@ -320,21 +326,21 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 	return out
 }
 
-func pair(a, b *tally, metric int, binary bool) stat.Comparison {
+func pair(a, b *tally, m metrics.Metric) stat.Comparison {
 	var xs, ys []float64
-	for q, x := range a.values[metric] {
-		if y := b.values[metric][q]; !math.IsNaN(x) && !math.IsNaN(y) {
+	for q, x := range a.values[m.Name] {
+		if y := b.values[m.Name][q]; !math.IsNaN(x) && !math.IsNaN(y) {
 			xs, ys = append(xs, x), append(ys, y)
 		}
 	}
-	return stat.ComparePaired(xs, ys, binary, seed)
+	return stat.ComparePaired(xs, ys, m.Binary, seed)
 }
 
 // concordant counts the queries on which both are right, or both wrong.
-func concordant(a, b *tally, metric int) *Concordant {
+func concordant(a, b *tally, m metrics.Metric) *Concordant {
 	var out Concordant
-	for q, x := range a.values[metric] {
-		switch y := b.values[metric][q]; {
+	for q, x := range a.values[m.Name] {
+		switch y := b.values[m.Name][q]; {
 		case x == 1 && y == 1:
 			out.Right++
 		case x == 0 && y == 0:
@@ -358,7 +364,6 @@ func correct(cs []Comparison) {
 }
 
 func categories(p eval.Plan, t []*tally) []Category {
-	em := slices.IndexFunc(metrics.All(), func(m metrics.Metric) bool { return m.Name == metrics.EM })
 	var out []Category
 	at := make(map[string]int)
 	queries := make(map[string][]int)
@@ -378,7 +383,7 @@ func categories(p eval.Plan, t []*tally) []Category {
 		for _, m := range t {
 			var sum, n float64
 			for _, q := range queries[c.Name] {
-				if v := m.values[em][q]; !math.IsNaN(v) {
+				if v := m.values[metrics.EM][q]; !math.IsNaN(v) {
 					sum, n = sum+v, n+1
 				}
 			}

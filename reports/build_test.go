@@ -110,7 +110,7 @@ func TestComparisonOfModels(t *testing.T) {
 		"teacher has the keyword in 50 % of its 100 replies (95 % interval 40.4 % to 59.6 %).",
 		"student keeps 20 % of teacher's exact match at 100 % of its time and 100 % of its energy.",
 	}
-	if diff := cmp.Diff(want, r.Verdicts); diff != "" {
+	if diff := cmp.Diff(want, r.Headlines); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	c := r.Comparisons[0]
@@ -142,7 +142,7 @@ func TestVerdictOfTheCorrectedTest(t *testing.T) {
 		t.Fatalf("p %v, corrected %v", c.P, *c.PHolm)
 	}
 	want := "student keeps 70 % of teacher's exact match at 12340 % of its time; the difference to it is within noise (p = " + PValue(c.PHolm) + ", Holm-corrected)."
-	if got := strings.Replace(r.Verdicts[1], " and 100 % of its energy", "", 1); got != want {
+	if got := strings.Replace(r.Headlines[1], " and 100 % of its energy", "", 1); got != want {
 		t.Errorf("verdict %q, want %q", got, want)
 	}
 }
@@ -182,8 +182,8 @@ func TestPartialRun(t *testing.T) {
 	run.replies[0].Reply.Failure = &eval.Failure{Kind: eval.FailTimeout}
 	run.record.GaveUp = map[string]string{"student": "connection refused"}
 	r := build(t, run, Options{})
-	if m := r.Models[0]; m.Replies != 9 || m.Failures != 1 || m.Missing != 0 || m.em().N != 9 {
-		t.Errorf("teacher: %d replies, %d failures, %d missing, em of %d", m.Replies, m.Failures, m.Missing, m.em().N)
+	if m := r.Models[0]; m.Replies != 9 || m.Failures != 1 || m.Missing != 0 || m.Metric(metrics.EM).N != 9 {
+		t.Errorf("teacher: %d replies, %d failures, %d missing, em of %d", m.Replies, m.Failures, m.Missing, m.Metric(metrics.EM).N)
 	}
 	if m := r.Models[1]; r.Status != Partial || m.Replies != 7 || m.Missing != 3 {
 		t.Errorf("%s, student: %d replies, %d missing", r.Status, m.Replies, m.Missing)

@@ -48,12 +48,8 @@ func watthours(e emissions.Energy) *float64 {
 
 // emCorrect is the number of replies with em 1.
 func emCorrect(m Model) float64 {
-	for _, s := range m.Metrics {
-		if s.Name == metrics.EM {
-			return s.Mean * float64(s.N)
-		}
-	}
-	return 0
+	em := m.Metric(metrics.EM)
+	return em.Mean * float64(em.N)
 }
 
 // answerReading adds up the readings of a model's answer phases.

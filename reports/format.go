@@ -116,10 +116,8 @@ func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 // Decimals is how many a metric's mean is shown with: three for shares of
 // replies, four otherwise.
 func Decimals(metric string) int {
-	for _, m := range metrics.All() {
-		if m.Name == metric && m.Binary {
-			return 3
-		}
+	if m, ok := metrics.Named(metric); ok && m.Binary {
+		return 3
 	}
 	return 4
 }

@@ -43,11 +43,13 @@ type Report struct {
 	Models      []Model      // in the plan's order
 	Comparisons []Comparison // every other model against the reference, metric by metric
 	Categories  []Category   // in the set's order
-	Verdicts    []string     // one sentence per model
+	Headlines   []string     // one sentence per model
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
 	Published   []PublishedRow
 	Reviews     *ReviewSummary // nil where nobody reviewed
 	Warnings    []string
+	Judgement   *Judgement // nil where nobody judged these outcomes
+	Outcomes    string     // SHA-256 of every reply or failure, its scores and how they were made: what a judgement is of
 
 	// Replies yields every outcome, ordered by model and query as the plan
 	// orders them. It can be ranged over again and again.

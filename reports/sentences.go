@@ -15,22 +15,16 @@ import (
 // significant is the level at which a difference is called real.
 const significant = 0.05
 
-// em finds the exact-match figures of a model.
-func (m Model) em() Metric {
-	i := slices.IndexFunc(m.Metrics, func(x Metric) bool { return x.Name == metrics.EM })
-	return m.Metrics[i]
-}
-
-// verdicts says in one sentence a model what its figures come to.
-func verdicts(r Report, t []*tally) []string {
+// headlines say in one sentence a model what its figures come to.
+func headlines(r Report, t []*tally) []string {
 	ref := slices.IndexFunc(r.Models, func(m Model) bool { return m.Model.Role == eval.RoleReference })
 	var out []string
 	for i, m := range r.Models {
-		s := m.em()
+		s := m.Metric(metrics.EM)
 		switch {
 		case s.N == 0:
 			out = append(out, m.Model.Name+" has no reply that could be scored.")
-		case i == ref || ref < 0 || r.Models[ref].em().N == 0:
+		case i == ref || ref < 0 || r.Models[ref].Metric(metrics.EM).N == 0:
 			out = append(out, fmt.Sprintf("%s has the keyword in %s of its %d replies (95 %% interval %s to %s).",
 				m.Model.Name, percent(s.Mean), s.N, percent(s.Lo), percent(s.Hi)))
 		default:
@@ -45,10 +39,10 @@ func verdicts(r Report, t []*tally) []string {
 func against(r Report, t []*tally, i, ref int) string {
 	m, base := r.Models[i], r.Models[ref]
 	var b strings.Builder
-	if mean := base.em().Mean; mean > 0 {
-		fmt.Fprintf(&b, "%s keeps %s of %s's exact match", m.Model.Name, percent(m.em().Mean/mean), base.Model.Name)
+	if mean := base.Metric(metrics.EM).Mean; mean > 0 {
+		fmt.Fprintf(&b, "%s keeps %s of %s's exact match", m.Model.Name, percent(m.Metric(metrics.EM).Mean/mean), base.Model.Name)
 	} else {
-		fmt.Fprintf(&b, "%s has the keyword in %s of its replies, %s in none", m.Model.Name, percent(m.em().Mean), base.Model.Name)
+		fmt.Fprintf(&b, "%s has the keyword in %s of its replies, %s in none", m.Model.Name, percent(m.Metric(metrics.EM).Mean), base.Model.Name)
 	}
 	if share := ratioOf(m.DurationS, base.DurationS); share != nil {
 		fmt.Fprintf(&b, " at %s of its time", percent(*share))
@@ -62,7 +56,7 @@ func against(r Report, t []*tally, i, ref int) string {
 		fmt.Fprintf(&b, "; the difference to it is within noise (p = %s, Holm-corrected)", PValue(p))
 	}
 	for j, other := range r.Models {
-		if j == i || j == ref || other.em().N == 0 {
+		if j == i || j == ref || other.Metric(metrics.EM).N == 0 {
 			continue
 		}
 		if c := emPair(t, i, j); c.N > 0 && c.P >= significant {
@@ -80,8 +74,8 @@ func (r Report) emHolm(model string) *float64 {
 }
 
 func emPair(t []*tally, i, j int) stat.Comparison {
-	em := slices.IndexFunc(metrics.All(), func(m metrics.Metric) bool { return m.Name == metrics.EM })
-	return pair(t[i], t[j], em, true)
+	em, _ := metrics.Named(metrics.EM)
+	return pair(t[i], t[j], em)
 }
 
 func ratioOf(a, b *float64) *float64 {
@@ -114,7 +108,7 @@ func warnings(r Report) []string {
 		if m.Energy.Quality == emissions.Partial || (m.Energy.Quality == emissions.Unavailable && m.Replies > 0) {
 			add("%s: energy is %s: %s", name, m.Energy.Quality, m.Energy.Reason)
 		}
-		for _, w := range m.em().Warnings {
+		for _, w := range m.Metric(metrics.EM).Warnings {
 			add("%s, em: %s", name, w)
 		}
 	}
@@ -186,10 +180,9 @@ func summarizeReviews(reviews []eval.Review, p eval.Plan, t []*tally) *ReviewSum
 }
 
 func emByJob(p eval.Plan, t []*tally) map[eval.JobID]bool {
-	at := slices.IndexFunc(metrics.All(), func(m metrics.Metric) bool { return m.Name == metrics.EM })
 	out := make(map[eval.JobID]bool)
 	for i, m := range p.Models {
-		for q, v := range t[i].values[at] {
+		for q, v := range t[i].values[metrics.EM] {
 			if !math.IsNaN(v) {
 				out[eval.JobID{Model: m.Name, Query: p.Queries.Queries[q].ID}] = v == 1
 			}

@@ -17,10 +17,11 @@ const (
 	firstRight = `model = 0 AND query = (SELECT MIN(query) FROM scores WHERE model = 0 AND vals LIKE '{"em":1,%')`
 	rightFive  = `model = 0 AND query IN (SELECT query FROM scores WHERE model = 0 AND vals LIKE '{"em":1,%' LIMIT 5)`
 
-	// Without its checksum a row passes for one from before there were any.
-	wrong     = "UPDATE replies SET checksum = NULL, text = ' no idea' WHERE "
-	failed    = "UPDATE replies SET checksum = NULL, failure_kind = 'timeout', failure_message = '' WHERE "
-	noPlanSum = "DELETE FROM meta WHERE key = 'run checksum'; "
+	// Without checksums a record passes for one from before there were any.
+	unchecked = "INSERT OR REPLACE INTO meta VALUES ('rows without checksums', '1'); "
+	wrong     = unchecked + "UPDATE replies SET checksum = NULL, text = ' no idea' WHERE "
+	failed    = unchecked + "UPDATE replies SET checksum = NULL, failure_kind = 'timeout', failure_message = '' WHERE "
+	noPlanSum = unchecked + "DELETE FROM meta WHERE key = 'run checksum'; "
 )
 
 // TestGateCases spoils the record of the built-in run in every way that the
@@ -70,7 +71,7 @@ func TestGateCases(t *testing.T) {
 		{name: "a query removed", edit: "DELETE FROM queries WHERE idx = 7", want: 1, says: "damaged"},
 		{name: "a reply to no query", edit: "UPDATE replies SET query = 777 WHERE model = 0 AND query = 3", want: 1, says: "damaged"},
 		{name: "a reply of no model", edit: "UPDATE replies SET model = 7 WHERE model = 0 AND query = 3", want: 4, says: "1 missing"},
-		{name: "a model given up", edit: "INSERT INTO gave_up VALUES (0, 'the server is gone')", want: 4, says: "given up"},
+		{name: "a model given up", edit: unchecked + "INSERT INTO gave_up VALUES (0, 'the server is gone', NULL)", want: 4, says: "given up"},
 		{name: "a model of another name", edit: "UPDATE meta SET value = replace(value, 'mini-baby', 'mini-bab')", want: 1, says: "is damaged: the plan"},
 		{name: "a factor changed", edit: noPlanSum + `UPDATE meta SET value = replace(value, '"temperature":0', '"temperature":1')`, want: 1, says: "is damaged: its plan gives the hash"},
 		{name: "a score removed", edit: "DELETE FROM scores WHERE model = 0 AND query = 3", want: 4, says: "scoring is not whole"},

@@ -96,6 +96,8 @@ func TestForbidden(t *testing.T) {
 		{"emissions/rapl", "metrics", false},
 		{"emissions/machine", "emissions/rapl", true},
 		{"emissions/rapl", "emissions/machine", false},
+		{"reports/files", "reports/html", true},
+		{"reports/html", "reports/files", false},
 		{"cmd/disteval", "cmd/internal/cli", true},
 	}
 	for _, tt := range tests {

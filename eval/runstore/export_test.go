@@ -27,3 +27,5 @@ func Damage(dir, statement string) error {
 	_, err = db.Exec(statement)
 	return errors.Join(err, db.Close())
 }
+
+var ReadCopy = readCopy

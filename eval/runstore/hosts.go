@@ -45,7 +45,7 @@ func (s *Store) refreshHosts(ctx context.Context) error {
 			return err
 		}
 		var h eval.Host
-		if !intact(sum, name, host) || json.Unmarshal([]byte(host), &h) != nil {
+		if !s.intact(sum, name, host) || json.Unmarshal([]byte(host), &h) != nil {
 			return damaged(s.dir, "a machine is not what was stored")
 		}
 		rec.Hosts[name] = h
@@ -62,7 +62,7 @@ func (s *Store) refreshHosts(ctx context.Context) error {
 			return err
 		}
 		var r eval.Reply
-		if !intact(sum, model, query, sample, host, reply) || json.Unmarshal([]byte(reply), &r) != nil {
+		if !s.intact(sum, model, query, sample, host, reply) || json.Unmarshal([]byte(reply), &r) != nil {
 			return damaged(s.dir, fmt.Sprintf("the second reply to query %d is not what was stored", query))
 		}
 		id, err := s.jobAt(model, query, sample)

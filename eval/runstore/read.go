@@ -61,7 +61,7 @@ func (s *Store) Refresh(ctx context.Context) error {
 		if err := rows.Scan(&m, &p.Host, &p.Process, &p.Name, &start, &end, &reading, &sum); err != nil {
 			return err
 		}
-		if !intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
+		if !s.intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
 			return damaged(s.dir, fmt.Sprintf("the %s phase of model %d is not what was stored", p.Name, m))
 		}
 		name, err := s.modelAt(m)
@@ -75,22 +75,32 @@ func (s *Store) Refresh(ctx context.Context) error {
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var reason string
-		if err := rows.Scan(&m, &reason); err != nil {
+		var sum []byte
+		if err := rows.Scan(&m, &reason, &sum); err != nil {
 			return err
+		}
+		if !s.intact(sum, m, reason) {
+			return damaged(s.dir, fmt.Sprintf("why model %d was given up is not what was stored", m))
 		}
 		name, err := s.modelAt(m)
 		rec.GaveUp[name] = reason
 		return err
-	}, "SELECT model, reason FROM gave_up")
+	}, "SELECT model, reason, checksum FROM gave_up")
 	if err != nil {
 		return fmt.Errorf("read the models given up in %s: %w", s.dir, err)
 	}
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var text string
-		err := rows.Scan(&text)
+		var sum []byte
+		if err := rows.Scan(&text, &sum); err != nil {
+			return err
+		}
+		if !s.intact(sum, text) {
+			return damaged(s.dir, "a warning is not what was stored")
+		}
 		rec.Warnings = append(rec.Warnings, text)
-		return err
-	}, "SELECT text FROM warnings ORDER BY text")
+		return nil
+	}, "SELECT text, checksum FROM warnings ORDER BY text")
 	if err != nil {
 		return fmt.Errorf("read the warnings in %s: %w", s.dir, err)
 	}
@@ -234,7 +244,7 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 	if r.JobID, err = s.jobAt(model, at.query, at.sample); err != nil {
 		return out, at, err
 	}
-	if !intact(sum, model, at.query, at.sample, r.Text, r.Reasoning, r.DoneReason, valueOf(promptTokens), valueOf(completed), start, end,
+	if !s.intact(sum, model, at.query, at.sample, r.Text, r.Reasoning, r.DoneReason, valueOf(promptTokens), valueOf(completed), start, end,
 		r.Timing.Attempts, load, promptEval, evalD, valueOf(energy), valueOf(kind), valueOf(message), tokens, r.Host, r.ReusedFrom) {
 		return out, at, damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", r.JobID))
 	}

@@ -48,6 +48,8 @@ type Store struct {
 	writer  *writer        // nil where the record is only read
 	file    os.FileInfo    // of the record, to notice when another takes its place
 	scratch string         // folder of a copy to read from; empty: none
+
+	unchecked bool // whether rows may be from before there were checksums
 }
 
 var _ eval.Store = (*Store)(nil)
@@ -141,7 +143,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 // loaded reads what the record says of itself.
 func loaded(ctx context.Context, dir string, db *sql.DB) (*Store, error) {
 	s := &Store{dir: dir, db: db}
-	if err := s.load(ctx); err != nil {
+	if err := errors.Join(s.load(ctx), s.check(ctx)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.index()
@@ -312,12 +314,16 @@ func (s *Store) load(ctx context.Context) error {
 	if err != nil {
 		return eval.BadInput(fmt.Errorf("read %s: %w: its record has no plan (%w)", s.dir, ErrNotRun, explain(err)), "name the folder of another run")
 	}
-	var sum string
-	err = s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run checksum'").Scan(&sum)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if s.unchecked, err = s.hasUnchecked(ctx); err != nil {
 		return fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
 	}
-	if err == nil && sum != checksumText(text) {
+	var sum string
+	err = s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run checksum'").Scan(&sum)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
+	case err != nil && s.unchecked: // none was stored
+	case sum != checksumText(text):
 		return damaged(s.dir, "the plan is not what was stored")
 	}
 	var h header
@@ -336,6 +342,30 @@ func (s *Store) load(ctx context.Context) error {
 	return nil
 }
 
+// hasUnchecked reports whether the record is, or was, of version 1.
+func (s *Store) hasUnchecked(ctx context.Context) (bool, error) {
+	version, err := schemaVersion(ctx, s.db)
+	if err != nil || version == 1 {
+		return true, err
+	}
+	var n int
+	err = s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM meta WHERE key = ?", uncheckedRows).Scan(&n)
+	return n > 0, err
+}
+
+// check has SQLite look whether the file's pages hang together: one that does
+// not could hide rows.
+func (s *Store) check(ctx context.Context) error {
+	var found string
+	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return fmt.Errorf("check %s: %w", s.dir, explain(err))
+	}
+	if found != "ok" {
+		return damaged(s.dir, found)
+	}
+	return nil
+}
+
 func (s *Store) loadQueries(ctx context.Context) (list []queries.Query, err error) {
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		var idx int
@@ -347,7 +377,9 @@ func (s *Store) loadQueries(ctx context.Context) (list []queries.Query, err erro
 			return damaged(s.dir, fmt.Sprintf("query %d is missing", len(list)))
 		}
 		var q queries.Query
-		if err := json.Unmarshal([]byte(b), &q); err != nil {
+		known := json.NewDecoder(strings.NewReader(b))
+		known.DisallowUnknownFields() // a flipped bit in a name would drop its value
+		if err := known.Decode(&q); err != nil {
 			return damaged(s.dir, fmt.Sprintf("query %d cannot be read: %v", idx, err))
 		}
 		list = append(list, q)

@@ -225,9 +225,9 @@ func TestDamagedRecord(t *testing.T) {
 		"DELETE FROM queries WHERE idx = 2",
 		"DELETE FROM queries WHERE idx = 0",
 		"UPDATE phases SET model = 9",
-		"INSERT INTO gave_up VALUES (9, 'x')",
-		"INSERT INTO reviews VALUES (0, 9, 0, 'ann', 'right', '', 0)",
-		"INSERT INTO reviews VALUES (-1, 0, 0, 'ann', 'right', '', 0)",
+		"INSERT INTO gave_up VALUES (9, 'x', NULL)",
+		"INSERT INTO reviews VALUES (0, 9, 0, 'ann', 'right', '', 0, NULL)",
+		"INSERT INTO reviews VALUES (-1, 0, 0, 'ann', 'right', '', 0, NULL)",
 	} {
 		s, dir := create(t, 3)
 		for _, q := range []string{"q0000", "q0001", "q0002"} {

@@ -88,6 +88,19 @@ ALTER TABLE replies RENAME TO replies_1;
 ALTER TABLE phases RENAME TO phases_1;
 ALTER TABLE scores RENAME TO scores_1;
 ALTER TABLE reviews RENAME TO reviews_1;
+ALTER TABLE warnings RENAME TO warnings_1;
+ALTER TABLE gave_up RENAME TO gave_up_1;
+
+CREATE TABLE warnings (
+	text     TEXT PRIMARY KEY,
+	checksum BLOB -- as of a reply
+);
+
+CREATE TABLE gave_up (
+	model    INTEGER PRIMARY KEY,
+	reason   TEXT NOT NULL,
+	checksum BLOB
+);
 
 CREATE TABLE replies (
 	model             INTEGER NOT NULL, -- index in the plan
@@ -144,13 +157,18 @@ CREATE TABLE reviews (
 	verdict  TEXT NOT NULL,
 	comment  TEXT NOT NULL,
 	imported INTEGER NOT NULL, -- Unix time, ns
+	checksum BLOB,
 	PRIMARY KEY (model, query, sample, reviewer)
 ) WITHOUT ROWID;
-` + copyRows("replies", "replies_1") + copyRows("phases", "phases_1") + copyRows("scores", "scores_1") + copyRows("reviews", "reviews_1") + `
+` + copyRows("replies", "replies_1") + copyRows("phases", "phases_1") + copyRows("scores", "scores_1") + copyRows("reviews", "reviews_1") +
+	copyRows("warnings", "warnings_1") + copyRows("gave_up", "gave_up_1") + `
+INSERT INTO meta SELECT '` + uncheckedRows + `', '1' FROM meta WHERE key = 'run'; -- not in a new record
 DROP TABLE replies_1;
 DROP TABLE phases_1;
 DROP TABLE scores_1;
 DROP TABLE reviews_1;
+DROP TABLE warnings_1;
+DROP TABLE gave_up_1;
 `, `
 -- Machines that answered for the run, where it was not the one that asked.
 CREATE TABLE hosts (
@@ -171,14 +189,20 @@ CREATE TABLE audits (
 ) WITHOUT ROWID;
 `}
 
+// uncheckedRows is the key in meta of a record that has rows from before there
+// were checksums.
+const uncheckedRows = "rows without checksums"
+
 // fromVersion1 selects the rows of a table of version 1 as version 2 has them.
 var fromVersion1 = map[string]string{
 	"replies": `SELECT model, query, 0 AS sample, text, '' AS reasoning, done_reason, prompt_tokens, completion_tokens, start_ns, end_ns,
 		attempts, load_ns, prompt_eval_ns, eval_ns, energy_uj, failure_kind, failure_message, '' AS tokens, '' AS host, '' AS reused_from,
 		NULL AS checksum FROM %s`,
-	"phases":  `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
-	"scores":  `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
-	"reviews": `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported FROM %s`,
+	"phases":   `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
+	"scores":   `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
+	"reviews":  `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported, NULL AS checksum FROM %s`,
+	"warnings": `SELECT text, NULL AS checksum FROM %s`,
+	"gave_up":  `SELECT model, reason, NULL AS checksum FROM %s`,
 }
 
 func copyRows(table, from string) string {

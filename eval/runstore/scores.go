@@ -122,8 +122,8 @@ func (s *Store) PutReview(ctx context.Context, r eval.Review) error {
 	if err != nil {
 		return err
 	}
-	return s.enqueue(ctx, change{query: "INSERT OR REPLACE INTO reviews VALUES (?,?,?,?,?,?,?)",
-		args: []any{model, query, r.Sample, r.Reviewer, r.Verdict, r.Comment, r.Imported.UnixNano()}})
+	row := []any{model, query, r.Sample, r.Reviewer, r.Verdict, r.Comment, r.Imported.UnixNano()}
+	return s.enqueue(ctx, change{query: "INSERT OR REPLACE INTO reviews VALUES (?,?,?,?,?,?,?,?)", args: append(row, checksumOf(row...))})
 }
 
 // Reviews returns every person's verdicts, ordered by model, query, reviewer.
@@ -132,15 +132,19 @@ func (s *Store) Reviews(ctx context.Context) ([]eval.Review, error) {
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m, q, sample int
 		var at int64
+		var sum []byte
 		var r eval.Review
-		if err := rows.Scan(&m, &q, &sample, &r.Reviewer, &r.Verdict, &r.Comment, &at); err != nil {
+		if err := rows.Scan(&m, &q, &sample, &r.Reviewer, &r.Verdict, &r.Comment, &at, &sum); err != nil {
 			return err
+		}
+		if !s.intact(sum, m, q, sample, r.Reviewer, r.Verdict, r.Comment, at) {
+			return damaged(s.dir, fmt.Sprintf("a review by %s is not what was stored", r.Reviewer))
 		}
 		id, err := s.jobAt(m, q, sample)
 		r.JobID, r.Imported = id, time.Unix(0, at)
 		out = append(out, r)
 		return err
-	}, "SELECT model, query, sample, reviewer, verdict, comment, imported FROM reviews ORDER BY model, query, sample, reviewer")
+	}, "SELECT model, query, sample, reviewer, verdict, comment, imported, checksum FROM reviews ORDER BY model, query, sample, reviewer")
 	if err != nil {
 		return nil, fmt.Errorf("read the reviews in %s: %w", s.dir, err)
 	}

@@ -228,12 +228,13 @@ func (s *Store) GiveUp(ctx context.Context, model, reason string) error {
 	if reason == "" {
 		return s.enqueue(ctx, change{query: `DELETE FROM gave_up WHERE model = ?`, args: []any{s.models[model]}})
 	}
-	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO gave_up VALUES (?,?)`, args: []any{s.models[model], reason}})
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO gave_up VALUES (?,?,?)`,
+		args: []any{s.models[model], reason, checksumOf(s.models[model], reason)}})
 }
 
 // Warn queues a warning of the run itself.
 func (s *Store) Warn(ctx context.Context, text string) error {
-	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO warnings VALUES (?)`, args: []any{text}})
+	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO warnings VALUES (?,?)`, args: []any{text, checksumOf(text)}})
 }
 
 // MoveTo queues that the run goes on on another machine than it began on.

@@ -14,9 +14,10 @@ type Comparison struct {
 	Lo, Hi             float64 // ends of the 95 % interval; 0 and meaningless without HasInterval
 	HasInterval        bool
 	P                  float64 // two-sided, (0, 1]; 1 where N is 0
-	Test               string  // mcnemar-exact or paired-bootstrap
+	Test               string  // mcnemar-exact, paired-bootstrap or sign-exact
 	Method             string  // of the interval: newcombe, bca-bootstrap or bca-limit; empty without one
 	Wins, Losses, Ties int     // pairs in which a is above, below, equal to b
+	Undecided          int     // pairs whose order bounds leave open; of sign-exact alone
 	Warnings           []string
 }
 

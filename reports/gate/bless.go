@@ -103,7 +103,7 @@ func rightQueries(ctx context.Context, r reports.Report) (map[string][]string, e
 		if err != nil {
 			return nil, fmt.Errorf("read the replies of run %s: %w", r.RunID, err)
 		}
-		if em, ok := emOf(s.Scores); ok && em == 1 {
+		if em := emOf(s.Scores); em != nil && *em == 1 {
 			out[s.Reply.JobID.Model] = append(out[s.Reply.JobID.Model], s.Reply.JobID.Query)
 		}
 	}

@@ -54,8 +54,8 @@ func TestBlessCreates(t *testing.T) {
 	}
 	out, _ = blessed(t, run(3, nil), "", gate.BlessOptions{Digests: true, Time: true, Energy: true, Right: true})
 	golden(t, "created-all.yaml", []byte(out))
-	if v := checked(t, run(3, nil), parsed(t, out), gate.Options{}); v.ExitCode() != 0 {
-		t.Errorf("the blessed run came to %d: %s", v.ExitCode(), reasons(v))
+	if v := checked(t, run(3, nil), parsed(t, out), gate.Options{}); v.Status() != reports.Pass {
+		t.Errorf("the blessed run came to %s: %s", v.Status(), reasons(v))
 	}
 }
 
@@ -73,22 +73,22 @@ func TestBlessStatesHowFewAreScored(t *testing.T) {
 	if !strings.Contains(out, "n: 120") || strings.Contains(out, "n: 200}") {
 		t.Errorf("it states no number of replies:\n%s", out)
 	}
-	for scored, want := range map[int]int{120: 0, 121: 0, 119: 4} {
-		if v := checked(t, few(scored), parsed(t, out), gate.Options{}); v.ExitCode() != want {
-			t.Errorf("%d scored replies came to %d, want %d: %s", scored, v.ExitCode(), want, reasons(v))
+	for scored, want := range map[int]reports.Outcome{120: reports.Pass, 121: reports.Pass, 119: reports.Inconclusive} {
+		if v := checked(t, few(scored), parsed(t, out), gate.Options{}); v.Status() != want {
+			t.Errorf("%d scored replies came to %s, want %s: %s", scored, v.Status(), want, reasons(v))
 		}
 	}
 	again, diff := blessed(t, few(110), out, gate.BlessOptions{})
-	if v := checked(t, few(110), parsed(t, again), gate.Options{}); v.ExitCode() != 4 {
-		t.Errorf("a renewed file came to %d, want 4 since n is a limit that people agreed on: %s", v.ExitCode(), diff)
+	if v := checked(t, few(110), parsed(t, again), gate.Options{}); v.Status() != reports.Inconclusive {
+		t.Errorf("a renewed file came to %s, want inconclusive since n is a limit that people agreed on: %s", v.Status(), diff)
 	}
 }
 
 func TestBlessStatesWhereEMCannotBe(t *testing.T) {
 	r := run(144, func(rs []eval.ScoredReply) { unsearchable(&rs[199]) })
 	out, _ := blessed(t, r, "", gate.BlessOptions{})
-	if v := checked(t, r, parsed(t, out), gate.Options{}); v.ExitCode() != 0 || !strings.Contains(out, "n: 199") {
-		t.Errorf("the blessed run came to %d: %s\n%s", v.ExitCode(), reasons(v), out)
+	if v := checked(t, r, parsed(t, out), gate.Options{}); v.Status() != reports.Pass || !strings.Contains(out, "n: 199") {
+		t.Errorf("the blessed run came to %s: %s\n%s", v.Status(), reasons(v), out)
 	}
 }
 
@@ -123,8 +123,8 @@ models:
 	if !strings.Contains(diff, "-      em: {expected: 0.5, tolerance: 3%}") || !strings.Contains(diff, "+      em: {expected: 0.72, tolerance: 3%}") {
 		t.Errorf("the diff does not show em:\n%s", diff)
 	}
-	if v := checked(t, r, parsed(t, out), gate.Options{}); v.ExitCode() != 0 {
-		t.Errorf("the blessed run came to %d: %s", v.ExitCode(), reasons(v))
+	if v := checked(t, r, parsed(t, out), gate.Options{}); v.Status() != reports.Pass {
+		t.Errorf("the blessed run came to %s: %s", v.Status(), reasons(v))
 	}
 	again, diff := blessed(t, r, out, gate.BlessOptions{})
 	if again != out || diff != "" {

@@ -35,8 +35,8 @@ func enough(measure string, m reports.Model) int {
 
 // Check judges a run. The error is one of reading replies; whatever cannot be
 // judged is a check of its own.
-func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Verdict, error) {
-	c := checker{report: r, expected: e, options: o, verdict: reports.Verdict{RunID: r.RunID}}
+func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Judgement, error) {
+	c := checker{report: r, expected: e, options: o, judgement: reports.Judgement{RunID: r.RunID}}
 	c.run()
 	named := make(map[string]bool)
 	for _, m := range e.Models {
@@ -45,31 +45,31 @@ func Check(ctx context.Context, r reports.Report, e Expected, o Options) (report
 	}
 	for _, m := range r.Models {
 		if !named[m.Model.Name] {
-			c.verdict.Unjudged = append(c.verdict.Unjudged, m.Model.Name)
+			c.judgement.Unjudged = append(c.judgement.Unjudged, m.Model.Name)
 		}
 	}
 	if err := c.scores(ctx, r, ""); err != nil {
-		return reports.Verdict{}, err
+		return reports.Judgement{}, err
 	}
 	if err := c.queriesRight(ctx); err != nil {
-		return reports.Verdict{}, err
+		return reports.Judgement{}, err
 	}
 	if o.Baseline != nil {
 		if err := c.paired(ctx); err != nil {
-			return reports.Verdict{}, err
+			return reports.Judgement{}, err
 		}
 	}
-	return c.verdict, nil
+	return c.judgement, nil
 }
 
 type checker struct {
-	report   reports.Report
-	expected Expected
-	options  Options
-	verdict  reports.Verdict
+	report    reports.Report
+	expected  Expected
+	options   Options
+	judgement reports.Judgement
 }
 
-func (c *checker) add(check reports.Check) { c.verdict.Checks = append(c.verdict.Checks, check) }
+func (c *checker) add(check reports.Check) { c.judgement.Checks = append(c.judgement.Checks, check) }
 
 // same adds a check that two texts are equal, inconclusive where they differ.
 func (c *checker) same(model, measure, expected, got, reason string) {
@@ -265,14 +265,4 @@ func (c *checker) otherHost() string {
 		return fmt.Sprintf("the file states no host; add `host: %q`, or judge with --any-host", got)
 	}
 	return fmt.Sprintf("the run is of another machine, %s instead of %s; bless a run of this one, or judge with --any-host", got, c.expected.Host)
-}
-
-// emOf returns a reply's em; ok is false for a failure or an unscored reply.
-func emOf(scores []metrics.Score) (em float64, ok bool) {
-	for _, s := range scores {
-		if s.Metric == metrics.EM {
-			return s.Value, s.Status == metrics.Scored
-		}
-	}
-	return 0, false
 }

@@ -11,7 +11,6 @@ package gate
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
@@ -65,21 +64,25 @@ type Bound struct {
 	Method  string            // of WhPer1000; empty: any
 }
 
-// lowerIsBetter holds for times and energy; every metric is the other way.
-func lowerIsBetter(measure string) bool { return measure == DurationS || measure == WhPer1000 }
+// lowerIsBetter holds for times and energy; a metric says so itself.
+func lowerIsBetter(measure string) bool {
+	if m, ok := metrics.Named(measure); ok {
+		return m.Better == metrics.Lower
+	}
+	return measure == DurationS || measure == WhPer1000
+}
 
 // measureRange is where a measure's values lie.
 func measureRange(measure string) (lo, hi float64) {
-	for _, m := range metrics.All() {
-		if m.Name == measure {
-			return m.Min, m.Max
-		}
+	if m, ok := metrics.Named(measure); ok {
+		return m.Min, m.Max
 	}
 	return 0, math.Inf(1)
 }
 
 func binary(measure string) bool {
-	return slices.ContainsFunc(metrics.All(), func(m metrics.Metric) bool { return m.Name == measure && m.Binary })
+	m, _ := metrics.Named(measure)
+	return m.Binary
 }
 
 // limits are the ends of what passes; infinite where there is none.

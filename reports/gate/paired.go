@@ -20,14 +20,14 @@ const usual = 0.10
 // paired compares em with the baseline's, query by query.
 func (c *checker) paired(ctx context.Context) error {
 	base := *c.options.Baseline
-	c.verdict.Baseline = base.RunID
-	checks := len(c.verdict.Checks)
+	c.judgement.Baseline = base.RunID
+	checks := len(c.judgement.Checks)
 	if err := c.scores(ctx, base, "baseline's "); err != nil {
 		return err
 	}
 	c.same("", "paired queries", base.Queries.SHA256, c.report.Queries.SHA256, "the baseline asked other queries")
 	c.same("", "paired scoring", scoringOf(base), scoringOf(c.report), "the baseline was scored in another way; score one of them again")
-	for _, check := range c.verdict.Checks[checks:] {
+	for _, check := range c.judgement.Checks[checks:] {
 		if check.Outcome != reports.Pass {
 			return nil // nothing that could be paired
 		}
@@ -37,8 +37,8 @@ func (c *checker) paired(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("check the replies of the baseline %s: %w", base.RunID, err)
 		}
-		if em, ok := emOf(s.Scores); ok && s.Reply.Failure == nil {
-			before[s.Reply.JobID] = em
+		if em := emOf(s.Scores); em != nil && s.Reply.Failure == nil {
+			before[s.Reply.JobID] = *em
 		}
 	}
 	pairs, err := c.pairs(ctx, before)
@@ -63,11 +63,12 @@ func (c *checker) pairs(ctx context.Context, before map[eval.JobID]float64) (map
 		if err != nil {
 			return nil, fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
 		}
-		em, ok := emOf(s.Scores)
+		score := emOf(s.Scores)
 		was, known := before[s.Reply.JobID]
-		if !ok || !known || s.Reply.Failure != nil {
+		if score == nil || !known || s.Reply.Failure != nil {
 			continue
 		}
+		em := *score
 		p := out[s.Reply.JobID.Model]
 		p.before, p.after = append(p.before, was), append(p.after, em)
 		change := reports.Change{Query: s.Reply.JobID.Query, Prompt: s.Query.Prompt, Keyword: s.Query.Keyword, Reply: s.Reply.Text}
@@ -90,7 +91,7 @@ func (c *checker) pairedCheck(model string, p pairing) {
 	n := len(p.after)
 	if n > 0 {
 		result := compare(model, p)
-		c.verdict.Paired = append(c.verdict.Paired, result)
+		c.judgement.Paired = append(c.judgement.Paired, result)
 		check.Got = fmt.Sprintf("%d newly wrong, %d newly right, p %s", result.Losses, result.Wins, digits(result.P))
 		switch {
 		case result.P < significant && result.Losses > result.Wins:
@@ -121,8 +122,8 @@ func compare(model string, p pairing) reports.Paired {
 // tellNoise adds to a drop of em whether it could be noise. It stays a
 // regression: the tolerance is what was agreed on.
 func (c *checker) tellNoise(p reports.Paired) {
-	for i := range c.verdict.Checks {
-		check := &c.verdict.Checks[i]
+	for i := range c.judgement.Checks {
+		check := &c.judgement.Checks[i]
 		if check.Model != p.Model || check.Measure != "em" || check.Outcome != reports.Regression {
 			continue
 		}

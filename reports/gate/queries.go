@@ -59,11 +59,11 @@ func queryCheck(model, query string, s *eval.ScoredReply) reports.Check {
 		check.Got, check.Reason = "failed", f.Error()
 		return check
 	}
-	em, ok := emOf(s.Scores)
+	em := emOf(s.Scores)
 	switch {
-	case !ok:
+	case em == nil:
 		check.Reason = "the reply is not scored; score the run with disteval score"
-	case em == 1:
+	case *em == 1:
 		check.Got, check.Outcome = "right", reports.Pass
 	default:
 		check.Got, check.Outcome = "wrong", reports.Regression

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 )
 
@@ -45,6 +46,9 @@ func unscored(ctx context.Context, r reports.Report) (map[string][]string, error
 	}
 	return out, nil
 }
+
+// emOf is a reply's em, nil for a failure or an unscored reply.
+func emOf(scores []metrics.Score) *float64 { return metrics.Find(scores, metrics.EM).Number() }
 
 // some lists the first few of many.
 func some(ids []string) string {

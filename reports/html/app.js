@@ -5,12 +5,14 @@
   const MODEL = 0, QUERY = 1, TEXT = 2, CHARS = 3, DONE = 4, KIND = 5, MESSAGE = 6, SCORES = 7, FLAGS = 8,
     MS = 9, PROMPT_TOKENS = 10, TOKENS = 11, JOULES = 12, KEYWORD = 13, LCS = 14;
   const ID = 0, PROMPT = 1, ANSWER = 2, ALIASES = 3, REFERENCE = 4, CATEGORY = 5;
-  const EM = 0, ROUGE = 5, COSINE = 6;
-  const METRICS = ["EM", "substring", "strict", "ROUGE-L P", "ROUGE-L R", "ROUGE-L F1", "cosine", "cosine best", "lift"];
-  const DECIMALS = [0, 0, 0, 4, 4, 4, 4, 4, 4];
 
   const $ = (id) => document.getElementById(id);
   const read = (element) => JSON.parse(element.textContent);
+
+  // The metrics in the order of a reply's scores: name, title, decimals.
+  const METRICS = read($("metrics"));
+  const metric = (name) => METRICS.findIndex((m) => m[0] === name);
+  const EM = metric("em"), ROUGE = metric("rouge_l_f1"), COSINE = metric("cosine");
 
   // Elements are made one by one and texts set as text: nothing that a model
   // says is ever parsed as markup.
@@ -89,7 +91,7 @@
   function figuresOf(r) {
     const line = make("p", "figures");
     r[SCORES].forEach((s, i) => {
-      const f = figure(METRICS[i], number(s) === null ? "—" : s.toFixed(DECIMALS[i]));
+      const f = figure(METRICS[i][1], number(s) === null ? "—" : s.toFixed(METRICS[i][2]));
       if (number(s) === null && s) f.append(" (" + plain(String(s)) + ")");
       line.append(f);
     });

@@ -16,7 +16,7 @@ func TestPageInChromium(t *testing.T) {
 	if embeddedLibrary().script == "" {
 		skip(t, "built without "+echartsFile+": run make assets")
 	}
-	b := openPage(t, func(f *os.File) error { return Write(f, sampleReport(200)) })
+	b := openPage(t, func(f *os.File) error { return Write(t.Context(), f, sampleReport(200)) })
 	for _, width := range []int64{1600, 400} {
 		for _, theme := range []string{"light", "dark"} {
 			b.run(chromedp.EmulateViewport(width, 1000))
@@ -42,7 +42,9 @@ func TestPageInChromium(t *testing.T) {
 }
 
 func TestRepliesInChromium(t *testing.T) {
-	b := openPage(t, func(f *os.File) error { return write(f, sampleReport(200), nil, newLibrary("var noCharts = 1;")) })
+	b := openPage(t, func(f *os.File) error {
+		return write(t.Context(), f, sampleReport(200), nil, newLibrary("var noCharts = 1;"))
+	})
 	text := func(selector string) string {
 		return evaluate[string](b, `document.querySelector("`+selector+`").textContent`)
 	}
@@ -99,7 +101,9 @@ func TestTrendInChromium(t *testing.T) {
 	if embeddedLibrary().script == "" {
 		skip(t, "built without "+echartsFile+": run make assets")
 	}
-	b := openPage(t, func(f *os.File) error { return WriteTrend(f, []reports.Report{laterReport(), sampleReport(20)}) })
+	b := openPage(t, func(f *os.File) error {
+		return WriteTrend(t.Context(), f, []reports.Report{laterReport(), sampleReport(20)})
+	})
 	b.drawAll()
 	b.screenshot("trend-1600-light", 1600, 3000)
 	if got := evaluate[string](b, `document.querySelector(".change ul").textContent`); !strings.Contains(got, "digest") {
@@ -133,7 +137,7 @@ func TestNothingScoredInChromium(t *testing.T) {
 	for i := range r.Categories {
 		r.Categories[i].EM = []*float64{nil, nil, nil}
 	}
-	b := openPage(t, func(f *os.File) error { return WriteTrend(f, []reports.Report{r, sampleReport(20), r}) })
+	b := openPage(t, func(f *os.File) error { return WriteTrend(t.Context(), f, []reports.Report{r, sampleReport(20), r}) })
 	b.drawAll()
 	if got := evaluate[string](b, `document.getElementById("list").textContent`); got != "This run has no replies." {
 		t.Errorf("the list says %q", got)
@@ -145,7 +149,7 @@ func TestHostileTextInChromium(t *testing.T) {
 	if embeddedLibrary().script == "" && os.Getenv("DISTEVAL_NO_SKIP") != "1" {
 		t.Skip("needs ECharts in the program: make assets")
 	}
-	b := openPage(t, func(f *os.File) error { return Write(f, hostileReport()) })
+	b := openPage(t, func(f *os.File) error { return Write(t.Context(), f, hostileReport()) })
 	b.drawAll()
 	for i := range hostile {
 		b.do(fmt.Sprintf(`location.hash = "q=q%03d"`, i))

@@ -108,13 +108,13 @@ func equals(p string) string {
 	return "= " + p
 }
 
-// standing says whether a difference is told from noise, and which way; in
-// every metric more is better.
+// standing says whether a difference is told from noise, and which way.
 func standing(c reports.Comparison) string {
+	m, _ := metrics.Named(c.Metric)
 	switch {
 	case c.PHolm == nil || *c.PHolm >= 1-stat.Confidence:
 		return "even"
-	case c.Difference > 0:
+	case (c.Difference < 0) == (m.Better == metrics.Lower):
 		return "better"
 	}
 	return "worse"

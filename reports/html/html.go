@@ -37,13 +37,13 @@ var functions = template.FuncMap{
 }
 
 // Write writes the page of one run.
-func Write(w io.Writer, r reports.Report) error {
-	return write(w, r, nil, embeddedLibrary())
+func Write(ctx context.Context, w io.Writer, r reports.Report) error {
+	return write(ctx, w, r, nil, embeddedLibrary())
 }
 
 // WriteTrend writes the page of several runs: what changed from each to the
 // next, and the whole report of the latest. A single run gets its own page.
-func WriteTrend(w io.Writer, rs []reports.Report) error {
+func WriteTrend(ctx context.Context, w io.Writer, rs []reports.Report) error {
 	if len(rs) == 0 {
 		return errors.New("write HTML report: no run given; name at least one run's folder")
 	}
@@ -53,11 +53,11 @@ func WriteTrend(w io.Writer, rs []reports.Report) error {
 	if len(rs) == 1 {
 		rs = nil
 	}
-	return write(w, latest, rs, embeddedLibrary())
+	return write(ctx, w, latest, rs, embeddedLibrary())
 }
 
 // write streams the page: everything about the run, its replies, the script.
-func write(w io.Writer, r reports.Report, trend []reports.Report, lib library) error {
+func write(ctx context.Context, w io.Writer, r reports.Report, trend []reports.Report, lib library) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	p := newPage(r, trend, lib)
 	if err := templates().ExecuteTemplate(out, "head", p); err != nil {
@@ -66,7 +66,7 @@ func write(w io.Writer, r reports.Report, trend []reports.Report, lib library) e
 	if err := writeCharts(out, p.figures()); err != nil {
 		return fmt.Errorf("write charts of run %s: %w", r.RunID, err)
 	}
-	if err := writeReplies(context.Background(), out, r); err != nil {
+	if err := writeReplies(ctx, out, r); err != nil {
 		return fmt.Errorf("write replies of run %s: %w", r.RunID, err)
 	}
 	if err := templates().ExecuteTemplate(out, "tail", p); err != nil {

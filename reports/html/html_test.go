@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 func render(t testing.TB, r reports.Report, trend ...reports.Report) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := write(&b, r, trend, newLibrary("/* charts */")); err != nil {
+	if err := write(t.Context(), &b, r, trend, newLibrary("/* charts */")); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -88,7 +88,7 @@ func hostileReport() reports.Report {
 	all := strings.Join(hostile[:len(hostile)-1], " ")
 	r.RunID, r.Plan.Source, r.Host.Hostname, r.ToolVersion = all, all, all, all
 	r.Queries.Name, r.PlanHash = all, all
-	r.Warnings, r.Verdicts, r.Audit = []string{all}, []string{all}, []string{all}
+	r.Warnings, r.Headlines, r.Audit = []string{all}, []string{all}, []string{all}
 	for i := range r.Models {
 		m := &r.Models[i]
 		m.Model.Name += all
@@ -145,15 +145,12 @@ func TestHostileText(t *testing.T) {
 }
 
 func TestSpansAreUTF16(t *testing.T) {
-	q := sampleQuery(0)
-	var m marker
-	m.mark(q, "😀 é \xff Paris the capital")
-	// 😀 is two units, the byte that is no UTF-8 one.
-	if d := cmp.Diff([]int{7, 12}, m.keyword); d != "" {
-		t.Errorf("keyword (-want +got): %s", d)
-	}
-	if d := cmp.Diff([]int{7, 12, 13, 16, 17, 24}, m.lcs); d != "" {
-		t.Errorf("common words (-want +got): %s", d)
+	const shown = "😀 é \xff Paris the cap"
+	// 😀 is two units, the byte that is no UTF-8 one; a span that goes on where
+	// the text is cut ends there.
+	spans := []reports.Span{{Start: 10, End: 15}, {Start: 16, End: 19}, {Start: 20, End: 27}, {Start: 28, End: 30}}
+	if d := cmp.Diff([]int{9, 7, 12, 13, 16, 17, 20}, appendSpans([]int{9}, shown, spans)); d != "" {
+		t.Errorf("offsets (-want +got): %s", d)
 	}
 }
 
@@ -166,7 +163,7 @@ func TestFailuresAreNoZeros(t *testing.T) {
 }
 
 func TestWriteErrors(t *testing.T) {
-	if err := WriteTrend(io.Discard, nil); err == nil {
+	if err := WriteTrend(t.Context(), io.Discard, nil); err == nil {
 		t.Error("no run: no error")
 	}
 	r := sampleReport(1)
@@ -174,10 +171,10 @@ func TestWriteErrors(t *testing.T) {
 	r.Replies = func(context.Context) iter.Seq2[eval.ScoredReply, error] {
 		return func(yield func(eval.ScoredReply, error) bool) { yield(eval.ScoredReply{}, broken) }
 	}
-	if err := Write(io.Discard, r); !errors.Is(err, broken) {
+	if err := Write(t.Context(), io.Discard, r); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}
-	if err := Write(full{}, sampleReport(2000)); !errors.Is(err, io.ErrShortWrite) {
+	if err := Write(t.Context(), full{}, sampleReport(2000)); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("full disk: error %v", err)
 	}
 }
@@ -189,8 +186,8 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 // An empty report is a page, too.
 func TestEmptyReport(t *testing.T) {
 	page := render(t, reports.Report{})
-	if !strings.Contains(page, "No verdict") {
-		t.Error("page of an empty report does not say that there is no verdict")
+	if !strings.Contains(page, "Nothing has been scored") {
+		t.Error("page of an empty report does not say that nothing is scored")
 	}
 	if block[[]any](t, page, `id="queries"`) == nil {
 		t.Error("no empty list of queries")
@@ -244,7 +241,7 @@ func TestLibrary(t *testing.T) {
 
 func TestWithoutLibrary(t *testing.T) {
 	var b bytes.Buffer
-	if err := write(&b, sampleReport(2), nil, library{}); err != nil {
+	if err := write(t.Context(), &b, sampleReport(2), nil, library{}); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
@@ -258,7 +255,7 @@ func TestWithoutLibrary(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	var b bytes.Buffer
-	if err := Write(&b, sampleReport(200)); err != nil {
+	if err := Write(t.Context(), &b, sampleReport(200)); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() >= 3_000_000 {
@@ -285,27 +282,6 @@ func FuzzString(f *testing.F) {
 	})
 }
 
-func FuzzMark(f *testing.F) {
-	f.Add("Paris", "the capital Paris", "in 😀 Paris \xff the capital")
-	f.Fuzz(func(t *testing.T, keyword, reference, reply string) {
-		q := sampleQuery(0)
-		q.Keyword, q.Reference = keyword, reference
-		var m marker
-		m.mark(q, reply)
-		units := []int{len(reply)}
-		toUTF16(reply, units)
-		for _, spans := range [][]int{m.keyword, m.lcs} {
-			at := 0
-			for _, offset := range spans {
-				if offset < at || offset > units[0] {
-					t.Fatalf("spans %v of %q", spans, reply)
-				}
-				at = offset
-			}
-		}
-	})
-}
-
 func benchmark(b *testing.B, replies int) {
 	r := sampleReport(0)
 	made := make([]eval.ScoredReply, 600)
@@ -323,7 +299,7 @@ func benchmark(b *testing.B, replies int) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := Write(io.Discard, r); err != nil {
+		if err := Write(b.Context(), io.Discard, r); err != nil {
 			b.Fatal(err)
 		}
 	}

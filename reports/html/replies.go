@@ -51,12 +51,13 @@ type encoder struct {
 	names   []string
 	queries map[string]int // by ID: index in order
 	order   []queries.Query
-	marker  marker
+	marker  *reports.Marker
+	offsets []int // of the spans of a reply
 	line    []byte
 }
 
 func newEncoder(r reports.Report) *encoder {
-	e := &encoder{models: map[string]int{}, queries: make(map[string]int, r.Queries.N)}
+	e := &encoder{models: map[string]int{}, queries: make(map[string]int, r.Queries.N), marker: r.Marker()}
 	for _, m := range r.Models {
 		e.model(m.Model.Name)
 	}
@@ -87,14 +88,11 @@ func (e *encoder) reply(s eval.ScoredReply) {
 	d = appendStrings(d, s.Flags)
 	d = append(d, ',')
 	d = appendFigures(d, s.Reply)
-	e.marker.keyword, e.marker.lcs = e.marker.keyword[:0], e.marker.lcs[:0]
-	if s.Reply.Failure == nil {
-		e.marker.mark(s.Query, shown)
+	spans := e.marker.Mark(s)
+	for _, list := range [][]reports.Span{spans.Keyword, spans.Shared} {
+		e.offsets = appendSpans(e.offsets[:0], shown, list)
+		d = appendInts(append(d, ','), e.offsets)
 	}
-	d = append(d, ',')
-	d = appendInts(d, e.marker.keyword)
-	d = append(d, ',')
-	d = appendInts(d, e.marker.lcs)
 	e.line = append(d, ']')
 }
 
@@ -135,13 +133,14 @@ const scoreDecimals = 4
 
 func appendScores(d []byte, s eval.ScoredReply) []byte {
 	d = append(d, '[')
-	for i, score := range s.Scores {
+	for i, m := range metrics.All() {
 		if s.Reply.Failure != nil {
 			break
 		}
 		if i > 0 {
 			d = append(d, ',')
 		}
+		score := metrics.Find(s.Scores, m.Name)
 		if score.Status == metrics.Scored {
 			d = appendNumber(d, score.Value, scoreDecimals)
 		} else {
@@ -173,7 +172,7 @@ func appendFigures(d []byte, r eval.Reply) []byte {
 }
 
 // writeQueries writes the questions that replies refer to: id, prompt,
-// keyword, aliases, reference, category; and the models' names.
+// keyword, aliases, reference, category; and the models' names and the metrics.
 func (e *encoder) writeQueries(out *bufio.Writer) error {
 	out.WriteString(`<script type="application/json" id="queries">[`)
 	for i, q := range e.order {
@@ -197,6 +196,26 @@ func (e *encoder) writeQueries(out *bufio.Writer) error {
 	out.WriteString("]</script>\n")
 	e.line = append(e.line[:0], `<script type="application/json" id="models">`...)
 	e.line = append(appendStrings(e.line, e.names), "</script>\n"...)
+	e.line = append(appendMetrics(e.line), "</script>\n"...)
 	_, err := out.Write(e.line)
 	return err
+}
+
+// appendMetrics names the metrics in the order of a reply's scores: name,
+// title, decimals.
+func appendMetrics(d []byte) []byte {
+	d = append(d, `<script type="application/json" id="metrics">[`...)
+	for i, m := range metrics.All() {
+		if i > 0 {
+			d = append(d, ',')
+		}
+		decimals := int64(scoreDecimals)
+		if m.Binary {
+			decimals = 0
+		}
+		d = append(appendString(append(d, '['), m.Name), ',')
+		d = append(appendString(d, m.Title), ',')
+		d = append(strconv.AppendInt(d, decimals, 10), ']')
+	}
+	return append(d, ']')
 }

@@ -3,17 +3,12 @@ package html
 import (
 	"unicode/utf8"
 
-	"github.com/disteval/disteval/metrics/text"
-	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports"
 )
 
 // mostChars is how many characters of a text the page holds; replies.jsonl
 // holds the rest.
 const mostChars = 20_000
-
-// mostAligned bounds the work of finding a longest common subsequence, in
-// bytes of the reference times bytes of the reply. Beyond it none is marked.
-const mostAligned = 1 << 22
 
 // clip cuts a text that is too long for the page. all is its length in
 // characters where it was cut, otherwise 0.
@@ -31,30 +26,17 @@ func clip(s string) (shown string, all int) {
 	return s, 0
 }
 
-// marker finds what is to be highlighted in replies. Its offsets are UTF-16
-// code units, as JavaScript counts; they are valid until the next call.
-type marker struct {
-	scorer       text.Scorer
-	words        text.Words
-	keyword, lcs []int // start, end, start, end, ...
-}
-
-// mark finds the keyword that em sees in the reply, and the words that it has
-// in common with the reference by ROUGE-L.
-func (m *marker) mark(q queries.Query, reply string) {
-	m.keyword, m.lcs = m.keyword[:0], m.lcs[:0]
-	m.words.Reset(reply)
-	if found := m.scorer.Keyword(q.Keyword, q.Aliases, reply, &m.words); found.Found {
-		m.keyword = append(m.keyword, found.Start, found.End)
-	}
-	if len(q.Reference)*len(reply) <= mostAligned && m.scorer.Rouge(q.Reference, reply).LCS > 0 {
-		shared, _ := m.scorer.Align(q.Reference, reply)
-		for _, s := range shared {
-			m.lcs = append(m.lcs, s.TextStart, s.TextEnd)
+// appendSpans appends the spans that lie in the shown text as offsets in
+// UTF-16 code units, as JavaScript counts: start, end, start, end, ...
+func appendSpans(to []int, shown string, spans []reports.Span) []int {
+	first := len(to)
+	for _, s := range spans {
+		if s.Start < len(shown) {
+			to = append(to, s.Start, min(s.End, len(shown)))
 		}
 	}
-	toUTF16(reply, m.keyword)
-	toUTF16(reply, m.lcs)
+	toUTF16(shown, to[first:])
+	return to
 }
 
 // toUTF16 turns ascending offsets in bytes into UTF-16 code units. A byte that

@@ -1,9 +1,9 @@
 // Package junit writes JUnit XML, which build servers show as tests.
 //
-// Policy: with a verdict of the gate the checks are the tests, a regression is
-// a failure and what is inconclusive an error. Without one every query of
-// every model is a test: a wrong reply is a failure, a query without an answer
-// an error, an unscored reply skipped. Text is untrusted: invisible characters
+// Policy: there are two files. In that of the judgement the gate's checks are
+// the tests: a regression is a failure, and what is inconclusive an error. In
+// that of the replies every query of every model is a test: a wrong reply is a
+// failure, a query without an answer an error, an unscored reply skipped. Text is untrusted: invisible characters
 // become visible escapes, so that the file is valid XML 1.0 whatever a model
 // wrote.
 package junit
@@ -21,15 +21,33 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// Write writes the checks of v, or without one the replies of r.
-func Write(ctx context.Context, w io.Writer, r reports.Report, v *reports.Verdict) error {
+// Write writes the checks of the run's judgement.
+func Write(_ context.Context, w io.Writer, r reports.Report) error {
+	if r.Judgement == nil {
+		return fmt.Errorf("write the judgement of run %s: it was not judged", r.RunID)
+	}
+	return write(w, r, func(out *writer) error {
+		out.checks(*r.Judgement)
+		return nil
+	})
+}
+
+// WriteReplies writes a test for every reply.
+func WriteReplies(ctx context.Context, w io.Writer, r reports.Report) error {
+	return write(w, r, func(out *writer) error {
+		if err := out.replies(ctx, r); err != nil {
+			return fmt.Errorf("write the replies of run %s: %w", r.RunID, err)
+		}
+		return nil
+	})
+}
+
+func write(w io.Writer, r reports.Report, suites func(*writer) error) error {
 	out := &writer{Writer: bufio.NewWriter(w)}
 	out.print(xml.Header)
 	out.open("testsuites", "name", "disteval "+r.RunID)
-	if v != nil {
-		out.checks(*v)
-	} else if err := out.replies(ctx, r); err != nil {
-		return fmt.Errorf("write the replies of run %s: %w", r.RunID, err)
+	if err := suites(out); err != nil {
+		return err
 	}
 	out.print("</testsuites>\n")
 	return out.Flush()
@@ -84,13 +102,13 @@ func (c *counts) add(element string) {
 	}
 }
 
-func (w *writer) checks(v reports.Verdict) {
+func (w *writer) checks(j reports.Judgement) {
 	var c counts
-	for _, check := range v.Checks {
+	for _, check := range j.Checks {
 		c.add(checkResult(check).element)
 	}
 	w.suite("gate", c)
-	for _, check := range v.Checks {
+	for _, check := range j.Checks {
 		class := "gate"
 		if check.Model != "" {
 			class += "." + check.Model
@@ -180,18 +198,14 @@ func replyResult(s eval.ScoredReply) result {
 	if f := s.Reply.Failure; f != nil {
 		return result{"error", "no answer: " + string(f.Kind), f.Message}
 	}
-	for _, score := range s.Scores {
-		switch {
-		case score.Metric != metrics.EM:
-		case score.Status != metrics.Scored:
-			return result{"skipped", "not scored: " + score.Reason, said}
-		case score.Value == 1:
-			return result{}
-		default:
-			return result{"failure", "the reply is without the keyword " + s.Query.Keyword, said}
-		}
+	em := metrics.Find(s.Scores, metrics.EM)
+	switch {
+	case em.Status != metrics.Scored:
+		return result{"skipped", "not scored: " + em.Reason, said}
+	case em.Value == 1:
+		return result{}
 	}
-	return result{"skipped", "not scored", said}
+	return result{"failure", "the reply is without the keyword " + s.Query.Keyword, said}
 }
 
 // escape makes text of it whatever stands in it; > is among what is escaped,

@@ -56,8 +56,8 @@ func sample(text string) reports.Report {
 	}
 }
 
-func verdict(text string) *reports.Verdict {
-	return &reports.Verdict{Checks: []reports.Check{
+func judgement(text string) *reports.Judgement {
+	return &reports.Judgement{Checks: []reports.Check{
 		{Measure: "status", Expected: "complete", Got: "complete", Outcome: reports.Pass},
 		{Model: "student", Measure: "em", Expected: "0.72 ± 0.02", Got: "0.5", Outcome: reports.Regression, Reason: text},
 		{Model: "student", Measure: "query", Query: "q2", Expected: "right", Got: reports.None, Outcome: reports.Inconclusive, Reason: text},
@@ -65,10 +65,14 @@ func verdict(text string) *reports.Verdict {
 	}}
 }
 
-func written(t *testing.T, r reports.Report, v *reports.Verdict) []byte {
+func written(t *testing.T, r reports.Report, v *reports.Judgement) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := junit.Write(context.Background(), &b, r, v); err != nil {
+	write := junit.WriteReplies
+	if r.Judgement = v; v != nil {
+		write = junit.Write
+	}
+	if err := write(t.Context(), &b, r); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -101,7 +105,7 @@ func read(t *testing.T, data []byte) suites {
 func TestGolden(t *testing.T) {
 	for file, got := range map[string][]byte{
 		"replies.xml": written(t, sample(" Lyon"), nil),
-		"checks.xml":  written(t, sample(" Lyon"), verdict("95 % interval [0.4, 0.6]")),
+		"checks.xml":  written(t, sample(" Lyon"), judgement("95 % interval [0.4, 0.6]")),
 	} {
 		path := "testdata/" + file
 		if *update {
@@ -120,7 +124,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestCountsAreWhatStandsThere(t *testing.T) {
-	for _, v := range []*reports.Verdict{nil, verdict("worse")} {
+	for _, v := range []*reports.Judgement{nil, judgement("worse")} {
 		for _, suite := range read(t, written(t, sample(" Lyon"), v)).Suites {
 			got := map[string]int{"tests": len(suite.Cases)}
 			for _, c := range suite.Cases {
@@ -166,7 +170,7 @@ func TestReadErrorIsTold(t *testing.T) {
 	r.Replies = func(context.Context) iter.Seq2[eval.ScoredReply, error] {
 		return func(yield func(eval.ScoredReply, error) bool) { yield(eval.ScoredReply{}, broken) }
 	}
-	if err := junit.Write(context.Background(), io.Discard, r, nil); !errors.Is(err, broken) {
+	if err := junit.WriteReplies(t.Context(), io.Discard, r); !errors.Is(err, broken) {
 		t.Errorf("error %v, want %v", err, broken)
 	}
 }
@@ -177,7 +181,7 @@ func FuzzWrite(f *testing.F) {
 		if s := read(t, written(t, sample(text), nil)); len(s.Suites) != 2 || len(s.Suites[1].Cases) != 4 {
 			t.Errorf("%q made other tests: %+v", text, s)
 		}
-		if s := read(t, written(t, sample(text), verdict(text))); len(s.Suites[0].Cases) != 4 {
+		if s := read(t, written(t, sample(text), judgement(text))); len(s.Suites[0].Cases) != 4 {
 			t.Errorf("%q made other tests: %+v", text, s)
 		}
 	})

@@ -63,8 +63,8 @@ func appendRow(row []string, s eval.ScoredReply) []string {
 	} else {
 		row = append(row, "")
 	}
-	for i, name := range metricKeys {
-		if v := scoreAt(s.Scores, i, name); v != nil {
+	for _, name := range metricKeys {
+		if v := score(s.Scores, name); v != nil {
 			row = append(row, number(*v))
 		} else {
 			row = append(row, "")

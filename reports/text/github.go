@@ -8,17 +8,17 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// WriteAnnotations writes the verdict as workflow commands of GitHub Actions:
+// WriteAnnotations writes the judgement as workflow commands of GitHub Actions:
 // an error for each check that is inconclusive or a regression, a notice for
 // each that improved. They count only on the standard output of a step; the
 // step's summary is WriteMarkdown.
-func WriteAnnotations(w io.Writer, v reports.Verdict) error {
+func WriteAnnotations(w io.Writer, j reports.Judgement) error {
 	var b strings.Builder
 	for _, kind := range []struct {
 		outcome reports.Outcome
 		command string
 	}{{reports.Inconclusive, "error"}, {reports.Regression, "error"}, {reports.Improved, "notice"}} {
-		for _, c := range v.Checks {
+		for _, c := range j.Checks {
 			if c.Outcome != kind.outcome {
 				continue
 			}

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -13,19 +14,19 @@ import (
 // tell how many there are.
 const folded = 50
 
-// WriteMarkdown writes summary.md, made for a pull request: the verdicts, the
-// models in a table, the comparisons and warnings and, where there is a
-// verdict of the gate, its checks with what turned wrong folded below.
-func WriteMarkdown(w io.Writer, r reports.Report, verdict *reports.Verdict) error {
+// WriteMarkdown writes summary.md, made for a pull request: the headlines, the
+// models in a table, the comparisons and warnings and, where the run was
+// judged, the checks with what turned wrong folded below.
+func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## disteval: %s on %d queries of %s\n", plural(len(r.Models), "model"), r.Queries.N, code(r.Queries.Name))
 	if r.Status != reports.Complete {
 		b.WriteString("\n**The run is partial: not every query has an outcome.**\n")
 	}
-	if verdict != nil {
-		writeGate(&b, *verdict)
+	if r.Judgement != nil {
+		writeGate(&b, *r.Judgement)
 	}
-	bullets(&b, "", r.Verdicts)
+	bullets(&b, "", r.Headlines)
 	writeModels(&b, r)
 	writeComparisons(&b, r.Comparisons)
 	writeReviews(&b, r.Reviews)
@@ -67,17 +68,17 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 	b.WriteString("\n</details>\n")
 }
 
-func writeGate(b *strings.Builder, v reports.Verdict) {
-	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", v.Status(), prose(gateSentence(v)))
-	if v.Count(reports.Pass) < len(v.Checks) {
+func writeGate(b *strings.Builder, j reports.Judgement) {
+	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(gateSentence(j)))
+	if j.Count(reports.Pass) < len(j.Checks) {
 		b.WriteString("\n| Model | Check | Expected | Got | Outcome | Why |\n|---|---|---|---|---|---|\n")
 	}
-	for _, c := range v.Checks {
+	for _, c := range j.Checks {
 		if c.Outcome != reports.Pass {
 			cells(b, code(c.Model), code(checkName(c)), prose(c.Expected), prose(c.Got), "**"+string(c.Outcome)+"**", prose(c.Reason))
 		}
 	}
-	for _, p := range v.Paired {
+	for _, p := range j.Paired {
 		fmt.Fprintf(b, "\n%s: %s\n", code(p.Model), prose(pairedSentence(p)))
 		writeChanges(b, "newly wrong", p.NewlyWrong)
 		writeChanges(b, "newly right", p.NewlyRight)

@@ -130,7 +130,7 @@ func appendScores(b []byte, scores []metrics.Score) []byte {
 			b = append(b, ',')
 		}
 		b = append(append(append(b, '"'), name...), '"', ':')
-		if s := scoreAt(scores, i, name); s != nil {
+		if s := score(scores, name); s != nil {
 			b = appendFloat(b, *s)
 		} else {
 			b = append(b, "null"...)
@@ -139,13 +139,9 @@ func appendScores(b []byte, scores []metrics.Score) []byte {
 	return append(b, '}')
 }
 
-// scoreAt returns the value of the i-th metric, which is called name; nil
-// where it is Unscored or absent. Scores stand in canonical order.
-func scoreAt(scores []metrics.Score, i int, name string) *float64 {
-	if i >= len(scores) || scores[i].Metric != name || scores[i].Status != metrics.Scored {
-		return nil
-	}
-	return finite(&scores[i].Value)
+// score is a metric's value, nil where it is Unscored or absent.
+func score(scores []metrics.Score, name string) *float64 {
+	return finite(metrics.Find(scores, name).Number())
 }
 
 // appendFloat writes a number as encoding/json does: the shortest that reads

@@ -81,9 +81,9 @@ func sample() reports.Report {
 		Reviews: &reports.ReviewSummary{Reviewers: []string{hostile, "bob"}, N: 3,
 			WithEM:  []reports.ReviewAgreement{{A: hostile, B: "em", Agreement: stat.Kappa([][]int{{1, 0}, {0, 1}})}, {A: "bob", B: "em", Agreement: stat.Kappa([][]int{{1, 0}, {0, 0}})}},
 			Between: []reports.ReviewAgreement{{A: hostile, B: "bob", Agreement: stat.Kappa([][]int{{0, 0}, {0, 0}})}}},
-		Verdicts: []string{"teacher has the keyword in 50 % of its 2 replies.", "student has no reply that could be scored."},
-		Warnings: []string{"two metered runs overlapped", "student was given up: connection refused. Go on with --resume."},
-		Replies:  replies(scored(" Paris."), failure("dial tcp: refused")),
+		Headlines: []string{"teacher has the keyword in 50 % of its 2 replies.", "student has no reply that could be scored."},
+		Warnings:  []string{"two metered runs overlapped", "student was given up: connection refused. Go on with --resume."},
+		Replies:   replies(scored(" Paris."), failure("dial tcp: refused")),
 	}
 }
 
@@ -128,14 +128,14 @@ func failure(message string) eval.ScoredReply {
 	return s
 }
 
-// verdict is one of each outcome, and a paired comparison.
-func verdict() reports.Verdict {
+// judgement has one of each outcome, and a paired comparison.
+func judgement() reports.Judgement {
 	p := reports.Paired{Model: "teacher", Before: 0.5, After: 0.48, Comparison: stat.Comparison{N: 200, P: 0.125, Test: "mcnemar-exact", Losses: 4},
 		Discordance: 0.1, Detectable: ptr(0.065)}
 	for i := range 4 {
 		p.NewlyWrong = append(p.NewlyWrong, reports.Change{Query: fmt.Sprintf("q%d", i), Prompt: "The capital of France is", Keyword: "Paris", Reply: " Lyon"})
 	}
-	return reports.Verdict{RunID: "run-1", Baseline: "run-0", Paired: []reports.Paired{p}, Unjudged: []string{"other"}, Checks: []reports.Check{
+	return reports.Judgement{RunID: "run-1", Baseline: "run-0", Paired: []reports.Paired{p}, Unjudged: []string{"other"}, Checks: []reports.Check{
 		{Measure: "status", Expected: "complete", Got: "complete", Outcome: reports.Pass},
 		{Model: "teacher", Measure: "em", Expected: "0.72 ± 0.02", Got: "0.68", Outcome: reports.Regression, Reason: "95 % interval [0.61, 0.74]"},
 		{Model: "teacher", Measure: "cosine", Expected: "at least 0.5", Got: reports.None, Outcome: reports.Inconclusive, Reason: "nothing was scored"},

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ type summary struct {
 	Comparisons []comparison     `json:"comparisons"`
 	Categories  []categoryScores `json:"categories"`
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
-	Verdicts    []string         `json:"verdicts"`
+	Headlines   []string         `json:"verdicts"`
 	Audit       []string         `json:"audit"`
 	Warnings    []string         `json:"warnings"`
 }
@@ -183,10 +184,19 @@ func (m metricMap) MarshalJSON() ([]byte, error) {
 // WriteSummaryJSON writes summary.json. Numbers are not rounded, and null
 // where they do not exist. Invisible characters in texts are written as
 // escapes, which JSON reads back as they were.
-func WriteSummaryJSON(w io.Writer, r reports.Report) error {
-	b, err := json.MarshalIndent(summaryOf(r), "", "  ")
-	if err != nil {
+func WriteSummaryJSON(_ context.Context, w io.Writer, r reports.Report) error {
+	if err := WriteJSON(w, summaryOf(r)); err != nil {
 		return fmt.Errorf("write the summary of run %s: %w", r.RunID, err)
+	}
+	return nil
+}
+
+// WriteJSON writes a value as indented JSON in which every invisible character
+// is an escape.
+func WriteJSON(w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
 	}
 	_, err = w.Write(append(escapeHidden(b), '\n'))
 	return err
@@ -201,7 +211,7 @@ func summaryOf(r reports.Report) summary {
 		Comparisons: make([]comparison, 0, len(r.Comparisons)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
 		Reviews:     reviewsOf(r.Reviews),
-		Verdicts:    list(r.Verdicts), Audit: list(r.Audit), Warnings: list(r.Warnings),
+		Headlines:   list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
 	if sc := r.Scoring; sc != nil {
 		s.Scoring = &scoring{sc.Scoring, sc.ID, sc.Created}

@@ -38,7 +38,7 @@ func WriteTable(w io.Writer, r reports.Report, color bool) error {
 	if r.Status != reports.Complete {
 		b.WriteString("\n" + paint.yellow("The run is "+string(r.Status)+": not every query has an outcome.") + "\n")
 	}
-	lines(&b, "", r.Verdicts)
+	lines(&b, "", r.Headlines)
 	lines(&b, paint.yellow("! "), warnings(r))
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -29,15 +29,17 @@ func written(t *testing.T, write func(io.Writer) error) string {
 }
 
 func TestGolden(t *testing.T) {
-	ctx, r, v := context.Background(), sample(), verdict()
+	ctx, r, v := context.Background(), sample(), judgement()
+	judged := r
+	judged.Judgement = &v
 	for file, write := range map[string]func(io.Writer) error{
-		"summary.json":    func(w io.Writer) error { return WriteSummaryJSON(w, r) },
+		"summary.json":    func(w io.Writer) error { return WriteSummaryJSON(t.Context(), w, r) },
 		"replies.jsonl":   func(w io.Writer) error { return WriteRepliesJSONL(ctx, w, r) },
 		"replies.csv":     func(w io.Writer) error { return WriteCSV(ctx, w, r) },
-		"summary.md":      func(w io.Writer) error { return WriteMarkdown(w, r, nil) },
-		"gate.md":         func(w io.Writer) error { return WriteMarkdown(w, r, &v) },
+		"summary.md":      func(w io.Writer) error { return WriteMarkdown(ctx, w, r) },
+		"gate.md":         func(w io.Writer) error { return WriteMarkdown(ctx, w, judged) },
 		"table.txt":       func(w io.Writer) error { return WriteTable(w, r, false) },
-		"verdict.txt":     func(w io.Writer) error { return WriteVerdict(w, v, false) },
+		"judgement.txt":   func(w io.Writer) error { return WriteJudgement(w, v, false) },
 		"annotations.txt": func(w io.Writer) error { return WriteAnnotations(w, v) },
 	} {
 		golden(t, file, written(t, write))
@@ -58,7 +60,7 @@ func TestSummaryHasEveryMetricAndNoZeroForNothing(t *testing.T) {
 		}
 		Comparisons []struct{ Difference, P *float64 }
 	}
-	out := written(t, func(w io.Writer) error { return WriteSummaryJSON(w, sample()) })
+	out := written(t, func(w io.Writer) error { return WriteSummaryJSON(t.Context(), w, sample()) })
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestNumbersThatAreNoneAreNull(t *testing.T) {
 	s := scored("x")
 	s.Scores[0].Value = math.NaN()
 	r.Replies = replies(s)
-	out := written(t, func(w io.Writer) error { return WriteSummaryJSON(w, r) })
+	out := written(t, func(w io.Writer) error { return WriteSummaryJSON(t.Context(), w, r) })
 	lines := written(t, func(w io.Writer) error { return WriteRepliesJSONL(context.Background(), w, r) })
 	for _, want := range []string{`"duration_s": null`, `"tokens_per_s": null`} {
 		if !strings.Contains(out, want) {
@@ -139,10 +141,10 @@ func TestRepliesKeepTheText(t *testing.T) {
 }
 
 // hostileReport has the hostile text wherever text comes from elsewhere.
-func hostileReport() (reports.Report, reports.Verdict) {
-	r, v := sample(), verdict()
+func hostileReport() (reports.Report, reports.Judgement) {
+	r, v := sample(), judgement()
 	r.Models[0].Model.Name, r.Models[1].GaveUp = hostile, hostile
-	r.Verdicts, r.Warnings, r.Queries.Name = []string{hostile}, []string{hostile}, hostile
+	r.Headlines, r.Warnings, r.Queries.Name = []string{hostile}, []string{hostile}, hostile
 	r.Comparisons[0].Model = hostile
 	r.Models[0].Energy.Method = hostile
 	s := scored(hostile)
@@ -164,7 +166,7 @@ func TestHostileTextOnTheTerminal(t *testing.T) {
 	r, v := hostileReport()
 	for _, out := range []string{
 		written(t, func(w io.Writer) error { return WriteTable(w, r, false) }),
-		written(t, func(w io.Writer) error { return WriteVerdict(w, v, false) }),
+		written(t, func(w io.Writer) error { return WriteJudgement(w, v, false) }),
 		written(t, func(w io.Writer) error { return WriteAnnotations(w, v) }),
 	} {
 		if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && reports.Hidden(r) }); i >= 0 || !utf8.ValidString(out) {
@@ -174,7 +176,7 @@ func TestHostileTextOnTheTerminal(t *testing.T) {
 			t.Errorf("a command within %s", out)
 		}
 	}
-	for line := range strings.Lines(written(t, func(w io.Writer) error { return WriteVerdict(w, v, false) })) {
+	for line := range strings.Lines(written(t, func(w io.Writer) error { return WriteJudgement(w, v, false) })) {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") {
 			t.Errorf("a forged command: %s", line)
 		}
@@ -196,7 +198,8 @@ func TestAnnotationsAreOneLineEach(t *testing.T) {
 
 func TestHostileTextInMarkdown(t *testing.T) {
 	r, v := hostileReport()
-	out := written(t, func(w io.Writer) error { return WriteMarkdown(w, r, &v) })
+	r.Judgement = &v
+	out := written(t, func(w io.Writer) error { return WriteMarkdown(t.Context(), w, r) })
 	for _, bad := range []string{"<script", "</script", "`", "**b**", "](", "@team", "http:", "www.", "\x1b", "\u202e", "\r", "\x00", "::error"} {
 		if strings.Contains(out, bad) {
 			t.Errorf("%q stands in the Markdown", bad)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -178,11 +177,7 @@ func (t *series) reply(sr eval.ScoredReply) error {
 
 // scoreOf is one metric's value; nil where it is Unscored.
 func scoreOf(scores []metrics.Score, metric string) any {
-	i := slices.IndexFunc(scores, func(s metrics.Score) bool { return s.Metric == metric })
-	if i < 0 || scores[i].Status != metrics.Scored {
-		return nil
-	}
-	return finite(scores[i].Value)
+	return value(metrics.Find(scores, metric).Number())
 }
 
 func latencyOf(t eval.Timing) any {

@@ -45,7 +45,7 @@ func (f field[T]) ruled(r rule) field[T] {
 	return f
 }
 
-// summary writes a row per model, the verdicts, warnings and agreement.
+// summary writes a row per model, the headlines, warnings and agreement.
 func (b *workbook) summary(r reports.Report) error {
 	fields := summaryFields(r)
 	blocks := []block{table("", fields, r.Models)}
@@ -53,7 +53,7 @@ func (b *workbook) summary(r reports.Report) error {
 		title string
 		lines []string
 	}{
-		{"Verdict", r.Verdicts},
+		{"In short", r.Headlines},
 		{"Warnings", r.Warnings},
 		{"Plausibility audit", r.Audit},
 	} {
@@ -135,13 +135,7 @@ func metricNames(r reports.Report) []string {
 func metricFields(name string) []field[reports.Model] {
 	type M = reports.Model
 	from := func(of func(stat.Summary) any) func(M) any {
-		return func(m M) any {
-			i := slices.IndexFunc(m.Metrics, func(x reports.Metric) bool { return x.Name == name })
-			if i < 0 {
-				return nil
-			}
-			return of(m.Metrics[i].Summary)
-		}
+		return func(m M) any { return of(m.Metric(name).Summary) }
 	}
 	t := titleOf(name)
 	return []field[M]{
@@ -153,17 +147,20 @@ func metricFields(name string) []field[reports.Model] {
 }
 
 func titleOf(metric string) string {
-	for _, m := range metrics.All() {
-		if m.Name == metric {
-			return m.Title
-		}
+	m, ok := metrics.Named(metric)
+	if !ok {
+		return metric
 	}
-	return metric
+	return m.Title
 }
 
+// ruleOf colours a metric by its range; without ends there is no scale.
 func ruleOf(metric string) rule {
-	switch metric {
-	case metrics.Cosine, metrics.CosineBest, metrics.CosineLift:
+	m, _ := metrics.Named(metric)
+	switch {
+	case m.Max != 1 || m.Better != metrics.Higher:
+		return noRule
+	case m.Min < 0:
 		return cosine
 	}
 	return upToOne

@@ -53,6 +53,17 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
+// codeOfJudgement is the exit code of a run that was judged.
+func codeOfJudgement(j reports.Judgement) int {
+	switch j.Status() {
+	case reports.Pass:
+		return exitDone
+	case reports.Regression:
+		return exitRegression
+	}
+	return exitInconclusive
+}
+
 // hintOf is the next step after an error; empty where the error says it all.
 func hintOf(err error) string {
 	var actionable interface{ Hint() string }

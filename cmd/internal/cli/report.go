@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
-	"github.com/disteval/disteval/reports/html"
+	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/text"
 )
 
@@ -36,22 +36,22 @@ runs it also writes trend.html, which compares them.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			formats := defaultFormats
+			formats := files.Default()
 			if cmd.Flags().Changed("format") {
 				var err error
-				if formats, err = formatsNamed(names); err != nil {
+				if formats, err = files.Named(names); err != nil {
 					return err
 				}
 			}
 			return a.reportRuns(cmd.Context(), args, formats, dir, cmd.Flags().Changed("out"))
 		},
 	}
-	cmd.Flags().StringSliceVar(&names, "format", nil, "html, xlsx, md, json, jsonl, csv, junit, emissions (default: the files of a run's folder)")
+	cmd.Flags().StringSliceVar(&names, "format", nil, files.Names+" (default: the files of a run's folder)")
 	cmd.Flags().StringVar(&dir, "out", "", "folder for the files (default: each run's own; for several runs the folder of the first)")
 	return cmd
 }
 
-func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, out string, outGiven bool) error {
+func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.Format, out string, outGiven bool) error {
 	var country *string
 	if a.settings.Country.stated() {
 		country = &a.settings.Country.Value
@@ -70,14 +70,16 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 				dir = filepath.Join(out, store.Record().ID)
 			}
 		}
-		r, err := a.report(ctx, store, country, formats, dir)
+		r, err := files.Build(ctx, store, country)
+		if err != nil {
+			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
+		}
+		written, err := files.Write(ctx, r, formats, dir)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
 		all = append(all, r)
-		for _, f := range formats {
-			fmt.Fprintln(a.out, filepath.Join(dir, f.file))
-		}
+		fmt.Fprintln(a.out, strings.Join(written, "\n"))
 	}
 	if len(all) < 2 {
 		return nil
@@ -86,8 +88,8 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []format, o
 	if outGiven {
 		path = filepath.Join(out, "trend.html")
 	}
-	if err := writeAtomic(path, func(w io.Writer) error { return html.WriteTrend(w, all) }); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err := files.WriteTrend(ctx, all, path); err != nil {
+		return err
 	}
 	_, err := fmt.Fprintln(a.out, path)
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/reports/files"
 )
 
 func newReviewCmd(a *app) *cobra.Command {
@@ -35,19 +36,16 @@ func newReviewCmd(a *app) *cobra.Command {
 }
 
 func (a *app) importReviews(ctx context.Context, workbook, run string) error {
-	var dir string
-	open := func(ctx context.Context, d string) (reviewStore, error) {
-		dir = d
-		return runstore.Open(ctx, d)
-	}
-	imp := reviewImport{Workbook: workbook, Run: run, Open: open, Now: a.now}
-	if err := imp.run(ctx, a.out); err != nil {
-		return err
-	}
-	store, err := runstore.Open(ctx, dir)
+	open := func(ctx context.Context, dir string) (files.ReviewStore, error) { return runstore.Open(ctx, dir) }
+	stored, err := files.ReviewImport{Workbook: workbook, Run: run, Open: open, Now: a.now}.Store(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = a.report(ctx, store, nil, defaultFormats, dir)
+	fmt.Fprintln(a.out, inert(stored.String()))
+	store, err := runstore.Read(ctx, stored.Dir)
+	if err != nil {
+		return err
+	}
+	_, err = a.report(ctx, store, nil, files.Default(), store.Record().Dir)
 	return errors.Join(err, store.Close())
 }

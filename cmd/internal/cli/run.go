@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/gate"
 )
 
 type runOptions struct {
@@ -21,6 +22,8 @@ type runOptions struct {
 	Concurrency int
 	Expected    string
 	DryRun      bool
+
+	expected *gate.Expected // that Expected holds; nil: nothing is judged
 }
 
 func newRunCmd(a *app) *cobra.Command {
@@ -52,7 +55,7 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 	return cmd
 }
 
-func (o runOptions) check() error {
+func (o *runOptions) check() error {
 	switch {
 	case o.Models == "" && o.Resume == "":
 		return eval.BadInput(errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program")
@@ -62,7 +65,8 @@ func (o runOptions) check() error {
 		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
 	case o.Expected != "":
 		// A file that cannot judge is told before anything is asked.
-		_, err := loadExpected(o.Expected)
+		expected, err := loadExpected(o.Expected)
+		o.expected = &expected
 		return err
 	}
 	return nil
@@ -85,14 +89,14 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	defer store.Close()
-	report, err := a.askAndReport(ctx, s, store)
+	report, err := a.askAndReport(ctx, s, store, o)
 	if err != nil {
 		return err
 	}
 	if err := store.Close(); err != nil {
 		return err
 	}
-	return a.conclude(ctx, report, o)
+	return a.conclude(report)
 }
 
 // session is what a command's steps share.
@@ -128,7 +132,7 @@ func (a *app) statedPlan(o runOptions, stored eval.Plan) (eval.Plan, error) {
 		plan.Queries.Queries = plan.Queries.Queries[:o.Limit]
 	}
 	plan.Parallel = o.Concurrency
-	_, err := factor(plan.Emissions)
+	_, err := plan.Emissions.Factor()
 	return plan, err
 }
 
@@ -155,17 +159,14 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
-func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store) (reports.Report, error) {
+func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
 	bar := newProgress(a.err, terminal(a.err), store.Record().Plan, a.log)
 	asked := s.Ask(ctx, a.drain, store, bar)
 	bar.close()
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	if err := s.Score(ctx, store); err != nil {
-		return reports.Report{}, errors.Join(err, asked)
-	}
-	report, err := a.report(ctx, store, nil, defaultFormats, store.Record().Dir)
+	report, err := scoreAndReport(ctx, s, store, o.expected)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -175,13 +176,13 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 	return report, nil
 }
 
-// conclude prints the table, judges where it was asked to, and says how it ended.
-func (a *app) conclude(ctx context.Context, r reports.Report, o runOptions) error {
+// conclude prints the table and the judgement, and says how the run ended.
+func (a *app) conclude(r reports.Report) error {
 	if err := a.printTable(r); err != nil {
 		return err
 	}
-	if o.Expected != "" {
-		return a.gate(ctx, r.Dir, "", gateOptions{Expected: o.Expected})
+	if r.Judgement != nil {
+		return a.printJudgement(r)
 	}
 	for _, m := range r.Models {
 		if m.GaveUp != "" {

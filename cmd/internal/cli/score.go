@@ -10,6 +10,8 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/reports/files"
 )
 
 func newScoreCmd(a *app) *cobra.Command {
@@ -58,7 +60,7 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 		defer f.Close()
 		in = f
 	}
-	return scorePairs(ctx, in, a.out, cfg)
+	return scoring.Pairs(ctx, in, a.out, cfg)
 }
 
 // scoreRun scores a stored run as before but for what the flags say.
@@ -81,7 +83,7 @@ func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool
 	if err := a.session().Rescore(ctx, store, s); err != nil {
 		return err
 	}
-	r, err := a.report(ctx, store, nil, defaultFormats, dir)
+	r, err := a.report(ctx, store, nil, files.Default(), store.Record().Dir)
 	if err != nil {
 		return err
 	}

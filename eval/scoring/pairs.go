@@ -1,4 +1,4 @@
-package cli
+package scoring
 
 import (
 	"bufio"
@@ -10,26 +10,29 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 )
 
-// inputError is a line of an input file that is not what it should be.
-type inputError struct {
-	line int // from 1
-	err  error
+// LineError is a line of an input file that is not what it should be.
+type LineError struct {
+	Line int // from 1
+	Err  error
 }
 
-func (e inputError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
-func (e inputError) Unwrap() error { return e.err }
-func (inputError) BadInput()       {}
+func (e LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+func (e LineError) Unwrap() error { return e.Err }
+
+// BadInput marks the error as one of an input file.
+func (LineError) BadInput() {}
 
 const (
-	longestLine = 64 << 20  // bytes
+	longestLine = 16 << 20  // bytes; as long as the longest reply that a server is let give
+	largeChunk  = 1 << 20   // bytes; scoring takes up to a hundred times as much, so larger ones go one at a time
 	chunkBytes  = 256 << 10 // about what one worker gets at a time
 )
 
@@ -42,17 +45,18 @@ type chunk struct {
 	ready chan struct{}
 }
 
-// scorePairs scores replies from anywhere: JSONL with reference and reply, and
+// Pairs scores replies from anywhere: JSONL with reference and reply, and
 // optionally keyword (by default the reference), aliases and prompt. Each line
 // is written back in order, all its fields as they stood, with scores added,
 // or put in place of those it had; a byte that is not UTF-8 becomes U+FFFD.
-// Blank lines are passed over. An inputError
-// names the first bad line, after those before it have been written.
-func scorePairs(ctx context.Context, in io.Reader, out io.Writer, cfg scoring.Config) error {
+// Blank lines are passed over. A LineError names
+// the first bad line, after those before it have been written.
+func Pairs(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	workers := runtime.GOMAXPROCS(0)
 	if cfg.Embedder != nil {
 		workers = 1 // one cache, so that each distinct text is asked for once
 	}
+	var large sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	ordered := make(chan *chunk, 2*workers)
 	work := make(chan *chunk)
@@ -72,9 +76,16 @@ func scorePairs(ctx context.Context, in io.Reader, out io.Writer, cfg scoring.Co
 	})
 	for range workers {
 		group.Go(func() error {
-			p := pairScorer{cfg: cfg, scorer: scoring.New(cfg)}
+			p := pairScorer{cfg: cfg, scorer: New(cfg)}
 			for c := range work {
+				if len(c.lines) > largeChunk {
+					large.Lock()
+				}
 				c.out, c.err = p.chunk(ctx, c)
+				if len(c.lines) > largeChunk {
+					large.Unlock()
+				}
+				c.lines = nil
 				close(c.ready)
 			}
 			return nil
@@ -117,7 +128,7 @@ func readChunks(in io.Reader, emit func(*chunk) error) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			next.err = fmt.Errorf("read the pairs: %w", err)
 			if errors.Is(err, errLongLine) {
-				next.err = inputError{line, err}
+				next.err = LineError{line, err}
 			}
 			return emit(next)
 		}
@@ -130,7 +141,7 @@ func readChunks(in io.Reader, emit func(*chunk) error) error {
 	}
 }
 
-var errLongLine = errors.New("it is longer than 64 MB; split the reply")
+var errLongLine = errors.New("it is longer than 16 MB; split the reply")
 
 // appendLine appends the next line to lines. On an error that is not the end
 // of the input, what there was of the line is left out.
@@ -153,8 +164,8 @@ func appendLine(lines []byte, r *bufio.Reader) ([]byte, error) {
 
 // pairScorer turns lines into scored lines.
 type pairScorer struct {
-	cfg    scoring.Config
-	scorer *scoring.Scorer
+	cfg    Config
+	scorer *Scorer
 }
 
 // chunk scores the lines of c, up to the first bad one.
@@ -177,13 +188,13 @@ func (p *pairScorer) chunk(ctx context.Context, c *chunk) ([]byte, error) {
 		}
 		parsed, err := parsePairLine(one)
 		if err != nil {
-			bad = inputError{number, err}
+			bad = LineError{number, err}
 			break
 		}
 		kept, pairs = append(kept, parsed), append(pairs, parsed.pair(p.cfg))
 	}
 	out := make([]byte, 0, len(c.lines)+300*len(kept))
-	err := p.scorer.ScoreAll(ctx, pairs, func(i int, r scoring.Result) error {
+	err := p.scorer.ScoreAll(ctx, pairs, func(i int, r Result) error {
 		out = kept[i].appendScored(out, r.Scores)
 		return nil
 	})
@@ -201,7 +212,7 @@ type pairLine struct {
 	fields                    [][]byte // "name": value, without scores
 }
 
-func (l pairLine) pair(cfg scoring.Config) metrics.Pair {
+func (l pairLine) pair(cfg Config) metrics.Pair {
 	p := metrics.Pair{Reference: *l.reference, Keyword: *l.reference, Aliases: l.aliases, Text: cfg.Text(l.prompt, *l.reply)}
 	if l.keyword != nil {
 		p.Keyword = *l.keyword

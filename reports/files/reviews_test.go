@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"bytes"
@@ -88,10 +88,10 @@ func TestReviewImport(t *testing.T) {
 	path := workbookOf(t, reviewedRun(), map[string]string{"B3": "ann", "I5": "right", "I6": "WRONG ", "J6": "not so", "H6": "bob"})
 	store := &storedReviews{record: reviewedRun()}
 	var opened string
-	imp := reviewImport{Workbook: path, Now: func() time.Time { return now },
-		Open: func(_ context.Context, dir string) (reviewStore, error) { opened = dir; return store, nil }}
-	var out bytes.Buffer
-	if err := imp.run(t.Context(), &out); err != nil {
+	imp := ReviewImport{Workbook: path, Now: func() time.Time { return now },
+		Open: func(_ context.Context, dir string) (ReviewStore, error) { opened = dir; return store, nil }}
+	stored, err := imp.Store(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	want := []eval.Review{
@@ -107,11 +107,11 @@ func TestReviewImport(t *testing.T) {
 	if opened != filepath.Dir(path) {
 		t.Errorf("opened %s, want the workbook's folder", opened)
 	}
-	if got := out.String(); !strings.Contains(got, "2 verdicts") || !strings.Contains(got, "1 right, 1 wrong, 0 unsure") {
+	if got := stored.String(); !strings.Contains(got, "2 verdicts") || !strings.Contains(got, "1 right, 1 wrong, 0 unsure") {
 		t.Errorf("told %q", got)
 	}
 	imp.Run = "elsewhere"
-	if err := imp.run(t.Context(), &out); err != nil || opened != "elsewhere" {
+	if _, err := imp.Store(t.Context()); err != nil || opened != "elsewhere" {
 		t.Errorf("--run elsewhere opened %s, error %v", opened, err)
 	}
 }
@@ -135,8 +135,8 @@ func TestReviewImportRefuses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			store := &storedReviews{record: tc.in}
-			err := reviewImport{Workbook: workbookOf(t, reviewedRun(), tc.cells), Now: time.Now,
-				Open: func(context.Context, string) (reviewStore, error) { return store, nil }}.run(t.Context(), &bytes.Buffer{})
+			_, err := ReviewImport{Workbook: workbookOf(t, reviewedRun(), tc.cells), Now: time.Now,
+				Open: func(context.Context, string) (ReviewStore, error) { return store, nil }}.Store(t.Context())
 			var usage interface{ BadInput() }
 			if !errors.As(err, &usage) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want an input error with %q", err, tc.want)
@@ -146,7 +146,7 @@ func TestReviewImportRefuses(t *testing.T) {
 			}
 		})
 	}
-	err := reviewImport{Workbook: filepath.Join(t.TempDir(), "none.xlsx")}.run(t.Context(), &bytes.Buffer{})
+	_, err := ReviewImport{Workbook: filepath.Join(t.TempDir(), "none.xlsx")}.Store(t.Context())
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing workbook gave %v", err)
 	}

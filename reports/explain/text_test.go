@@ -1,4 +1,4 @@
-package cli
+package explain
 
 import (
 	"bytes"
@@ -18,7 +18,8 @@ func explained(t *testing.T, pair metrics.Pair, floor *float64) string {
 	}
 	var out bytes.Buffer
 	q := queries.Query{ID: "geo-capital-france", Prompt: "The capital of France is"}
-	if err := writeExplanation(&out, q, pair, result, floor, ""); err != nil {
+	e := explanation{pair: pair, result: result, floor: floor}
+	if err := e.write(&out, q, ""); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -55,6 +56,19 @@ func TestWriteExplanation(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Every metric says how it is computed.
+func TestEveryMetricHasAFormula(t *testing.T) {
+	floor := 0.1
+	got := explained(t, metrics.Pair{Reference: "Paris", Keyword: "Paris", Text: "Paris"}, &floor)
+	for _, m := range metrics.All() {
+		i := strings.LastIndex(got, "\n"+m.Name+" ")
+		line, _, _ := strings.Cut(got[i+1:], "\n")
+		if len(strings.Fields(line)) < 3 {
+			t.Errorf("%s has no formula: %q", m.Name, line)
+		}
 	}
 }
 

@@ -1,13 +1,11 @@
-package cli
+package files
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/disteval/disteval/eval"
@@ -17,8 +15,8 @@ import (
 // nothingImported is the next step after a workbook was refused.
 const nothingImported = "nothing was imported: correct that and import the workbook again"
 
-// reviewStore is what an import needs of a run's record.
-type reviewStore interface {
+// ReviewStore is what an import needs of a run's record.
+type ReviewStore interface {
 	Record() eval.RunRecord
 	Reply(ctx context.Context, id eval.JobID) (eval.ScoredReply, bool, error)
 	PutReview(context.Context, eval.Review) error
@@ -26,21 +24,20 @@ type reviewStore interface {
 	Close() error
 }
 
-// reviewImport brings people's verdicts from a workbook into its run.
-type reviewImport struct {
+// ReviewImport brings people's verdicts from a workbook into its run.
+type ReviewImport struct {
 	Workbook string                                                     // path
 	Run      string                                                     // the run's folder; empty: the workbook's
-	Open     func(ctx context.Context, dir string) (reviewStore, error) // the run's record
+	Open     func(ctx context.Context, dir string) (ReviewStore, error) // the run's record
 	Now      func() time.Time
 }
 
-// run reads the workbook, checks that all of it belongs to the run, stores
-// every verdict and says so on out. A workbook that is wrong anywhere changes
-// nothing.
-func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
+// Store reads the workbook, checks that all of it belongs to the run and
+// stores every verdict. A workbook that is wrong anywhere changes nothing.
+func (i ReviewImport) Store(ctx context.Context) (stored Imported, err error) {
 	read, err := i.read(ctx)
 	if err != nil {
-		return err
+		return Imported{}, err
 	}
 	dir := i.Run
 	if dir == "" {
@@ -48,31 +45,30 @@ func (i reviewImport) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	store, err := i.Open(ctx, dir)
 	if err != nil {
-		return eval.WithHint(fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import "+i.Workbook+" --run DIR")
+		return Imported{}, eval.WithHint(fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import "+i.Workbook+" --run DIR")
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	reviews, fault := i.match(store.Record(), read)
 	if fault == nil {
 		if fault, err = sameReplies(ctx, store, reviews, read); err != nil {
-			return fmt.Errorf("read the replies of %s: %w", dir, err)
+			return Imported{}, fmt.Errorf("read the replies of %s: %w", dir, err)
 		}
 	}
 	if fault != nil {
-		return eval.BadInput(fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, fault), nothingImported)
+		return Imported{}, eval.BadInput(fmt.Errorf("import reviews from %s into %s: %w", i.Workbook, dir, fault), nothingImported)
 	}
 	for _, r := range reviews {
 		if err := store.PutReview(ctx, r); err != nil {
-			return fmt.Errorf("store the review of %s by %s: %w", r.JobID, r.Reviewer, err)
+			return Imported{}, fmt.Errorf("store the review of %s by %s: %w", r.JobID, r.Reviewer, err)
 		}
 	}
 	if err := store.Flush(ctx); err != nil {
-		return fmt.Errorf("store the reviews in %s: %w", dir, err)
+		return Imported{}, fmt.Errorf("store the reviews in %s: %w", dir, err)
 	}
-	tell(out, dir, reviews)
-	return nil
+	return Imported{dir, reviews}, nil
 }
 
-func (i reviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
+func (i ReviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
 	fail := func(err error) (xlsx.Reviews, error) {
 		return xlsx.Reviews{}, eval.BadInput(fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported)
 	}
@@ -98,7 +94,7 @@ func (i reviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
 }
 
 // match turns the rows into reviews of rec's jobs.
-func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Review, error) {
+func (i ReviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Review, error) {
 	switch {
 	case read.RunID != xlsx.CellText(rec.ID):
 		return nil, fmt.Errorf("the workbook is of run %s, the folder holds run %s: name the right folder with --run", read.RunID, rec.ID)
@@ -121,7 +117,7 @@ func (i reviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 // sameReplies checks that every row shows the reply that the run holds: names
 // may have slipped to another row, as in a table of which one column was
 // sorted. fault is the workbook's, err the store's.
-func sameReplies(ctx context.Context, store reviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
+func sameReplies(ctx context.Context, store ReviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
 	for k, review := range reviews {
 		row := read.Rows[k]
 		r, ok, err := store.Reply(ctx, review.JobID)
@@ -148,16 +144,20 @@ func jobsByCell(p eval.Plan) map[eval.JobID]eval.JobID {
 	return jobs
 }
 
-// tell says what was stored.
-func tell(out io.Writer, dir string, reviews []eval.Review) {
+// Imported says what an import stored.
+type Imported struct {
+	Dir     string // the run's folder
+	Reviews []eval.Review
+}
+
+// String counts verdicts and reviewers.
+func (i Imported) String() string {
 	verdicts := map[string]int{}
-	var people []string
-	for _, r := range reviews {
+	people := map[string]bool{}
+	for _, r := range i.Reviews {
 		verdicts[r.Verdict]++
-		if !slices.Contains(people, r.Reviewer) {
-			people = append(people, r.Reviewer)
-		}
+		people[r.Reviewer] = true
 	}
-	fmt.Fprintf(out, "stored %d verdicts in %s: %d right, %d wrong, %d unsure; reviewers: %d\n", len(reviews), dir,
+	return fmt.Sprintf("stored %d verdicts in %s: %d right, %d wrong, %d unsure; reviewers: %d", len(i.Reviews), i.Dir,
 		verdicts["right"], verdicts["wrong"], verdicts["unsure"], len(people))
 }

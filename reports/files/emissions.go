@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// writeEmissionsCSV writes a row a model with CodeCarbon's columns.
-func writeEmissionsCSV(_ context.Context, w io.Writer, r reports.Report) error {
+// writeEmissions writes a row a model with CodeCarbon's columns.
+func writeEmissions(_ context.Context, w io.Writer, r reports.Report) error {
 	rows := make([]codecarbon.Row, 0, len(r.Models))
 	for _, m := range r.Models {
 		rows = append(rows, emissionsRow(r, m))

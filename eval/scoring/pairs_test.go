@@ -1,4 +1,4 @@
-package cli
+package scoring
 
 import (
 	"bufio"
@@ -11,14 +11,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 )
 
-func pairsOf(t *testing.T, in string, cfg scoring.Config) string {
+func pairsOf(t *testing.T, in string, cfg Config) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := scorePairs(t.Context(), strings.NewReader(in), &out, cfg); err != nil {
+	if err := Pairs(t.Context(), strings.NewReader(in), &out, cfg); err != nil {
 		t.Fatalf("%s: %v", in, err)
 	}
 	return out.String()
@@ -46,7 +45,7 @@ func TestScorePairs(t *testing.T) {
 		{"mark of order", "\ufeff" + `{"reference":"Paris","reply":"Paris"}` + "\r\n", false, `{"reference"`, 1.0, 1.0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := pairsOf(t, test.in, scoring.Config{IncludePrompt: test.prompt})
+			got := pairsOf(t, test.in, Config{IncludePrompt: test.prompt})
 			if !strings.HasPrefix(got, test.kept) {
 				t.Errorf("wrote %s, want %s…", got, test.kept)
 			}
@@ -92,9 +91,9 @@ func TestScorePairsBadInput(t *testing.T) {
 		`{"reference":"a","reply":"x","unknown":1,"z":[}}`: "not JSON",
 	} {
 		var out bytes.Buffer
-		err := scorePairs(t.Context(), strings.NewReader(good+"\n"+good+in+"\n"+good), &out, scoring.Config{})
-		var bad inputError
-		if !errors.As(err, &bad) || bad.line != 4 || !strings.Contains(err.Error(), want) {
+		err := Pairs(t.Context(), strings.NewReader(good+"\n"+good+in+"\n"+good), &out, Config{})
+		var bad LineError
+		if !errors.As(err, &bad) || bad.Line != 4 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want line 4: %s", in, err, want)
 		}
 		if n := strings.Count(out.String(), "\n"); n != 2 {
@@ -109,7 +108,7 @@ func TestScorePairsOrder(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&in, `{"id":%d,"reference":"Paris","reply":"%s"}`+"\n", i, strings.Repeat("Paris ", i%50))
 	}
-	s := bufio.NewScanner(strings.NewReader(pairsOf(t, in.String(), scoring.Config{})))
+	s := bufio.NewScanner(strings.NewReader(pairsOf(t, in.String(), Config{})))
 	i := 0
 	for ; s.Scan(); i++ {
 		if !strings.HasPrefix(s.Text(), fmt.Sprintf(`{"id":%d, `, i)) {
@@ -126,9 +125,9 @@ func TestScorePairsLongLines(t *testing.T) {
 	long := `{"reference":"Paris","reply":"` + strings.Repeat(" ", 10_000_000) + `Paris"}` + "\n"
 	tooLong := io.MultiReader(strings.NewReader(long+`{"reference":"Paris","reply":"`), endless{})
 	var out bytes.Buffer
-	err := scorePairs(t.Context(), tooLong, &out, scoring.Config{})
-	var bad inputError
-	if !errors.As(err, &bad) || bad.line != 2 {
+	err := Pairs(t.Context(), tooLong, &out, Config{})
+	var bad LineError
+	if !errors.As(err, &bad) || bad.Line != 2 {
 		t.Errorf("error %v, want one of line 2", err)
 	}
 	if !strings.Contains(out.String(), `"em": 1,`) {
@@ -150,7 +149,7 @@ func TestScorePairsAnswersAtOnce(t *testing.T) {
 	in, feed := io.Pipe()
 	answer, out := io.Pipe()
 	done := make(chan error, 1)
-	go func() { done <- scorePairs(t.Context(), in, out, scoring.Config{}) }()
+	go func() { done <- Pairs(t.Context(), in, out, Config{}) }()
 	fmt.Fprintln(feed, `{"reference":"Paris","reply":"Paris"}`)
 	line, err := bufio.NewReader(answer).ReadString('\n')
 	if err != nil || !strings.Contains(line, `"em": 1`) {
@@ -167,8 +166,8 @@ func FuzzScorePairs(f *testing.F) {
 	f.Add([]byte("\n{}\n[1,{\"a\":\"}\"}]"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out bytes.Buffer
-		err := scorePairs(t.Context(), bytes.NewReader(in), &out, scoring.Config{})
-		var bad inputError
+		err := Pairs(t.Context(), bytes.NewReader(in), &out, Config{})
+		var bad LineError
 		if err != nil && !errors.As(err, &bad) {
 			t.Errorf("%q: %v", in, err)
 		}
@@ -188,7 +187,7 @@ func BenchmarkScorePairs(b *testing.B) {
 			`and whose summit has been climbed by more than %d people since the first two of them came back from it in the spring."}`+"\n", i, i)
 	}
 	for b.Loop() {
-		if err := scorePairs(b.Context(), bytes.NewReader(in.Bytes()), io.Discard, scoring.Config{}); err != nil {
+		if err := Pairs(b.Context(), bytes.NewReader(in.Bytes()), io.Discard, Config{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,28 +8,28 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// WriteVerdict writes what the gate found for the terminal: every check, what
+// WriteJudgement writes what the gate found for the terminal: every check, what
 // did not pass with its reason, the paired comparison with the queries that
-// changed, and the verdict as the last line.
-func WriteVerdict(w io.Writer, v reports.Verdict, color bool) error {
+// changed, and the judgement as the last line.
+func WriteJudgement(w io.Writer, j reports.Judgement, color bool) error {
 	var b strings.Builder
 	paint := painter(color)
-	for _, c := range v.Checks {
+	for _, c := range j.Checks {
 		fmt.Fprintf(&b, "%s  %s: expected %s, got %s\n", paint.outcome(c.Outcome), fit(subject(c), 60),
 			reports.Line(c.Expected), reports.Line(c.Got))
 		if c.Reason != "" {
 			fmt.Fprintf(&b, "%14s%s\n", "", reports.Line(c.Reason))
 		}
 	}
-	for _, p := range v.Paired {
-		fmt.Fprintf(&b, "\n%s against run %s: %s\n", paint.bold(reports.Line(p.Model)), reports.Line(v.Baseline), pairedSentence(p))
+	for _, p := range j.Paired {
+		fmt.Fprintf(&b, "\n%s against run %s: %s\n", paint.bold(reports.Line(p.Model)), reports.Line(j.Baseline), pairedSentence(p))
 		terminalChanges(&b, "newly wrong", p.NewlyWrong)
 		terminalChanges(&b, "newly right", p.NewlyRight)
 	}
-	if len(v.Unjudged) > 0 {
-		fmt.Fprintf(&b, "\nnot judged, since nothing is expected of them: %s\n", reports.Line(strings.Join(v.Unjudged, ", ")))
+	if len(j.Unjudged) > 0 {
+		fmt.Fprintf(&b, "\nnot judged, since nothing is expected of them: %s\n", reports.Line(strings.Join(j.Unjudged, ", ")))
 	}
-	fmt.Fprintf(&b, "\n%s  %s\n", paint.outcome(v.Status()), gateSentence(v))
+	fmt.Fprintf(&b, "\n%s  %s\n", paint.outcome(j.Status()), gateSentence(j))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -76,17 +76,17 @@ func checkName(c reports.Check) string {
 }
 
 // gateSentence counts the outcomes.
-func gateSentence(v reports.Verdict) string {
-	if len(v.Checks) == 0 {
+func gateSentence(j reports.Judgement) string {
+	if len(j.Checks) == 0 {
 		return "nothing was checked"
 	}
 	var parts []string
 	for _, o := range []reports.Outcome{reports.Inconclusive, reports.Regression, reports.Improved, reports.Pass} {
-		if n := v.Count(o); n > 0 {
+		if n := j.Count(o); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
-	return "of " + plural(len(v.Checks), "check") + ": " + strings.Join(parts, ", ")
+	return "of " + plural(len(j.Checks), "check") + ": " + strings.Join(parts, ", ")
 }
 
 // pairedSentence says whether a difference to the baseline is noise, and how

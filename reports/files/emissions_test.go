@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"encoding/csv"
@@ -10,10 +10,10 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-func TestEmissionsCSVIsInert(t *testing.T) {
+func TestEmissionsAreInert(t *testing.T) {
 	var out strings.Builder
 	r := reports.Report{Models: []reports.Model{{Model: eval.Model{Name: "=HYPERLINK(1)\x1b[31m"}}}}
-	if err := writeEmissionsCSV(t.Context(), &out, r); err != nil {
+	if err := writeEmissions(t.Context(), &out, r); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()

@@ -1,9 +1,10 @@
-package cli
+package explain
 
 import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,28 +13,28 @@ import (
 	"github.com/disteval/disteval/metrics/text"
 	"github.com/disteval/disteval/metrics/vector"
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports"
 )
 
 // explanation derives one reply's scores for a reader.
 type explanation struct {
 	bytes.Buffer
-	pair   metrics.Pair
+	pair   metrics.Pair // what was scored
 	result scoring.Result
+	floor  *float64 // the model's; nil where it is not known
 	words  text.Words
 }
 
-// writeExplanation shows how each score of a reply comes about. pair is what
-// was scored and result its scores; floor is the model's, nil where it is not
-// known; embedding names the server's model, empty for the built-in word
-// vectors. Characters that could move the cursor are shown escaped.
-func writeExplanation(w io.Writer, q queries.Query, pair metrics.Pair, result scoring.Result, floor *float64, embedding string) error {
-	e := explanation{pair: pair, result: result}
-	e.words.Reset(pair.Text)
+// write shows how each score of a reply comes about. embedding names the
+// server's model, empty for the built-in word vectors. Characters that could
+// move the cursor are shown escaped.
+func (e *explanation) write(w io.Writer, q queries.Query, embedding string) error {
+	e.words.Reset(e.pair.Text)
 	e.line("query", "%s", escape(q.ID))
 	e.line("prompt", "%s", escape(q.Prompt))
-	e.line("keyword", "%s", quotedList(append([]string{pair.Keyword}, pair.Aliases...)))
-	e.line("reference", "%s", escape(pair.Reference))
-	e.line("scored text", "%s", escape(pair.Text))
+	e.line("keyword", "%s", quotedList(append([]string{e.pair.Keyword}, e.pair.Aliases...)))
+	e.line("reference", "%s", escape(e.pair.Reference))
+	e.line("scored text", "%s", escape(e.pair.Text))
 	e.line("words", "%s", wordList(&e.words))
 	e.keyword()
 	e.alignment()
@@ -44,9 +45,13 @@ func writeExplanation(w io.Writer, q queries.Query, pair metrics.Pair, result sc
 		e.line("vectors", "of the embedding model %s", escape(embedding))
 	}
 	e.WriteByte('\n')
-	e.formulas(floor)
-	_, err := io.WriteString(w, inertLines(e.String()))
-	return err
+	e.formulas()
+	for line := range strings.Lines(e.String()) {
+		if _, err := io.WriteString(w, reports.Line(strings.TrimSuffix(line, "\n"))+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *explanation) line(name, format string, args ...any) {
@@ -118,38 +123,47 @@ func (e *explanation) vectors() {
 }
 
 // formulas writes each metric with its formula filled in.
-func (e *explanation) formulas(floor *float64) {
-	r, m := e.result.Rouge, e.result.Match
-	scores := map[string]metrics.Score{}
-	for _, s := range e.result.Scores {
-		scores[s.Metric] = s
-	}
-	f1 := "no token is shared"
-	if r.LCS > 0 {
-		f1 = fmt.Sprintf("2PR/(P+R) = 2 x %.4f x %.4f / (%.4f + %.4f)", r.Precision, r.Recall, r.Precision, r.Recall)
-	}
-	how := map[string]string{
-		metrics.EM:              fmt.Sprintf("the keyword stands in the text as whole words: %v", m.Found),
-		metrics.EMSubstring:     fmt.Sprintf("the keyword is a substring, letter case aside: %v", m.Substring),
-		metrics.EMStrict:        fmt.Sprintf("%s equals %s: %v", shortened(text.NormalizeAnswer(e.pair.Text)), quotedList(e.normalised()), scores[metrics.EMStrict].Value == 1),
-		metrics.RougeLPrecision: fmt.Sprintf("LCS / tokens of the text = %d/%d", r.LCS, r.Text),
-		metrics.RougeLRecall:    fmt.Sprintf("LCS / tokens of the reference = %d/%d", r.LCS, r.Reference),
-		metrics.RougeLF1:        f1,
-		metrics.Cosine:          "u.v / (|u| |v|), of the text and the reference",
-		metrics.CosineBest:      "the same, of the nearest window and the reference",
-	}
-	if lift, ok := e.lift(scores[metrics.Cosine], floor); ok {
-		scores[metrics.CosineLift] = lift
-		how[metrics.CosineLift] = fmt.Sprintf("(cosine - floor)/(1 - floor) = (%.4f - %.4f)/(1 - %.4f)", scores[metrics.Cosine].Value, *floor, *floor)
-	}
+func (e *explanation) formulas() {
+	scores := slices.Clone(e.result.Scores)
+	metrics.FillLift(scores, e.floor)
 	for _, metric := range metrics.All() {
-		s := scores[metric.Name]
+		s := metrics.Find(scores, metric.Name)
 		if s.Status == metrics.Scored {
-			e.line(metric.Name, "%-8s %s", strconv.FormatFloat(s.Value, 'f', 4, 64), how[metric.Name])
+			e.line(metric.Name, "%-8s %s", strconv.FormatFloat(s.Value, 'f', 4, 64), e.formula(s))
 		} else {
 			e.line(metric.Name, "%-8s %s", "unscored", escape(s.Reason))
 		}
 	}
+}
+
+// formula is how a score is computed, in figures.
+func (e *explanation) formula(s metrics.Score) string {
+	r, m := e.result.Rouge, e.result.Match
+	switch s.Metric {
+	case metrics.EM:
+		return fmt.Sprintf("the keyword stands in the text as whole words: %v", m.Found)
+	case metrics.EMSubstring:
+		return fmt.Sprintf("the keyword is a substring, letter case aside: %v", m.Substring)
+	case metrics.EMStrict:
+		return fmt.Sprintf("%s equals %s: %v", shortened(text.NormalizeAnswer(e.pair.Text)), quotedList(e.normalised()), s.Value == 1)
+	case metrics.RougeLPrecision:
+		return fmt.Sprintf("LCS / tokens of the text = %d/%d", r.LCS, r.Text)
+	case metrics.RougeLRecall:
+		return fmt.Sprintf("LCS / tokens of the reference = %d/%d", r.LCS, r.Reference)
+	case metrics.RougeLF1:
+		if r.LCS == 0 {
+			return "no token is shared"
+		}
+		return fmt.Sprintf("2PR/(P+R) = 2 x %.4f x %.4f / (%.4f + %.4f)", r.Precision, r.Recall, r.Precision, r.Recall)
+	case metrics.Cosine:
+		return "u.v / (|u| |v|), of the text and the reference"
+	case metrics.CosineBest:
+		return "the same, of the nearest window and the reference"
+	case metrics.CosineLift:
+		cosine := metrics.Find(e.result.Scores, metrics.Cosine).Value
+		return fmt.Sprintf("(cosine - floor)/(1 - floor) = (%.4f - %.4f)/(1 - %.4f)", cosine, *e.floor, *e.floor)
+	}
+	return ""
 }
 
 func (e *explanation) normalised() []string {
@@ -158,14 +172,6 @@ func (e *explanation) normalised() []string {
 		list = append(list, text.NormalizeAnswer(alias))
 	}
 	return list
-}
-
-func (e *explanation) lift(cosine metrics.Score, floor *float64) (metrics.Score, bool) {
-	if floor == nil || cosine.Status != metrics.Scored {
-		return metrics.Score{}, false
-	}
-	value, ok := metrics.Lift(cosine.Value, *floor)
-	return metrics.Score{Metric: metrics.CosineLift, Value: value, Status: metrics.Scored}, ok
 }
 
 // escape shows s on one line: what does not print stands as an escape.

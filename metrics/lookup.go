@@ -1,0 +1,29 @@
+package metrics
+
+import "slices"
+
+// Named returns the metric of that name; ok is false where there is none.
+func Named(name string) (m Metric, ok bool) {
+	for _, list := range [][]Metric{All(), Likelihood()} {
+		if i := slices.IndexFunc(list, func(m Metric) bool { return m.Name == name }); i >= 0 {
+			return list[i], true
+		}
+	}
+	return Metric{}, false
+}
+
+// Find returns one metric's score of a reply; without one, an Unscored one.
+func Find(scores []Score, name string) Score {
+	if i := slices.IndexFunc(scores, func(s Score) bool { return s.Metric == name }); i >= 0 {
+		return scores[i]
+	}
+	return Score{Metric: name, Status: Unscored, Reason: "not scored"}
+}
+
+// Number returns the value, nil where it is Unscored.
+func (s Score) Number() *float64 {
+	if s.Status != Scored {
+		return nil
+	}
+	return &s.Value
+}
