@@ -120,6 +120,32 @@ func (r Reading) MeasuredPart() Energy {
 	return r.Energy - min(r.Modelled, r.Energy)
 }
 
+// MeasuredShare is the part of the energy that counters gave, from 0 to 1; nil
+// where there is no energy.
+func (r Reading) MeasuredShare() *float64 {
+	if r.Quality == Unavailable || r.Energy == 0 {
+		return nil
+	}
+	share := float64(r.MeasuredPart()) / float64(r.Energy)
+	return &share
+}
+
+// MeanW is the mean power in W; 0 over no time.
+func (r Reading) MeanW() float64 { return r.watts(r.Energy) }
+
+// BoundsW are the mean powers in W that the bounds stand for.
+func (r Reading) BoundsW() (low, high float64) { return r.watts(r.Low), r.watts(r.High) }
+
+// ZoneW is a zone's mean power in W.
+func (r Reading) ZoneW(z Zone) float64 { return r.watts(z.Energy) }
+
+func (r Reading) watts(e Energy) float64 {
+	if seconds := r.End.Sub(r.Start).Seconds(); seconds > 0 {
+		return e.Joules() / seconds
+	}
+	return 0
+}
+
 // Meter reads energy over intervals. A Meter samples from Start to Close;
 // Read may be called between them, from one goroutine.
 type Meter interface {

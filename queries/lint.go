@@ -20,12 +20,15 @@ const (
 	RuleID            = "duplicate-id"          // error
 	RulePrompt        = "duplicate-prompt"      // error: the same words, whatever the case and punctuation
 	RuleLeak          = "leaked-answer"         // error: the prompt holds the keyword or an alias
+	RuleExample       = "answer-in-example"     // the lines above the question hold an answer
 	RuleHidden        = "hidden-answer"         // the prompt holds an answer inside a longer word, or joined or parted otherwise
 	RuleNear          = "near-duplicate-prompt" // see nearDuplicates
 	RuleRedundant     = "redundant-alias"       // the same words as the keyword or an earlier alias
 	RuleInside        = "answer-in-answer"      // an answer stands inside an answer of another query
 	RuleRepeated      = "repeated-answer"       // one keyword for more than two queries
 	RuleUnscorable    = "unscorable-keyword"    // a metric cannot score it or the reference, with the reason
+	RuleUnseen        = "unseen-symbol"         // an answer has a symbol that em passes over
+	RuleBoundary      = "no-word-boundary"      // of a script without spaces, which em cannot part into words
 	RuleCommon        = "common-answer"         // very common words or a single letter
 	RuleLong          = "long-answer"           // more than four words
 	RuleNoCategory    = "missing-category"      //
@@ -51,8 +54,8 @@ type Finding struct {
 // a word and what can be scored is for the metrics to say.
 type Linter struct {
 	Words      func(text string) []string      // the normalised words that em compares; required
+	Unseen     func(answer string) string      // the symbols of an answer that are part of no word; may be nil
 	Unscorable func(reference string) []string // why cosine or ROUGE cannot score against a reference, one reason each; may be nil
-	Common     func(word string) bool          // whether a normalised word is so common that any reply may hold it; may be nil
 }
 
 // CheckFile loads the file at path and checks it: what the loader refuses
@@ -99,6 +102,11 @@ func (l Linter) Check(s Set) []Finding {
 	c.answersInside()
 	c.categories()
 	c.unusedExplanations()
+	return c.findings()
+}
+
+// findings lists what was found in the order of the queries.
+func (c *check) findings() []Finding {
 	slices.SortStableFunc(c.found, func(a, b located) int { return cmp.Compare(a.query, b.query) })
 	findings := make([]Finding, len(c.found))
 	for i, f := range c.found {
@@ -107,11 +115,26 @@ func (l Linter) Check(s Set) []Finding {
 	return findings
 }
 
+// Leaks returns the finding of every query whose prompt holds its own answer: in
+// the question (RuleLeak), or in the lines above it (RuleExample).
+func (l Linter) Leaks(s Set) []Finding {
+	c := &check{Linter: l, set: s, used: map[[2]string]bool{}}
+	c.normalise()
+	for i, q := range s.Queries {
+		for k, words := range c.answer[i] {
+			c.leak(i, q.Answers()[k], words)
+		}
+	}
+	return c.findings()
+}
+
 // check is one run of a Linter over one set.
 type check struct {
 	Linter
 	set     Set
 	prompts [][]string   // words of each prompt
+	asked   [][]string   // words of its question
+	shown   [][]string   // words of the lines above the question
 	answer  [][][]string // words of each answer of each query, without a leading article
 	found   []located
 	used    map[[2]string]bool // rule and ID of the explanations that were needed
@@ -124,7 +147,10 @@ type located struct {
 
 func (c *check) normalise() {
 	for _, q := range c.set.Queries {
-		c.prompts = append(c.prompts, c.Words(q.Prompt))
+		above, question := splitPrompt(q.Prompt)
+		shown, asked := c.Words(above), c.Words(question)
+		c.shown, c.asked = append(c.shown, shown), append(c.asked, asked)
+		c.prompts = append(c.prompts, slices.Concat(shown, asked))
 		var answers [][]string
 		for _, a := range q.Answers() {
 			answers = append(answers, withoutArticle(c.Words(a)))

@@ -33,7 +33,7 @@ func (c *check) fields(i int) {
 		named = append(named, struct{ name, value string }{"reference", q.Reference})
 	}
 	for _, f := range named {
-		if what := untidy(f.value); what != "" {
+		if what := untidy(f.value, f.name == "prompt"); what != "" {
 			c.warn(i, RuleUntidy, "%s %q has %s", f.name, short(f.value), what)
 		}
 	}
@@ -45,8 +45,12 @@ func (c *check) fields(i int) {
 	}
 }
 
-func untidy(s string) string {
+// untidy says what is not as people write it. A prompt may have lines.
+func untidy(s string, lines bool) string {
 	for _, r := range s {
+		if lines && (r == '\n' || r == '\t') {
+			continue
+		}
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return "a control or invisible character"
 		}
@@ -64,7 +68,6 @@ func untidy(s string) string {
 // and against each other.
 func (c *check) answers(i int) {
 	q := c.set.Queries[i]
-	prompt := phrase(c.prompts[i])
 	seen := map[string]bool{}
 	for k, words := range c.answer[i] {
 		text, key := q.Answers()[k], phrase(words)
@@ -74,18 +77,22 @@ func (c *check) answers(i int) {
 			}
 			continue
 		}
-		common := !slices.ContainsFunc(words, func(w string) bool { return !c.common(w) })
-		if strings.Contains(prompt, key) {
-			c.fault(i, RuleLeak, "the prompt holds its own answer %q", short(text))
-		} else if !common && hidden(c.prompts[i], words) {
+		common := !slices.ContainsFunc(words, func(w string) bool { return !common(w) })
+		if !c.leak(i, text, words) && !common && hidden(c.asked[i], words) {
 			c.warn(i, RuleHidden, "the prompt holds its own answer %q inside a longer word, or joined or parted otherwise", short(text))
 		}
 		if seen[key] {
 			c.warn(i, RuleRedundant, "alias %q adds nothing: its words are those of the keyword or of another alias", short(text))
 		}
 		seen[key] = true
-		if len(words) > maxAnswerWords {
-			c.warn(i, RuleLong, "answer %q has %d words; more than %d are seldom repeated to the letter", short(text), len(words), maxAnswerWords)
+		if n := length(words); n > maxAnswerWords {
+			c.warn(i, RuleLong, "answer %q has %d words; more than %d are seldom repeated to the letter", short(text), n, maxAnswerWords)
+		}
+		if symbols := c.unseen(text); symbols != "" {
+			c.warn(i, RuleUnseen, "em looks for %q in answer %q and does not see %s: a reply without it counts too", strings.TrimSpace(key), short(text), symbols)
+		}
+		if slices.ContainsFunc(words, func(w string) bool { return isUnspaced(firstRune(w)) }) {
+			c.warn(i, RuleBoundary, "em finds %q wherever its characters stand, because its script does not part words: inside a longer word too. Such replies are flagged no_word_boundary", short(text))
 		}
 		if common {
 			c.warn(i, RuleCommon, "answer %q is so short or so common that a wrong reply may hold it", short(text))
@@ -93,6 +100,51 @@ func (c *check) answers(i int) {
 	}
 	c.reference(i)
 }
+
+// leak reports an answer that stands in its own prompt, and says whether it does.
+func (c *check) leak(i int, text string, words []string) bool {
+	key := phrase(words)
+	switch {
+	case key == "":
+		return false
+	case strings.Contains(phrase(c.asked[i]), key):
+		c.fault(i, RuleLeak, "the prompt holds its own answer %q", short(text))
+	case strings.Contains(phrase(c.shown[i]), key):
+		c.warn(i, RuleExample, "the lines above the question hold its answer %q, which a model may copy", short(text))
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *check) unseen(answer string) string {
+	if c.Unseen == nil {
+		return ""
+	}
+	return c.Unseen(answer)
+}
+
+// splitPrompt parts a prompt into its question and the lines above, which are
+// worked examples or a passage. The question is the last line that is no mere
+// label, such as A: or Answer:, and what follows it.
+func splitPrompt(prompt string) (above, question string) {
+	end := len(prompt)
+	for {
+		at := strings.LastIndexByte(prompt[:end], '\n')
+		line := strings.TrimSpace(prompt[at+1 : end])
+		if at < 0 {
+			return "", prompt
+		}
+		if line != "" && !(strings.HasSuffix(line, ":") && len(strings.Fields(line)) <= maxLabelWords) {
+			return prompt[:at], prompt[at+1:]
+		}
+		end = at
+	}
+}
+
+// maxLabelWords is the length above which a line that ends in a colon is no
+// label.
+const maxLabelWords = 3
 
 // reference checks what ROUGE-L and cosine compare with: the keyword, unless
 // the query states another text.
@@ -135,11 +187,36 @@ func hidden(prompt, answer []string) bool {
 	return false
 }
 
-func (c *check) common(word string) bool {
-	if r, size := utf8.DecodeRuneInString(word); size == len(word) && unicode.IsLetter(r) && !unicode.Is(unicode.Han, r) {
+func common(word string) bool {
+	if r, size := utf8.DecodeRuneInString(word); size == len(word) && unicode.IsLetter(r) && !isUnspaced(r) {
 		return true
 	}
-	return c.Common != nil && c.Common(word)
+	return commonWords[word]
+}
+
+// isUnspaced says whether r is of a script that puts no spaces between words,
+// or puts particles on them, so that each character is a word to em.
+func isUnspaced(r rune) bool {
+	return r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Hangul)
+}
+
+func firstRune(word string) rune {
+	r, _ := utf8.DecodeRuneInString(word)
+	return r
+}
+
+// length is the number of words as people count them: characters of a script
+// without spaces that follow each other are one.
+func length(words []string) (n int) {
+	before := false
+	for _, w := range words {
+		unspaced := isUnspaced(firstRune(w))
+		if !unspaced || !before {
+			n++
+		}
+		before = unspaced
+	}
+	return n
 }
 
 // phrase joins words so that strings.Contains finds only whole words.

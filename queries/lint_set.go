@@ -73,7 +73,7 @@ func (c *check) nearDuplicates() {
 func (c *check) similar(i int, earlier map[string][]int) int {
 	for _, a := range c.answer[i] {
 		for _, k := range earlier[phrase(a)] {
-			if jaccard(c.prompts[k], c.prompts[i]) >= nearSimilarity {
+			if jaccard(c.asked[k], c.asked[i]) >= nearSimilarity {
 				return k
 			}
 		}

@@ -22,9 +22,11 @@ func testWords(s string) []string {
 			return -1
 		}
 		return r
-	}, norm.NFKD.String(strings.ReplaceAll(s, "'s", "")))
+	}, norm.NFKD.String(testSpelling.Replace(s)))
 	return strings.FieldsFunc(cases.Fold().String(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
+
+var testSpelling = strings.NewReplacer("'s", "", "æ", "ae", "œ", "oe")
 
 var testLinter = Linter{
 	Words: testWords,
@@ -34,7 +36,6 @@ var testLinter = Linter{
 		}
 		return nil
 	},
-	Common: func(word string) bool { return word == "water" },
 }
 
 // TestPlanted reads files with one fault of each kind and wants every one of
@@ -50,7 +51,7 @@ func TestPlanted(t *testing.T) {
 			"75 warning unbalanced-category", "83 warning repeated-answer", "90 error format",
 		},
 		"planted.jsonl": {"2 error format", "3 error duplicate-id", "4 error leaked-answer", "5 error duplicate-prompt", "6 error format", "8 warning common-answer"},
-		"planted.csv":   {"3 error format", "4 error empty-field", "5 warning untidy-text", "7 error leaked-answer", "8 error empty-field", "9 warning redundant-alias", "10 error format", "11 warning answer-in-answer"},
+		"planted.csv":   {"3 error format", "4 error empty-field", "7 error leaked-answer", "8 error empty-field", "9 warning redundant-alias", "10 error format", "11 warning answer-in-answer"},
 	} {
 		t.Run(file, func(t *testing.T) {
 			_, found, err := testLinter.CheckFile("testdata/" + file)
@@ -142,6 +143,35 @@ func TestHidden(t *testing.T) {
 		s := Set{Queries: []Query{{ID: "a", Prompt: test.prompt, Keyword: test.answer, Category: "c"}}}
 		if got := slices.Contains(rules(testLinter.Check(s)), "a hidden-answer"); got != test.want {
 			t.Errorf("%q in %q: got %v", test.answer, test.prompt, got)
+		}
+	}
+}
+
+// TestFewShot takes prompts of several lines: the lines above the question may
+// hold its answer, which is a warning, and are no untidy text.
+func TestFewShot(t *testing.T) {
+	const shots = "Q: The capital of France is\nA: Paris\n\nQ: Two and two are\nA: four\n\n"
+	for _, test := range []struct {
+		name, prompt, keyword string
+		want                  []string
+	}{
+		{"another answer", shots + "Q: The capital of Peru is\nA:", "Lima", nil},
+		{"an example's answer", shots + "Q: The city on the Seine is\nA:", "Paris", []string{"a answer-in-example"}},
+		{"in the question", shots + "Q: Paris is the city called\nA:", "Paris", []string{"a leaked-answer"}},
+		{"lines without labels", "Paris is the capital of France.\nLima is that of Peru.\nThe city on the Seine is", "Paris", []string{"a answer-in-example"}},
+		{"a label alone", "Answer:\n", "Paris", []string{"a untidy-text"}},
+		{"one line", "Paris is the city called", "Paris", []string{"a leaked-answer"}},
+		{"a column", "France\tParis\nPeru\t", "Lima", []string{"a untidy-text"}},
+		{"a return", "The city on the Seine\r\nis", "Paris", []string{"a untidy-text"}},
+	} {
+		s := Set{Queries: []Query{{ID: "a", Prompt: test.prompt, Keyword: test.keyword, Category: "c"}}}
+		found := testLinter.Check(s)
+		if got := rules(found); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+		leaks := testLinter.Leaks(s)
+		if holds := slices.ContainsFunc(test.want, func(r string) bool { return r == "a leaked-answer" || r == "a answer-in-example" }); holds != (len(leaks) == 1) {
+			t.Errorf("%s: leaks %+v", test.name, leaks)
 		}
 	}
 }

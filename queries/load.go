@@ -19,11 +19,11 @@ import (
 type Format string
 
 // The formats. All are UTF-8, with or without a byte order mark, with LF or
-// CRLF ends of line.
+// CRLF ends of line; CSV is also read as spreadsheets save it otherwise.
 const (
 	YAML  Format = "yaml"  // a list under queries:, beside name, version and explained; at most 8 MiB
 	JSONL Format = "jsonl" // one object a line, at most 1 MiB a line; blank lines are skipped
-	CSV   Format = "csv"   // a header, its columns in any order, aliases separated by |; at most 1 MiB a record
+	CSV   Format = "csv"   // a header, its columns in any order, separated by commas, semicolons or tabs, aliases by |; at most 1 MiB a record
 )
 
 const (
@@ -217,7 +217,7 @@ func encodingFault(b []byte) string {
 	case r == 0:
 		return "NUL character"
 	case size == 1:
-		return fmt.Sprintf("byte 0x%02x is not UTF-8 (save the file as UTF-8)", b[0])
+		return fmt.Sprintf("byte 0x%02x is not UTF-8 (save the file as UTF-8; in Excel: CSV UTF-8)", b[0])
 	default:
 		return "U+FFFD, which stands for a character that was lost,"
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/text/encoding/unicode"
 )
 
 const (
@@ -171,9 +172,17 @@ var badFiles = []struct {
 	{"unknown column", CSV, "id,prompt,keyword,answer\n", 1, `unknown key "answer"`},
 	{"duplicate column", CSV, "id,prompt,keyword,id\n", 1, `column "id" stands twice`},
 	{"missing column", CSV, "id,prompt\n", 1, `column "keyword" is missing`},
-	{"capital column", CSV, "ID,prompt,keyword\n", 1, `unknown key "ID"`},
+	{"column twice in capitals", CSV, "id,prompt,keyword,ID\n", 1, `column "id" stands twice`},
+	{"one column", CSV, "id:prompt:keyword\na:p:k\n", 1, `one column only, "id:prompt:keyword"; the columns are separated by commas, semicolons or tabs`},
+	{"pipes", CSV, "id|prompt|keyword\na|p|k\n", 1, "one column only"},
+	{"unnamed column", CSV, "id,prompt,keyword,,aliases\na,p,k,,\nb,p,k,x,\n", 3, `has "x" in field 4, a column without a name`},
+	{"another separator stated", CSV, "sep=|\nid|prompt|keyword\n", 1, "sep=| does not state"},
+	{"fault behind a stated separator", CSV, "sep=;\nid;prompt;keyword\na;p\n", 3, "has 2 fields where the header has 3"},
+	{"UTF-16 without a mark", CSV, "i\x00d\x00,\x00", 1, "UTF-16 without a byte order mark"},
+	{"UTF-16 cut", CSV, "\xff\xfei\x00d\x00,\x00p", 1, "unknown key"},
+	{"code page", CSV, "id;prompt;keyword\na;p;S\xe3o\n", 2, "byte 0xe3 is not UTF-8"},
 	{"too few fields", CSV, csvHead + "b,p\n", 3, "has 2 fields where the header has 4"},
-	{"too many fields", CSV, csvHead + "b,p,k,x,y\n", 3, "has 5 fields where the header has 4"},
+	{"too many fields", CSV, csvHead + "b,p,k,x,y\n", 3, "field 5, a column without a name; the header names 4"},
 	{"bare quote", CSV, csvHead + "b,p\"q,k,\n", 3, "bare \""},
 	{"open quote", CSV, csvHead + "b,\"p,k,\n", 3, "\" in quoted-field"},
 	{"open quote over 1 MiB", CSV, csvHead + "b,\"" + strings.Repeat("x\n", 1<<20), 3, "longer than 1 MiB"},
@@ -182,6 +191,45 @@ var badFiles = []struct {
 	{"duplicate id", CSV, csvHead + "a,p,k,x\n", 3, "ids are unique"},
 	{"NUL", CSV, csvHead + "b,p\x00,k,x\n", 3, "NUL"},
 	{"not UTF-8", CSV, csvHead + "b,p\xe9,k,x\n", 3, "byte 0xe9 is not UTF-8"},
+}
+
+// TestSpreadsheets wants one set out of every way in which spreadsheets save it.
+func TestSpreadsheets(t *testing.T) {
+	const rows = "id,prompt,keyword,aliases\r\na,The capital of Peru is,Lima,\r\nb,\"Brazil's largest city, in short, is\",São Paulo,Sampa|Paulicéia\r\n"
+	swap := func(comma string) string {
+		quoted := strings.ReplaceAll(rows, "city, in short, is", "city\x00 in short\x00 is")
+		return strings.ReplaceAll(strings.ReplaceAll(quoted, ",", comma), "\x00", ",")
+	}
+	utf16 := func(order unicode.Endianness, text string) string {
+		text, err := unicode.UTF16(order, unicode.UseBOM).NewEncoder().String(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	want, err := Read(strings.NewReader(rows), "set", CSV)
+	if err != nil || len(want.Queries) != 2 || want.Queries[1].Aliases[1] != "Paulicéia" {
+		t.Fatalf("%v, %+v", err, want.Queries)
+	}
+	for name, text := range map[string]string{
+		"semicolons": swap(";"), "tabs": swap("\t"), "byte order mark": "\ufeff" + swap(";"),
+		"stated": "sep=;\r\n" + swap(";"), "stated in quotes": "\"sep=;\"\r\n" + swap(";"), "stated after a mark": "\ufeffSEP=\t\r\n" + swap("\t"), "stated, padded": "sep=,,,,\r\n" + rows,
+		"UTF-16": utf16(unicode.LittleEndian, swap("\t")), "UTF-16, big": utf16(unicode.BigEndian, rows),
+		"CR": strings.ReplaceAll(rows, "\r\n", "\r"), "CR, stated": "sep=;\r" + strings.ReplaceAll(swap(";"), "\r\n", "\r"),
+		"empty rows":             ",,,\r\n" + strings.Replace(rows, "\r\nb", "\r\n,,,\r\n\r\nb", 1) + ",,,\r\n , ,,\r\n",
+		"empty columns":          strings.NewReplacer("aliases\r", "aliases,,\r", "Lima,\r", "Lima,,,\r", "éia\r", "éia,,\r").Replace(rows),
+		"an empty column before": strings.NewReplacer("id,", ",id,", "\na,", "\n,a,", "\nb,", "\n,b,").Replace(rows),
+		"heads":                  strings.Replace(rows, "id,prompt,keyword,aliases", "ID,Prompt, KEYWORD ,Aliases", 1),
+	} {
+		got, err := Read(strings.NewReader(text), "set", CSV)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(want.Queries, got.Queries); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
 }
 
 // TestBad wants every fault refused with its line and its reason.

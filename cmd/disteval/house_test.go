@@ -17,7 +17,7 @@ var house = []string{"cmd", "reports", "eval", "queries", "metrics", "emissions"
 
 // assembly lists the rooms that may import their siblings, and that none of
 // them imports.
-var assembly = []string{"eval/session", "emissions/machine", "reports/files"}
+var assembly = []string{"eval/session", "emissions/machine", "emissions/audit", "reports/files"}
 
 // ground lists folders that know nothing of each other.
 var ground = []string{"queries", "metrics", "emissions"}

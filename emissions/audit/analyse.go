@@ -36,6 +36,7 @@ type Finding struct {
 	Assumed     bool      // one of a group whose emissions are a constant times the duration
 	Factor      float64   // by which the rate is off the others', 0 where there is no telling; above 1 too high, below 1 too low
 	Implausible []string  // why the row cannot be true
+	Constants   []string  // parts that the file itself shows to be assumed
 }
 
 // Implied is the mean power of a row at one factor.
@@ -103,12 +104,16 @@ func physical(row Row, factors Factors) Finding {
 			f.AtFactors = append(f.AtFactors, Implied{row.middle() * wattsPer / c.GPerKWh, c})
 		}
 	}
+	if row.Parts != nil {
+		f.Implausible, f.Constants = row.Parts.implausible(row), row.Parts.assumed(row)
+	}
 	if row.EnergyKWh != nil {
 		f.Watts = span{row.EnergyKWh.lo() * 3.6e6 / row.Duration.hi(), row.EnergyKWh.hi() * 3.6e6 / row.Duration.lo()}
 		f.Implausible = append(f.Implausible, impliedFactor(row, factors)...)
 	}
 	switch {
-	case row.Emissions.Value == 0:
+	case row.Emissions.Text == "" && row.EnergyKWh == nil: // negative, as is said already
+	case row.Emissions.Text != "" && row.Emissions.Value == 0:
 		f.Implausible = append(f.Implausible, "no emissions at all: a failed measurement is not zero")
 	case f.Watts.hi < minHostW:
 		f.Implausible = append(f.Implausible, fmt.Sprintf("implies at most %.2g W, less than any working machine", f.Watts.hi))
@@ -125,8 +130,14 @@ func impliedFactor(row Row, factors Factors) []string {
 	for _, c := range factors.factorsFor(row) {
 		low, high = min(low, c.GPerKWh/3), max(high, c.GPerKWh*3)
 	}
-	if row.EnergyKWh.Value == 0 {
+	if row.EnergyKWh.Value < 1e-12 {
 		return []string{"no energy at all: a failed measurement is not zero"}
+	}
+	if row.Emissions.Text == "" {
+		return nil
+	}
+	if row.Parts != nil {
+		high *= row.Parts.PUE // its energy may be the computers' alone
 	}
 	g := span{row.Emissions.lo() * 1000 / row.EnergyKWh.hi(), row.Emissions.hi() * 1000 / max(row.EnergyKWh.lo(), math.SmallestNonzeroFloat64)}
 	if _, ok := g.meets(span{low, high}); ok {
@@ -220,7 +231,7 @@ func reference(r *Report, level []float64) (limit, usual float64, ok bool) {
 	}
 	var possible []float64
 	for i, l := range level {
-		if len(r.Findings[i].Implausible) == 0 {
+		if l > 0 && len(r.Findings[i].Implausible) == 0 {
 			possible = append(possible, l)
 		}
 	}

@@ -8,9 +8,11 @@ package audit
 
 import (
 	_ "embed"
+	"io"
 	"strings"
 
 	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/emissions/grid"
 )
 
 // Row is a line of the table that is audited.
@@ -18,11 +20,12 @@ type Row struct {
 	Line      int // in the file, from 1
 	Name      string
 	Duration  Printed // s, more than 0
-	Emissions Printed // kgCO2e, not negative
+	Emissions Printed // kgCO2e, not negative; without Text where only the energy is stated
 	Country   string  // ISO 3166-1 alpha-3, empty where not stated
 	EnergyKWh *Printed
 	TDPW      *float64 // W
 	RAMGB     *float64 // GB
+	Parts     *Parts   // what CodeCarbon's file states besides; nil for any other table
 }
 
 // Factors are the carbon factors of today that an audit reckons with, beside
@@ -45,6 +48,15 @@ var published string
 // October 2024.
 func Published() *strings.Reader { return strings.NewReader(published) }
 
+// Table audits a table with today's factors.
+func Table(in io.Reader) (Report, error) {
+	rows, err := Parse(in, grid.Lookup)
+	if err != nil {
+		return Report{}, err
+	}
+	return Analyse(rows, grid.All()), nil
+}
+
 // factorsFor returns what could have applied to a row: its country's, or
 // without a country every one.
 func (f Factors) factorsFor(r Row) []emissions.CarbonFactor {
@@ -55,6 +67,9 @@ func (f Factors) factorsFor(r Row) []emissions.CarbonFactor {
 				out = append(out, c)
 			}
 		}
+	}
+	if len(out) == 0 && r.Country != "" {
+		return f.factorsFor(Row{}) // no factor of its own is known
 	}
 	return out
 }

@@ -183,6 +183,8 @@ func TestPrinted(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("name,duration_s,emissions_kg\na,1,2\nb,3,4e-5\n")
+	f.Add(ccHeader + "\n2024-10-02T10:00:00,p,77.12,0.000779,42.5,0,30,0.00091,0,0.000643,0.001553,AUS,2.7.1,80,,1.0\n")
+	f.Add("duration,emissions,energy_consumed\n1e-5,-1,1e15\n3,,\n")
 	f.Add("name,duration_s,emissions_kg,country,energy_kwh,cpu_tdp_w,ram_gb\na,1,2,AUS,0,0,0\n")
 	f.Fuzz(func(t *testing.T, table string) {
 		rows, err := Parse(strings.NewReader(table), lookup)
@@ -194,7 +196,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		var out strings.Builder
-		if err := Analyse(rows, testFactors).Write(&out, "x"); err != nil || strings.Contains(out.String(), "NaN") {
+		if err := Analyse(rows, testFactors).Write(&out, "x"); err != nil || strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "Inf W") {
 			t.Errorf("%v\n%s", err, out.String())
 		}
 	})

@@ -42,6 +42,12 @@ type Printed struct {
 func (p Printed) lo() float64 { return max(0, p.Value-p.Half) }
 func (p Printed) hi() float64 { return p.Value + p.Half }
 
+// most and least bound what is read, so that no quotient is infinite.
+const (
+	most  = 1e15
+	least = 1e-6
+)
+
 // parsePrinted reads a decimal number, not negative, such as 18215.61 or 1.84e-01.
 func parsePrinted(text string) (Printed, error) {
 	if strings.Trim(text, "0123456789.eE+-") != "" {
@@ -50,6 +56,9 @@ func parsePrinted(text string) (Printed, error) {
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) {
 		return Printed{}, fmt.Errorf("%.40q is not a decimal number", text)
+	}
+	if v > most {
+		return Printed{}, fmt.Errorf("%.40q is beyond anything that can be (%g)", text, most)
 	}
 	if v < 0 || math.Signbit(v) {
 		return Printed{}, fmt.Errorf("%s is negative", text)
@@ -70,10 +79,14 @@ var known = []string{"name", "duration_s", "emissions_kg", "country", "energy_kw
 // bom is the byte order mark that spreadsheets begin a file with.
 const bom = "\ufeff"
 
+// Lookup finds a country's carbon factor.
+type Lookup func(country string) (emissions.CarbonFactor, error)
+
 // Parse reads a CSV table strictly: name, duration_s and emissions_kg, and
 // optionally country, energy_kwh, cpu_tdp_w and ram_gb, whose fields may be
-// empty. Errors are *InputError.
-func Parse(in io.Reader, lookup func(string) (emissions.CarbonFactor, error)) ([]Row, error) {
+// empty; or the emissions.csv of CodeCarbon or of disteval, whose rows without
+// figures are left out. Errors are *InputError.
+func Parse(in io.Reader, lookup Lookup) ([]Row, error) {
 	text := bufio.NewReader(in)
 	if mark, err := text.Peek(len(bom)); err == nil && string(mark) == bom {
 		_, _ = text.Discard(len(bom))
@@ -84,10 +97,17 @@ func Parse(in io.Reader, lookup func(string) (emissions.CarbonFactor, error)) ([
 	if err != nil {
 		return nil, inputError(err, "there is no header; expected "+strings.Join(known, ","))
 	}
-	if err := checkHeader(header); err != nil {
+	for i, name := range header {
+		header[i] = strings.TrimSpace(name)
+	}
+	parse := parseRow
+	if isCodeCarbon(header) {
+		parse = codeCarbonRow
+	} else if err := checkHeader(header); err != nil {
 		return nil, &InputError{1, err}
 	}
 	var rows []Row
+	empty := 0
 	for {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -97,20 +117,37 @@ func Parse(in io.Reader, lookup func(string) (emissions.CarbonFactor, error)) ([
 			return nil, inputError(err, "")
 		}
 		line, _ := r.FieldPos(0)
-		row, err := parseRow(header, record, lookup)
+		row, err := parse(header, record, lookup)
+		if errors.Is(err, errNothing) {
+			empty++
+			continue
+		}
 		if err != nil {
 			return nil, &InputError{line, err}
 		}
 		row.Line = line
+		if row.Parts != nil {
+			row.Name = distinct(rows, row.Name, stampOf(header, record))
+		}
 		if i := slices.IndexFunc(rows, func(o Row) bool { return o.Name == row.Name }); i >= 0 {
 			return nil, &InputError{line, fmt.Errorf("the name %q is on line %d already", row.Name, rows[i].Line)}
 		}
 		rows = append(rows, row)
 	}
+	if len(rows) == 0 && empty > 0 {
+		return nil, &InputError{1, fmt.Errorf("none of its %d rows states emissions or energy: nothing was metered", empty)}
+	}
 	if len(rows) == 0 {
 		return nil, &InputError{1, errors.New("the table has no rows below its header")}
 	}
 	return rows, nil
+}
+
+func stampOf(header, record []string) string {
+	if i := slices.Index(header, ccTime); i >= 0 {
+		return record[i]
+	}
+	return ""
 }
 
 func inputError(err error, empty string) *InputError {
@@ -125,8 +162,7 @@ func inputError(err error, empty string) *InputError {
 }
 
 func checkHeader(header []string) error {
-	for i, name := range header {
-		header[i] = strings.TrimSpace(name)
+	for i := range header {
 		if !slices.Contains(known, header[i]) {
 			return fmt.Errorf("unknown column %.40q; known are %s", header[i], strings.Join(known, ","))
 		}
@@ -142,7 +178,7 @@ func checkHeader(header []string) error {
 	return nil
 }
 
-func parseRow(header, record []string, lookup func(string) (emissions.CarbonFactor, error)) (Row, error) {
+func parseRow(header, record []string, lookup Lookup) (Row, error) {
 	var row Row
 	for i, column := range header {
 		if err := row.set(column, strings.TrimSpace(record[i]), lookup); err != nil {
@@ -152,7 +188,7 @@ func parseRow(header, record []string, lookup func(string) (emissions.CarbonFact
 	return row, nil
 }
 
-func (r *Row) set(column, text string, lookup func(string) (emissions.CarbonFactor, error)) error {
+func (r *Row) set(column, text string, lookup Lookup) error {
 	if text == "" {
 		if slices.Contains(known[:3], column) {
 			return errors.New("is empty")
@@ -175,7 +211,7 @@ func (r *Row) set(column, text string, lookup func(string) (emissions.CarbonFact
 	switch column {
 	case "duration_s":
 		r.Duration = p
-		if p.Value <= 0 || p.lo() <= 0 {
+		if p.lo() < least {
 			return errors.New("is 0")
 		}
 	case "emissions_kg":

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// most is how many of the combinations are listed.
-const most = 3
+// listed is how many of the combinations are.
+const listed = 3
 
 // Write writes the report as text; name is what was audited.
 func (r Report) Write(w io.Writer, name string) error {
@@ -47,8 +47,14 @@ func (f Finding) Sentences() []string {
 }
 
 func (f Finding) write(b *strings.Builder, number int) {
-	fmt.Fprintf(b, "\nrow %d (line %d) %q: %s s, %s kgCO2e\n", number, f.Row.Line, f.Row.Name, f.Row.Duration.Text, f.Row.Emissions.Text)
+	kg := f.Row.Emissions.Text + " kgCO2e"
+	if f.Row.Emissions.Text == "" {
+		kg = "emissions not stated"
+	}
+	fmt.Fprintf(b, "\nrow %d (line %d) %q: %s s, %s\n", number, f.Row.Line, f.Row.Name, f.Row.Duration.Text, kg)
 	switch {
+	case f.Row.EnergyKWh == nil && f.Row.Emissions.Text == "":
+		fmt.Fprintf(b, "  no mean power follows from it\n")
 	case f.Row.EnergyKWh != nil:
 		fmt.Fprintf(b, "  implied mean power: %s by its stated %s kWh\n", f.Watts, f.Row.EnergyKWh.Text)
 	case len(f.AtFactors) > 0:
@@ -62,6 +68,9 @@ func (f Finding) write(b *strings.Builder, number int) {
 		fmt.Fprintf(b, "  %s\n", assumed)
 	} else if f.Factor != 0 && len(f.Implausible) == 0 {
 		fmt.Fprintf(b, "  its rate is %.3g times the other rows'\n", f.Factor)
+	}
+	for _, c := range f.Constants {
+		fmt.Fprintf(b, "  %s\n", c)
 	}
 	for _, why := range f.Implausible {
 		fmt.Fprintf(b, "  IMPLAUSIBLE: %s\n", why)
@@ -87,8 +96,8 @@ func (g Group) write(b *strings.Builder) {
 		return
 	}
 	for i, c := range g.Combinations {
-		if i == most {
-			fmt.Fprintf(b, "  and %d further combinations that these digits cannot tell apart\n", len(g.Combinations)-most)
+		if i == listed {
+			fmt.Fprintf(b, "  and %d further combinations that these digits cannot tell apart\n", len(g.Combinations)-listed)
 			break
 		}
 		fmt.Fprintf(b, "  rows %s = %g W × %g g/kWh: (%s + %s) at %s %d, %s\n", list, c.watts(), c.Factor.GPerKWh, c.CPU, c.RAM, c.Factor.ISO3, c.Factor.Year, c.Factor.Source)
@@ -117,8 +126,12 @@ func (s span) String() string {
 	return digits(s.lo) + " W"
 }
 
-// digits prints watts to a hundredth below ten and a tenth above.
+// digits prints watts to a hundredth below ten, a tenth above, and three
+// digits beyond any machine's.
 func digits(w float64) string {
+	if w >= 1e6 {
+		return fmt.Sprintf("%.3g", w)
+	}
 	if w < 10 {
 		return fmt.Sprintf("%.2f", w)
 	}

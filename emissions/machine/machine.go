@@ -134,32 +134,41 @@ func (m *Meters) Close() error {
 	return err
 }
 
-// Watch calls each with the reading of every period until ctx ends or each
-// returns an error.
-func Watch(ctx context.Context, o Options, period time.Duration, each func(emissions.Reading) error) error {
+// Watch calls each, which may be nil, with the reading of every period until
+// ctx ends, a given time has passed (0: none), or each returns an error. It
+// returns the reading of the whole time.
+func Watch(ctx context.Context, o Options, period, long time.Duration, each func(emissions.Reading) error) (whole emissions.Reading, err error) {
 	m, err := open(o.withDefaults())
 	if err != nil {
-		return err
+		return whole, err
 	}
 	if err := m.Start(ctx); err != nil {
-		return err
+		return whole, err
 	}
 	defer m.Close()
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
-	for from := time.Now(); ; {
+	begin := time.Now()
+	if long > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, begin.Add(long))
+		defer cancel()
+	}
+	for from := begin; ; {
 		select {
 		case <-ctx.Done():
-			return nil
+			return m.Read(begin, time.Now()), nil
 		case <-ticker.C:
 		}
 		to := time.Now()
 		r := m.Read(from, to)
 		if r.Quality == emissions.Unavailable {
-			return fmt.Errorf("watch energy: %s; see disteval energy probe", r.Reason)
+			return r, fmt.Errorf("watch energy: %s; see disteval energy probe", r.Reason)
 		}
-		if err := each(r); err != nil {
-			return err
+		if each != nil {
+			if err := each(r); err != nil {
+				return r, err
+			}
 		}
 		from = to
 	}

@@ -51,7 +51,7 @@ func TestMethods(t *testing.T) {
 		{"auto with a package unreadable", Options{Sysfs: fakeSysfs(t, "unreadable-package")}, "", emissions.Partial, "rapl", "package-1"},
 		{"auto without counters", Options{Sysfs: none}, "", emissions.Estimated, "estimate", "4 W (2 to 10)"},
 		{"rapl without counters", Options{Method: "rapl", Sysfs: none}, "", emissions.Unavailable, "rapl", "no powercap energy counters"},
-		{"nvml that is not built in", Options{Method: "nvml"}, "", emissions.Unavailable, "nvml", "nvml"},
+		{"nvml without a card", Options{Method: "nvml"}, "", emissions.Unavailable, "nvml", "NVIDIA"},
 		{"codecarbon", Options{Method: "codecarbon-2.3"}, "", emissions.Estimated, "codecarbon-2.3", "42.5 W for the processor and 3 W for 8 GB"},
 		{"off", Options{Method: "off"}, "", emissions.Unavailable, "off", "metering is off"},
 		{"remote", Options{Sysfs: fakeSysfs(t, "one-socket")}, "192.0.2.1:11434", emissions.Unavailable, "auto", "another machine"},

@@ -33,33 +33,37 @@ var sources = []source{
 
 // Finding is what a source offers on this machine.
 type Finding struct {
-	Method, Title string
-	Quality       emissions.Quality // Unavailable where it offers nothing
-	Kind          emissions.Kind    // what it meters first of all
-	Present       bool              // whether the machine has what it meters, readable or not
-	Zones         []Zone
-	Missing       []string // what should be part of the sum and cannot be, with the reason
-	Notes         []string // what it is, or what is assumed
-	Reason        string   // why it is Unavailable, and what to do
+	Method  string            `json:"method"`
+	Title   string            `json:"title"`
+	Quality emissions.Quality `json:"quality"` // Unavailable where it offers nothing
+	Kind    emissions.Kind    `json:"kind"`    // what it meters first of all
+	Present bool              `json:"present"` // whether the machine has what it meters, readable or not
+	Zones   []Zone            `json:"zones"`
+	Missing []string          `json:"missing"` // what should be part of the sum and cannot be, with the reason
+	Notes   []string          `json:"notes"`   // what it is, or what is assumed
+	Reason  string            `json:"reason"`  // why it is Unavailable, and what to do
 
 	source source
 }
 
 // Zone is one counter of a source.
 type Zone struct {
-	Name    string
-	ID      string // how the system calls it
-	Counted bool   // whether it is part of the sum
-	RangeUJ uint64 // µJ at which it wraps, 0 where that is not known
-	State   string // readable, or why not
+	Name    string `json:"name"`
+	ID      string `json:"id"`      // how the system calls it
+	Counted bool   `json:"counted"` // whether it is part of the sum
+	Detail  string `json:"detail"`  // what kind of counter it is
+	State   string `json:"state"`   // readable, or why not
 }
+
+// readable is the state of a counter that can be read.
+const readable = "readable"
 
 // Probe is what this machine can measure.
 type Probe struct {
-	Findings []Finding
-	Auto     []string          // the methods that auto takes
-	Quality  emissions.Quality // of their sum
-	Without  []string          // titles of what the machine has and auto cannot meter
+	Findings []Finding         `json:"sources"`
+	Auto     []string          `json:"auto"`    // the methods that auto takes
+	Quality  emissions.Quality `json:"quality"` // of their sum
+	Without  []string          `json:"without"` // titles of what the machine has and auto cannot meter
 }
 
 // Examine tries every source once.
@@ -90,6 +94,7 @@ func examine(o Options) []Finding {
 		}
 		f := s.probe(o)
 		f.Method, f.Title, f.source = s.method, s.title, s
+		f.Zones, f.Missing, f.Notes = append([]Zone{}, f.Zones...), append([]string{}, f.Missing...), append([]string{}, f.Notes...)
 		all = append(all, f)
 	}
 	return all
@@ -124,11 +129,15 @@ func probeRAPL(o Options) Finding {
 		f.Quality = emissions.Partial
 	}
 	for _, z := range p.Zones {
-		state := "readable"
+		state := readable
 		if !z.Readable {
 			state, _, _ = strings.Cut(z.Why, "; ") // what to do is said once, among the missing
 		}
-		f.Zones = append(f.Zones, Zone{z.Name, z.ID, z.Counted, z.RangeUJ, state})
+		detail := "range not known"
+		if z.RangeUJ > 0 {
+			detail = fmt.Sprintf("wraps at %.1f kJ", float64(z.RangeUJ)/1e9)
+		}
+		f.Zones = append(f.Zones, Zone{z.Name, z.ID, z.Counted, detail, state})
 	}
 	if !slices.ContainsFunc(p.Zones, func(z rapl.Zone) bool { return z.Counted }) {
 		f.Reason = p.Reason
@@ -138,9 +147,22 @@ func probeRAPL(o Options) Finding {
 
 func probeNVML(o Options) Finding {
 	p := nvml.Examine()
-	f := Finding{Kind: emissions.GPU, Quality: emissions.Measured, Present: p.Reason == "" || hasNVIDIA(o.Procfs), Notes: p.Devices}
-	if p.Reason != "" {
+	f := Finding{Kind: emissions.GPU, Quality: emissions.Measured, Present: p.Reason == "" || hasNVIDIA(o.Procfs), Missing: p.Missing}
+	switch {
+	case p.Reason != "":
 		f.Quality, f.Reason = emissions.Unavailable, p.Reason
+	case len(p.Missing) > 0:
+		f.Quality = emissions.Partial
+	}
+	for _, d := range p.Devices {
+		z := Zone{Name: d.Name, ID: d.UUID, Counted: true, Detail: "counter of energy", State: readable}
+		if d.Integrated {
+			z.Detail = "no counter of energy: its power is integrated at 10 Hz"
+		}
+		if d.MIG {
+			z.Detail += ", split into instances (MIG): the whole card's"
+		}
+		f.Zones = append(f.Zones, z)
 	}
 	return f
 }

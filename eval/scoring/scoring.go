@@ -22,8 +22,9 @@ import (
 
 // The flags of a reply.
 const (
-	FlagNegated    = "negated"      // a negation stands within three words before the keyword
-	FlagEMDisagree = "em_disagrees" // em and em_substring differ
+	FlagNegated    = "negated"          // a negation stands within three words before the keyword
+	FlagEMDisagree = "em_disagrees"     // em and em_substring differ
+	FlagUnbounded  = "no_word_boundary" // the keyword is of a script that does not part words
 )
 
 // Config says how to score.
@@ -57,7 +58,7 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 // Result is a reply's scores and what they were made of.
 type Result struct {
 	Scores []metrics.Score // every metric, in the order of metrics.All
-	Flags  []string        // FlagNegated, FlagEMDisagree; nil without any
+	Flags  []string        // such as FlagNegated; nil without any
 
 	Match text.Match // where the keyword stands
 	Rouge text.Rouge
@@ -207,6 +208,9 @@ func flags(m text.Match) []string {
 	}
 	if m.Disagrees() {
 		list = append(list, FlagEMDisagree)
+	}
+	if m.Unbounded {
+		list = append(list, FlagUnbounded)
 	}
 	return list
 }

@@ -3,6 +3,10 @@ package text
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Scorer compares texts. It owns the scratch memory, so that comparing
@@ -25,6 +29,7 @@ type Match struct {
 	Word       int    // index of the first matched word
 	Words      int    // number of matched words
 	Start, End int    // the bytes of the text that matched
+	Unbounded  bool   // the match begins or ends with a character of a script without spaces, so that no boundary of words tells whether it is a whole word
 	Negated    string // the negation within three words before an answer found, normalised; empty without one
 
 	SubstringSearchable bool // whether any answer is not empty; otherwise em_substring is Unscored
@@ -65,17 +70,22 @@ func (s *Scorer) findWords(m *Match, answer string, words *Words) {
 		return
 	}
 	m.Searchable = true
-	length := bytes.Count(pattern, []byte{' '}) - 1
-	for at := words.find(pattern, 0); at >= 0; at = words.find(pattern, at+1) {
+	for from := 0; ; {
+		first, last, ok := words.find(&s.answer, pattern, from)
+		if !ok {
+			return
+		}
 		if !m.Found {
-			m.Found, m.Answer, m.Word, m.Words = true, answer, at, length
-			m.Start, _ = words.Offsets(at)
-			_, m.End = words.Offsets(at + length - 1)
+			m.Found, m.Answer, m.Word, m.Words = true, answer, first, last-first+1
+			m.Start, _ = words.Offsets(first)
+			_, m.End = words.Offsets(last)
+			m.Unbounded = (words.spans[first].kind|words.spans[last].kind)&character != 0
 		}
 		if m.Negated != "" {
 			return
 		}
-		m.Negated = negationBefore(words, at)
+		m.Negated = negationBefore(words, first)
+		from = last + 1
 	}
 }
 
@@ -127,12 +137,35 @@ func NormalizeAnswer(text string) string {
 	return string(p.text)
 }
 
+// Unseen returns the symbols of an answer that em does not see, because they
+// are part of no word: the % of 50%, the $ of $5. Punctuation is none.
+func Unseen(answer string) string {
+	var w Words
+	w.Reset(answer)
+	var unseen []rune
+	next := 0
+	for at, r := range answer {
+		for next < w.Len() && w.spans[next].end <= at {
+			next++
+		}
+		within := next < w.Len() && w.spans[next].start <= at
+		if !within && (unicode.In(r, unicode.Sc, unicode.Sm, unicode.So) || strings.ContainsRune("%‰@*", r)) {
+			unseen = append(unseen, r)
+		}
+	}
+	return string(unseen)
+}
+
 // Near is the run of words that comes nearest to an answer that is not there.
 type Near struct {
 	Answer     string
 	Distance   int // single-letter edits between the two, spaces between words included
 	Start, End int // bytes of the text
 }
+
+// longestNear is the number of letters of an answer beyond which nothing near
+// it is looked for.
+const longestNear = 1000
 
 // Nearest returns the run of words with the fewest edits to an answer, among
 // those that differ in at most a third of the answer's letters; ok is false
@@ -141,16 +174,26 @@ func Nearest(keyword string, aliases []string, words *Words) (near Near, ok bool
 	for _, answer := range append([]string{keyword}, aliases...) {
 		var a Words
 		a.Reset(answer)
-		pattern := bytes.TrimSpace(a.keyword())
-		length := bytes.Count(pattern, []byte{' '}) + 1
-		letters := []rune(string(pattern))
-		allowed := len(letters) / 3
-		for i := 0; len(pattern) > 0 && i+length <= words.Len(); i++ {
-			candidate := []rune(string(words.joined[words.spans[i].from:words.spans[i+length-1].to]))
-			if len(candidate) > len(letters)+allowed || len(candidate)+allowed < len(letters) {
+		if a.Len() == 0 {
+			continue
+		}
+		skipped := 0 // a leading article
+		if len(a.keyword()) < len(a.joined) {
+			skipped = 1
+		}
+		length := a.Len() - skipped
+		wanted := a.shown(skipped, length)
+		letters := utf8.RuneCountInString(wanted)
+		allowed := letters / 3
+		if allowed == 0 || letters > longestNear {
+			continue
+		}
+		for i := 0; i+length <= words.Len(); i++ {
+			candidate := words.shown(i, length)
+			if n := utf8.RuneCountInString(candidate); n > letters+allowed || n+allowed < letters {
 				continue
 			}
-			d := editDistance(letters, candidate)
+			d := levenshtein.ComputeDistance(wanted, candidate)
 			if d > allowed || ok && d >= near.Distance {
 				continue
 			}
@@ -162,23 +205,12 @@ func Nearest(keyword string, aliases []string, words *Words) (near Near, ok bool
 	return near, ok
 }
 
-// editDistance is Levenshtein's.
-func editDistance(a, b []rune) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range b {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, diagonal+1)
+// shown is n words from word i on as people write them.
+func (w *Words) shown(i, n int) string {
+	return strings.Map(func(r rune) rune {
+		if r <= touch {
+			return -1
 		}
-	}
-	return row[len(b)]
+		return r
+	}, string(w.joined[w.spans[i].from:w.spans[i+n-1].to]))
 }

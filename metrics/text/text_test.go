@@ -82,9 +82,9 @@ func TestUnicodeReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	var u struct {
-		Assigned, Space, Word, Cased [][2]rune
-		SigmaAfter                   [][2]rune `json:"sigma_after"`
-		Lower, Letters               [][2]any
+		Assigned, Space, Word, Cased, Marks [][2]rune
+		SigmaAfter                          [][2]rune `json:"sigma_after"`
+		Lower, Letters                      [][2]any
 	}
 	if err := json.Unmarshal(data, &u); err != nil {
 		t.Fatal(err)
@@ -102,6 +102,13 @@ func TestUnicodeReference(t *testing.T) {
 			w.normalise(string(c), 0)
 			if got, want := runesOf(w.runes), orSelf(letters, c); got != want && !unicode.In(c, unicode.Cherokee, unicode.Hangul, unicode.Han) {
 				t.Errorf("%U: normalised %q, want %q", c, got, want)
+			}
+			// Marks for chanting go by their script, which Python does not know.
+			if chanted := unicode.In(c, unicode.Inherited) || c == 0x1ce1 || c == 0x1cf7 || c == 0x302e || c == 0x302f || c >= 0xa8e0; unicode.Is(unicode.M, c) && (c < 0x900 || !chanted) {
+				w.runes = w.runes[:0]
+				w.normalise("a", 0)
+				w.normalise(string(c), 0)
+				compare(t, c, "part of a letter", len(w.runes) > 1, u.Marks)
 			}
 			compare(t, c, "white space", isPythonSpace(c), u.Space)
 			if c >= 0x80 {

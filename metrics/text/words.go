@@ -10,33 +10,55 @@ package text
 
 import (
 	"bytes"
-	"unicode"
+	"cmp"
+	"slices"
+	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
-// Words is a text cut into the words that em compares: NFKD, combining marks
-// removed, full case folding; a word is a run of letters and digits with the
-// exceptions of the rules below. The zero value holds no words.
+// Words is a text cut into the words that em compares, by the rules of
+// docs/metrics.md. The zero value holds no words.
 type Words struct {
-	joined []byte // every word with a space before and after: " paris is "
+	joined []byte // every word with a boundary before and after: " paris is "
 	spans  []span
+	loose  bool // joined has a boundary other than hard
+	soft   bool // joined has a boundary that is soft or glue
+
+	text   string    // during Reset
+	tail   int       // where the last word ends in text, its full stop included
+	space  rune      // what parts the groups of the number just read; 0 where nothing does yet
 	runes  []sourced // scratch of one segment
 	buffer [64]byte
 }
+
+// Boundaries between words in Words.joined. No word holds one of these bytes.
+const (
+	hard  = ' '
+	soft  = 0x01 // both ways of writing are meant: J R and JR
+	glue  = 0x02 // as soft, but no place for a keyword to begin or end: 90s and 90 s
+	touch = 0x03 // between two characters of a script without spaces, which touch
+)
+
+// opens says whether a keyword may begin or end at a boundary.
+func opens(c byte) bool { return c == hard || c == soft || c == touch }
 
 // span is where a word stands: in Words.joined and in the text.
 type span struct {
 	from, to   int
 	start, end int
+	kind       kind
 }
 
-// sourced is a normalised rune and the bytes of the text it comes from.
-type sourced struct {
-	r          rune
-	start, end int
-}
+// kind says what a word may do with its neighbours.
+type kind uint8
+
+const (
+	initials  kind = 1 << iota // single letters: U.S.
+	stopped                    // a full stop stands behind the last of them
+	together                   // they are written without spaces, as in U.S.
+	whole                      // a whole number that a group of three digits may follow
+	character                  // one character of a script without spaces
+)
 
 // keepScratch is the number of elements above which scratch memory is given
 // back, so that one huge text does not stay with the Scorer.
@@ -56,18 +78,20 @@ func (w *Words) Reset(text string) {
 	if cap(w.joined) > keepScratch || cap(w.spans) > keepScratch || cap(w.runes) > keepScratch {
 		w.joined, w.spans, w.runes = nil, nil, nil
 	}
-	w.joined, w.spans = append(w.joined[:0], ' '), w.spans[:0]
+	w.joined, w.spans = append(w.joined[:0], hard), w.spans[:0]
+	w.loose, w.soft, w.text, w.tail = false, false, text, 0
 	for i := 0; i < len(text); {
 		if plain[text[i]] == separates {
 			i++
 			continue
 		}
-		i = w.segment(text, i)
+		i = w.segment(i)
 	}
+	w.text = ""
 }
 
 // Kinds of byte. A segment is a run of bytes that do not certainly separate;
-// no rule looks beyond its ends.
+// only initials, groups of digits and mixed fractions look beyond its ends.
 const (
 	decides   = 0 // depends on what stands beside it, or is not ASCII
 	separates = 1
@@ -84,7 +108,7 @@ func plainTable() (table [256]byte) {
 			table[c] = byte(c)
 		case 'A' <= c && c <= 'Z':
 			table[c] = byte(c) + 'a' - 'A'
-		case c == '\'', c == '.', c == ',', c == '+', c == '#':
+		case strings.IndexByte("'`.,+#-/^", byte(c)) >= 0:
 			table[c] = decides
 		default:
 			table[c] = separates
@@ -93,177 +117,139 @@ func plainTable() (table [256]byte) {
 	return table
 }
 
-// segment adds the words of the segment that starts at i and returns its end.
-// Nearly all of them are one ASCII word, perhaps with a mark at its end.
-func (w *Words) segment(text string, i int) (next int) {
-	from, end := len(w.joined), i
-	for end < len(text) && plain[text[end]] > separates {
-		w.joined = append(w.joined, plain[text[end]])
+// segment adds the words of the segment that starts at i, or the first of
+// them, and returns where to go on. Nearly all segments are one ASCII word,
+// perhaps with a mark at its end.
+func (w *Words) segment(i int) (next int) {
+	text, from, end, digits := w.text, len(w.joined), i, 0
+	for end < len(text) {
+		c := plain[text[end]]
+		if c <= separates {
+			break
+		}
+		w.joined = append(w.joined, c)
+		digits += int(1 - c>>6) // bit 6 tells letters from digits
 		end++
 	}
-	mark := end
-	if mark < len(text) && (text[mark] == '.' || text[mark] == ',') {
-		mark++
+	if digits == 0 && end-i > 1 && (end == len(text) || closing[text[end]]) {
+		w.close(span{from: from, start: i, end: end})
+		return end
 	}
-	if end > i && (mark == len(text) || plain[text[mark]] == separates) {
-		w.close(from, i, end)
-		return mark
+	if k, ok := w.simple(i, end, digits); ok {
+		w.close(span{from: from, start: i, end: end, kind: k})
+		return end
 	}
 	w.joined = w.joined[:from]
-	return w.mixedSegment(text, i)
+	if end == i && !w.decidesHere(i) {
+		return i + 1
+	}
+	return w.mixedSegment(i)
 }
 
-// close ends the word that was appended to joined at from.
-func (w *Words) close(from, start, end int) {
-	w.spans = append(w.spans, span{from, len(w.joined), start, end})
-	w.joined = append(w.joined, ' ')
+// closing lists the bytes that end two or more letters of ASCII for certain.
+var closing = func() (table [256]bool) {
+	for c := range table {
+		table[c] = plain[c] == separates || strings.IndexByte(".,-/", byte(c)) >= 0
+	}
+	return table
+}()
+
+// simple says whether text[i:end], a single letter or some digits, is a word
+// whatever stands further away, and of which kind.
+func (w *Words) simple(i, end, digits int) (k kind, ok bool) {
+	text, n := w.text, end-i
+	switch {
+	case n == 1 && digits == 0 && w.last().kind&initials == 0:
+		k = initials
+	case n > 0 && digits == n && w.last().kind&whole == 0:
+		if n <= 3 && text[i] != '0' {
+			k, w.space = whole, 0
+		}
+	default:
+		return 0, false
+	}
+	if end == len(text) || plain[text[end]] == separates {
+		return k, true
+	}
+	return k, text[end] == ',' && (end+1 == len(text) || plain[text[end+1]] == separates) ||
+		digits > 0 && text[end] == '.' && (end+1 == len(text) || plain[text[end+1]] == separates)
+}
+
+// decidesHere says whether the byte at i, which is no letter or digit of
+// ASCII, may begin a word: the sign or the point of a number, or what is not
+// ASCII.
+func (w *Words) decidesHere(i int) bool {
+	switch w.text[i] {
+	case '.', '-', '+':
+		return i+1 < len(w.text) && plain[w.text[i+1]] != separates
+	case '\'', '`', ',', '#', '/', '^':
+		return false
+	}
+	return true
+}
+
+// last returns the word before the one that is being read.
+func (w *Words) last() *span {
+	if len(w.spans) == 0 {
+		return &noWord
+	}
+	return &w.spans[len(w.spans)-1]
+}
+
+var noWord span
+
+// close ends the word that was appended to joined at s.from.
+func (w *Words) close(s span) {
+	s.to, w.tail = len(w.joined), s.end
+	w.spans = append(w.spans, s)
+	w.joined = append(w.joined, hard)
+}
+
+// reopen takes the last word back, so that more can be appended to it.
+func (w *Words) reopen() span {
+	s := *w.last()
+	w.spans, w.joined = w.spans[:len(w.spans)-1], w.joined[:s.to]
+	return s
+}
+
+// loosen replaces the boundary behind the last word.
+func (w *Words) loosen(boundary byte) {
+	w.joined[len(w.joined)-1] = boundary
+	w.loose, w.soft = true, w.soft || boundary != touch
 }
 
 // mixedSegment normalises the segment at i and applies every rule to it.
-func (w *Words) mixedSegment(text string, i int) (next int) {
+func (w *Words) mixedSegment(i int) (next int) {
 	w.runes = w.runes[:0]
-	for i < len(text) && plain[text[i]] != separates {
-		i = w.normalise(text, i)
+	for next = i; next < len(w.text) && plain[w.text[next]] != separates; {
+		next = w.normalise(w.text, next)
 	}
 	for at := 0; at < len(w.runes); {
-		if !isWord(w.runes[at].r) {
+		switch {
+		case w.numberAt(at):
+			at = w.number(at)
+		case w.runes[at].class != letter:
 			at++
-			continue
-		}
-		at = w.word(at)
-	}
-	return i
-}
-
-// normalise appends what the rune at i becomes. Decomposing rune by rune
-// differs from NFKD only in the order of combining marks, which go anyway.
-func (w *Words) normalise(text string, i int) (next int) {
-	if c := text[i]; c < utf8.RuneSelf {
-		r := rune(c)
-		if plain[c] > separates {
-			r = rune(plain[c])
-		}
-		w.runes = append(w.runes, sourced{r, i, i + 1})
-		return i + 1
-	}
-	r, size := utf8.DecodeRuneInString(text[i:])
-	if r == utf8.RuneError {
-		w.runes = append(w.runes, sourced{r, i, i + size})
-		return i + size
-	}
-	decomposed := norm.NFKD.AppendString(w.buffer[:0], text[i:i+size])
-	for len(decomposed) > 0 {
-		part, n := utf8.DecodeRune(decomposed)
-		if !unicode.Is(unicode.M, part) {
-			w.appendFolded(part, i, i+size)
-		}
-		decomposed = decomposed[n:]
-	}
-	return i + size
-}
-
-// appendFolded does full case folding. After NFKD only the sharp s folds to
-// more than one letter; a few small letters are variants of others, which
-// their capital leads to; for the rest the lower case tells the same letters
-// apart as the folded case (which for Cherokee is the upper).
-func (w *Words) appendFolded(r rune, start, end int) {
-	switch {
-	case r == 'ß' || r == 'ẞ':
-		w.runes = append(w.runes, sourced{'s', start, end})
-		r = 's'
-	case r == 'ς' || 0x1c80 <= r && r <= 0x1c88:
-		r = unicode.ToUpper(r)
-	}
-	w.runes = append(w.runes, sourced{unicode.ToLower(r), start, end})
-}
-
-// word adds the word that starts at rune i and returns where it ends.
-func (w *Words) word(i int) (next int) {
-	from, start, end := len(w.joined), w.runes[i].start, 0
-	keep := func() {
-		w.joined = utf8.AppendRune(w.joined, w.runes[i].r)
-		end = w.runes[i].end
-		i++
-	}
-	for keep(); i < len(w.runes); {
-		switch r := w.runes[i].r; {
-		case isWord(r):
-			keep()
-		case w.possessive(i):
-			w.close(from, start, end)
-			return i + 2
-		case isApostrophe(r) && w.wordAt(i+1):
-			i++
-		case r == '.' && w.digitAt(i-1) && w.digitAt(i+1):
-			keep()
-		case r == '.' && w.initialAt(i-1) && w.initialAt(i+1), r == ',' && w.groupsDigits(i):
-			i++
-		case isSign(r) && unicode.IsLetter(w.runes[i-1].r):
-			for i < len(w.runes) && isSign(w.runes[i].r) {
-				keep()
-			}
-			w.close(from, start, end)
-			if w.possessive(i) {
-				i += 2
-			}
-			return i
+		case w.runes[at].script == unspaced:
+			at = w.character(at)
+		case w.initialAt(at):
+			at = w.initials(at)
 		default:
-			w.close(from, start, end)
-			return i
+			at = w.word(at)
 		}
 	}
-	w.close(from, start, end)
-	return i
+	return next
 }
 
-func isApostrophe(r rune) bool { return r == '\'' || r == '’' || r == 'ʼ' }
-
-// isWord says whether r is a letter or a digit; Unicode's ʼ is a letter by
-// category, but an apostrophe here.
-func isWord(r rune) bool {
-	return r != 'ʼ' && (unicode.IsLetter(r) || unicode.IsNumber(r))
-}
-
-func isSign(r rune) bool { return r == '+' || r == '#' }
-
-func (w *Words) wordAt(i int) bool {
-	return 0 <= i && i < len(w.runes) && isWord(w.runes[i].r)
-}
-
-func (w *Words) digitAt(i int) bool {
-	return 0 <= i && i < len(w.runes) && unicode.IsDigit(w.runes[i].r)
-}
-
-// initialAt says whether a single letter stands at i.
-func (w *Words) initialAt(i int) bool {
-	return w.wordAt(i) && unicode.IsLetter(w.runes[i].r) && !w.wordAt(i-1) && !w.wordAt(i+1)
-}
-
-// possessive says whether a final 's stands at i.
-func (w *Words) possessive(i int) bool {
-	return i+1 < len(w.runes) && isApostrophe(w.runes[i].r) && w.runes[i+1].r == 's' && !w.wordAt(i+2)
-}
-
-// groupsDigits says whether the comma at i stands between groups of three
-// digits, of which the first may be shorter.
-func (w *Words) groupsDigits(i int) bool {
-	before, after := 0, 0
-	for before < 4 && w.digitAt(i-1-before) {
-		before++
-	}
-	for after < 4 && w.digitAt(i+1+after) {
-		after++
-	}
-	return 1 <= before && before <= 3 && after == 3
-}
-
-// keyword returns the words as a pattern to look for in joined, a leading
-// article left out where something follows it; nil without a word.
+// keyword returns the words as a pattern to look for, with the boundaries
+// around it, a leading article left out where something follows it; nil
+// without a word.
 func (w *Words) keyword() []byte {
 	if w.Len() == 0 {
 		return nil
 	}
-	if w.Len() > 1 && isArticle(w.At(0)) {
+	first := w.spans[0]
+	if w.Len() > 1 && isArticle(w.At(0)) && first.kind&stopped == 0 && w.joined[first.to] == hard {
 		return w.joined[w.spans[1].from-1:]
 	}
 	return w.joined
@@ -277,16 +263,79 @@ func isArticle(word []byte) bool {
 	return false
 }
 
-// find returns the first word at or after word from where pattern, as keyword
-// returns it, stands as a run of whole words; -1 where it does not.
-func (w *Words) find(pattern []byte, from int) int {
-	if len(pattern) == 0 || from >= w.Len() {
-		return -1
+// find returns the first run of whole words, from word from on, that pattern
+// stands for; ok is false where there is none. pattern is what answer.keyword
+// returns.
+func (w *Words) find(answer *Words, pattern []byte, from int) (first, last int, ok bool) {
+	if from >= w.Len() {
+		return 0, 0, false
 	}
-	offset := w.spans[from].from - 1
-	at := bytes.Index(w.joined[offset:], pattern)
-	if at < 0 {
-		return -1
+	if w.soft || answer.soft {
+		return w.findSoft(pattern[1:len(pattern)-1], from)
 	}
-	return from + bytes.Count(w.joined[offset:offset+at], []byte{' '})
+	if w.loose || answer.loose {
+		pattern = pattern[1 : len(pattern)-1]
+	}
+	for at := w.spans[from].from - 1; ; at++ {
+		found := bytes.Index(w.joined[at:], pattern)
+		if found < 0 {
+			return 0, 0, false
+		}
+		at += found
+		end := at + len(pattern)
+		switch {
+		case !w.loose && !answer.loose:
+			return w.wordAt(at + 1), w.wordAt(end - 2), true
+		case opens(w.joined[at-1]) && opens(w.joined[end]):
+			return w.wordAt(at), w.wordAt(end - 1), true
+		}
+	}
 }
+
+// wordAt returns the word that holds a byte of joined.
+func (w *Words) wordAt(at int) int {
+	i, _ := slices.BinarySearchFunc(w.spans, at, func(s span, at int) int { return cmp.Compare(s.to-1, at) })
+	return i
+}
+
+// findSoft is find where a boundary may be there or not.
+func (w *Words) findSoft(core []byte, from int) (first, last int, ok bool) {
+	for i := from; i < w.Len(); i++ {
+		at := w.spans[i].from
+		if !opens(w.joined[at-1]) {
+			continue
+		}
+		if end := w.match(core, at); end >= 0 && opens(w.joined[end]) {
+			return i, w.wordAt(end - 1), true
+		}
+	}
+	return 0, 0, false
+}
+
+// match returns where core ends in joined from at on; -1 where it is not there.
+func (w *Words) match(core []byte, at int) (end int) {
+	isSoft := func(c byte) bool { return c == soft || c == glue }
+	for i := 0; i < len(core); {
+		if at == len(w.joined) {
+			return -1
+		}
+		a, b := core[i], w.joined[at]
+		switch {
+		case a == b, isSoft(a) && (isSoft(b) || b == hard), a == hard && isSoft(b):
+			i, at = i+1, at+1
+		case isSoft(a):
+			i++
+		case isSoft(b):
+			at++
+		default:
+			return -1
+		}
+	}
+	return at
+}
+
+// gap is the text between the last word and what begins at start.
+func (w *Words) gap(start int) string { return w.text[min(w.tail, start):start] }
+
+// appendRune adds a rune to the word that is being read.
+func (w *Words) appendRune(r rune) { w.joined = utf8.AppendRune(w.joined, r) }

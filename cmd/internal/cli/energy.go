@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,66 +20,42 @@ func newEnergyCmd(a *app) *cobra.Command {
 			return eval.BadInput(fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help")
 		},
 	}
+	var probeJSON bool
 	probe := &cobra.Command{
 		Use:   "probe",
 		Short: "List every energy counter, whether it can be read, and what to do where not",
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			return energyProbe(a.out, machine.Examine(a.thisMachine()))
+			p := machine.Examine(a.thisMachine())
+			if probeJSON {
+				return json.NewEncoder(a.out).Encode(p)
+			}
+			return energyProbe(a.out, p)
 		},
 	}
-	var period time.Duration
+	probe.Flags().BoolVar(&probeJSON, "json", false, "as JSON")
+	var o watchOptions
 	watch := &cobra.Command{
 		Use:   "watch",
 		Short: "Show watts per zone until interrupted",
-		Args:  exactArgs(),
+		Example: `  disteval energy watch
+  disteval energy watch --for 30s --json`,
+		Args: exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			if period < 100*time.Millisecond {
-				return eval.BadInput(fmt.Errorf("energy watch: --period %s: it must be at least 100ms", period), "")
+			if err := o.check(); err != nil {
+				return err
 			}
-			return energyWatch(a.drain, a.out, terminal(a.out), period, a.thisMachine())
+			return energyWatch(a.drain, a.out, terminal(a.out), o, a.thisMachine())
 		},
 	}
-	watch.Flags().DurationVar(&period, "period", time.Second, "time between two lines")
+	f := watch.Flags()
+	f.DurationVar(&o.Period, "period", time.Second, "time between two lines")
+	f.DurationVar(&o.For, "for", 0, "watch for so long, such as 30s, and end with the whole")
+	f.BoolVar(&o.JSON, "json", false, "as JSON: a line a period or, with --for, one for the whole")
 	cmd.AddCommand(probe, watch)
 	return cmd
 }
 
 func (a *app) thisMachine() machine.Options {
 	return machine.Options{Sysfs: a.settings.Sysfs.Value, Procfs: a.settings.Procfs.Value}
-}
-
-func newAuditCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "audit FILE|published",
-		Short: "Check whether a table of durations and emissions is physically plausible",
-		Long: `Reads a CSV with the columns name, duration_s, emissions_kg and optionally
-country, energy_kwh, cpu_tdp_w, ram_gb (- is standard input; published is the
-table of the study that this program was made to check), and says what power
-each row implies, which rows are a constant times the duration, and which
-cannot be right. Exit code 3 when a row is implausible.`,
-		Args: exactArgs("FILE|published"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.audit(args[0]) },
-	}
-}
-
-func (a *app) audit(name string) error {
-	in := a.in
-	switch name {
-	case auditPublished: // runAudit has it
-	case "-":
-		name = "standard input"
-	default:
-		f, err := os.Open(name)
-		if err != nil {
-			return eval.BadInput(fmt.Errorf("audit: %w", err), "name a CSV file with the columns name,duration_s,emissions_kg, or published")
-		}
-		defer f.Close()
-		in = f
-	}
-	implausible, err := runAudit(a.out, in, name)
-	if err == nil && implausible {
-		err = exitError(exitRegression)
-	}
-	return err
 }

@@ -40,14 +40,11 @@ func energyProbe(out io.Writer, p machine.Probe) error {
 func probeZones(b *strings.Builder, zones []machine.Zone) {
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, z := range zones {
-		counted, wraps := "shown, not summed", "range not known"
+		counted := "shown, not summed"
 		if z.Counted {
 			counted = "summed"
 		}
-		if z.RangeUJ > 0 {
-			wraps = fmt.Sprintf("wraps at %.1f kJ", float64(z.RangeUJ)/1e9)
-		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", z.Name, z.ID, counted, wraps, z.State)
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", z.Name, z.ID, counted, z.Detail, z.State)
 	}
 	_ = table.Flush() // into memory
 }

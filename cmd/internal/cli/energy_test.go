@@ -5,14 +5,13 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/disteval/disteval/emissions/audit"
 	"github.com/disteval/disteval/emissions/emissionstest"
 	"github.com/disteval/disteval/emissions/machine"
 )
@@ -69,7 +68,7 @@ func TestEnergyWatch(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()
 		var out bytes.Buffer
-		if err := energyWatch(ctx, &out, tty, 200*time.Millisecond, machine.Options{Sysfs: root, Procfs: fakeProc(t)}); err != nil {
+		if err := energyWatch(ctx, &out, tty, watchOptions{Period: 200 * time.Millisecond}, machine.Options{Sysfs: root, Procfs: fakeProc(t)}); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(out.String(), "total"); n < 2 || n > 4 {
@@ -84,22 +83,38 @@ func TestEnergyWatch(t *testing.T) {
 	}
 }
 
-func TestRunAudit(t *testing.T) {
+func TestEnergyWatchFor(t *testing.T) {
+	m := machine.Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: fakeProc(t)}
 	var out bytes.Buffer
-	bad, err := runAudit(&out, nil, "published")
-	if err != nil || !bad {
-		t.Errorf("%v %v", bad, err)
+	if err := energyWatch(t.Context(), &out, false, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond, JSON: true}, m); err != nil {
+		t.Fatal(err)
 	}
-	for _, want := range []string{"rows 1 and 3 = 72.5 W × 501.7 g/kWh", "about 212", "0.34 W", "assumed, not measured"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
+	var r readingJSON
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if r.Quality != "measured" || r.DurationS < 0.35 || r.MeasuredShare != nil || len(r.Zones) != 4 || r.Zones[0].Kind != "cpu" {
+		t.Errorf("%+v", r)
+	}
+	out.Reset()
+	if err := energyWatch(t.Context(), &out, false, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond}, m); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n < 3 || !strings.Contains(out.String(), "\nwhole 0.") {
+		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+	for _, o := range []watchOptions{{Period: time.Millisecond}, {Period: time.Second, For: -1}} {
+		if o.check() == nil {
+			t.Errorf("%+v is accepted", o)
 		}
 	}
-	var in *audit.InputError
-	if _, err := runAudit(&out, strings.NewReader("name,duration_s,emissions_kg\na,1,b\n"), "x.csv"); !errors.As(err, &in) || !strings.Contains(err.Error(), "audit x.csv: line 2") {
-		t.Errorf("%v", err)
+}
+
+func TestSparkline(t *testing.T) {
+	if got := sparkline([]float64{0, 50, 100, 25, -3}); got != "▁▅█▃▁" {
+		t.Errorf("%s", got)
 	}
-	if bad, err := runAudit(&out, strings.NewReader("name,duration_s,emissions_kg,country\na,100,0.00150,DEU\n"), "x.csv"); err != nil || bad {
-		t.Errorf("%v %v", bad, err)
+	if got := sparkline([]float64{0, 0}); got != "▁▁" {
+		t.Errorf("%s", got)
 	}
 }

@@ -2,63 +2,180 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/machine"
+
+	"github.com/disteval/disteval/eval"
 )
 
-// energyWatch writes the watts of every zone each period until ctx ends: a
-// plain line, or on a terminal a table that is redrawn.
-func energyWatch(ctx context.Context, out io.Writer, tty bool, period time.Duration, o machine.Options) error {
-	drawn := 0
-	return machine.Watch(ctx, o, period, func(r emissions.Reading) error {
-		text := watchLine(r)
-		if tty {
-			table := watchTable(r)
-			text = table
-			if drawn > 0 {
-				text = fmt.Sprintf("\x1b[%dA\x1b[J%s", drawn, table)
-			}
-			drawn = strings.Count(table, "\n")
-		}
-		_, err := io.WriteString(out, text)
-		return err
-	})
+type watchOptions struct {
+	Period, For time.Duration // For: 0 is until interrupted
+	JSON        bool
 }
 
-func watts(e emissions.Energy, r emissions.Reading) float64 {
-	return e.Joules() / r.End.Sub(r.Start).Seconds()
+func (o watchOptions) check() error {
+	switch {
+	case o.Period < 100*time.Millisecond:
+		return eval.BadInput(fmt.Errorf("energy watch: --period %s: it must be at least 100ms", o.Period), "")
+	case o.For < 0:
+		return eval.BadInput(fmt.Errorf("energy watch: --for %s: it must be above 0", o.For), "")
+	}
+	return nil
+}
+
+// energyWatch writes the watts of every zone each period until ctx ends: a
+// plain line, or on a terminal a table that is redrawn. For a given time it
+// ends with the whole; as JSON that is all it writes.
+func energyWatch(ctx context.Context, out io.Writer, tty bool, o watchOptions, m machine.Options) error {
+	each := func(r emissions.Reading) error {
+		_, err := io.WriteString(out, watchLine(r))
+		return err
+	}
+	switch {
+	case o.JSON && o.For > 0:
+		each = nil
+	case o.JSON:
+		each = func(r emissions.Reading) error { return writeReading(out, r) }
+	case tty:
+		each = (&watchScreen{out: out}).draw
+	}
+	whole, err := machine.Watch(ctx, m, o.Period, o.For, each)
+	switch {
+	case err != nil || o.For == 0:
+		return err
+	case o.JSON:
+		return writeReading(out, whole)
+	}
+	_, err = fmt.Fprintf(out, "whole %.1f s, %.4g Wh: %s", whole.End.Sub(whole.Start).Seconds(), whole.Energy.WattHours(), watchLine(whole))
+	return err
 }
 
 // watchLine is one reading: time, sum with quality, zones. Zones that are not
-// part of the sum stand in brackets.
+// part of the sum are in brackets.
 func watchLine(r emissions.Reading) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s total %.1f W %s", r.End.Format(time.RFC3339), watts(r.Energy, r), r.Quality)
-	if r.Quality != emissions.Measured {
-		fmt.Fprintf(&b, " (%.1f to %.1f W)", watts(r.Low, r), watts(r.High, r))
-	}
+	fmt.Fprintf(&b, "%s total %.1f W %s", r.End.Format(time.RFC3339), r.MeanW(), qualityText(r))
 	for _, z := range r.Zones {
 		if z.Counted {
-			fmt.Fprintf(&b, "  %s %.1f W", z.Name, watts(z.Energy, r))
+			fmt.Fprintf(&b, "  %s %.1f W", z.Name, r.ZoneW(z))
 		} else {
-			fmt.Fprintf(&b, "  [%s %.1f W]", z.Name, watts(z.Energy, r))
+			fmt.Fprintf(&b, "  [%s %.1f W]", z.Name, r.ZoneW(z))
 		}
 	}
 	b.WriteString("\n")
+	return inertLines(b.String())
+}
+
+// qualityText is the quality, how much of it is measured where that is not
+// all, and the bounds.
+func qualityText(r emissions.Reading) string {
+	text := string(r.Quality)
+	if share := r.MeasuredShare(); share != nil && *share > 0 && *share < 1 {
+		text += fmt.Sprintf(", %.0f %% of it measured", 100**share)
+	}
+	if low, high := r.BoundsW(); r.Low != r.High {
+		text += fmt.Sprintf(" (%.1f to %.1f W)", low, high)
+	}
+	return text
+}
+
+// minute is how many periods the screen shows the course of.
+const minute = 60
+
+// watchScreen is the table on a terminal.
+type watchScreen struct {
+	out    io.Writer
+	course map[string][]float64 // W by zone, the newest last
+	drawn  int                  // lines
+}
+
+func (s *watchScreen) draw(r emissions.Reading) error {
+	table := s.table(r)
+	text := table
+	if s.drawn > 0 {
+		text = fmt.Sprintf("\x1b[%dA\x1b[J%s", s.drawn, table)
+	}
+	s.drawn = strings.Count(table, "\n")
+	_, err := io.WriteString(s.out, text)
+	return err
+}
+
+func (s *watchScreen) table(r emissions.Reading) string {
+	if s.course == nil {
+		s.course = map[string][]float64{}
+	}
+	var b strings.Builder
+	row := func(name string, w float64, note string) {
+		c := append(s.course[name], w)
+		s.course[name] = c[max(0, len(c)-minute):]
+		fmt.Fprintf(&b, "%-24s %9.1f  %-*s  %s\n", inert(name), w, minute, sparkline(s.course[name]), inert(note))
+	}
+	fmt.Fprintf(&b, "%-24s %9s  %s\n", "zone", "W", r.End.Format(time.TimeOnly))
+	for _, z := range r.Zones {
+		row(z.Name, r.ZoneW(z), z.Note)
+	}
+	row("total", r.MeanW(), qualityText(r)+", by "+r.Method)
 	return b.String()
 }
 
-func watchTable(r emissions.Reading) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-24s %9s  %s\n", "zone", "W", r.End.Format(time.TimeOnly))
-	for _, z := range r.Zones {
-		fmt.Fprintf(&b, "%-24s %9.1f  %s\n", z.Name, watts(z.Energy, r), z.Note)
+// sparkline draws values from 0 to their highest.
+func sparkline(values []float64) string {
+	levels := []rune("▁▂▃▄▅▆▇█")
+	highest := 0.0
+	for _, v := range values {
+		highest = math.Max(highest, v)
 	}
-	fmt.Fprintf(&b, "%-24s %9.1f  %s, %.1f to %.1f W, by %s\n", "total", watts(r.Energy, r), r.Quality, watts(r.Low, r), watts(r.High, r), r.Method)
+	var b strings.Builder
+	for _, v := range values {
+		level := 0
+		if highest > 0 {
+			level = int(math.Round(math.Max(0, v) / highest * float64(len(levels)-1)))
+		}
+		b.WriteRune(levels[level])
+	}
 	return b.String()
+}
+
+// readingJSON is a reading for scripts; its names are those of summary.json.
+type readingJSON struct {
+	Start         time.Time         `json:"start"`
+	DurationS     float64           `json:"duration_s"`
+	Quality       emissions.Quality `json:"quality"`
+	Method        string            `json:"method"`
+	Wh            float64           `json:"wh"`
+	LowWh         float64           `json:"low_wh"`
+	HighWh        float64           `json:"high_wh"`
+	MeasuredWh    float64           `json:"measured_wh"`
+	MeasuredShare *float64          `json:"measured_share"`
+	MeanW         float64           `json:"mean_w"`
+	Zones         []zoneJSON        `json:"zones"`
+	Gaps          []emissions.Gap   `json:"gaps"`
+	Reason        string            `json:"reason"`
+	Warnings      []string          `json:"warnings"`
+}
+
+type zoneJSON struct {
+	Name    string         `json:"name"`
+	Kind    emissions.Kind `json:"kind"`
+	Wh      float64        `json:"wh"`
+	MeanW   float64        `json:"mean_w"`
+	Counted bool           `json:"counted"`
+	Note    string         `json:"note"`
+}
+
+func writeReading(out io.Writer, r emissions.Reading) error {
+	j := readingJSON{Start: r.Start, DurationS: r.End.Sub(r.Start).Seconds(), Quality: r.Quality, Method: r.Method, Wh: r.Energy.WattHours(),
+		LowWh: r.Low.WattHours(), HighWh: r.High.WattHours(), MeasuredWh: r.MeasuredPart().WattHours(), MeasuredShare: r.MeasuredShare(),
+		MeanW: r.MeanW(), Zones: []zoneJSON{}, Gaps: append([]emissions.Gap{}, r.Gaps...), Reason: r.Reason, Warnings: append([]string{}, r.Warnings...)}
+	for _, z := range r.Zones {
+		j.Zones = append(j.Zones, zoneJSON{z.Name, z.Kind, z.Energy.WattHours(), r.ZoneW(z), z.Counted, z.Note})
+	}
+	return json.NewEncoder(out).Encode(j)
 }

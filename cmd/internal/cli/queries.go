@@ -1,16 +1,12 @@
 package cli
 
 import (
-	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
-	"github.com/disteval/disteval/metrics"
-	"github.com/disteval/disteval/metrics/text"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -66,10 +62,10 @@ func withSet(file string, do func(queries.Set) error) error {
 func (a *app) checkQueries(file string) error {
 	set, findings := queries.Builtin(), []queries.Finding(nil)
 	if file == "builtin" {
-		findings = linter().Check(set)
+		findings = scoring.Linter().Check(set)
 	} else {
 		var err error
-		if set, findings, err = linter().CheckFile(file); err != nil {
+		if set, findings, err = scoring.Linter().CheckFile(file); err != nil {
 			return err
 		}
 	}
@@ -88,66 +84,4 @@ func (a *app) checkQueries(file string) error {
 		return exitError(exitUsage)
 	}
 	return nil
-}
-
-// linter looks at a set through the metrics' own eyes.
-func linter() queries.Linter {
-	scorer := scoring.New(scoring.Config{})
-	return queries.Linter{
-		Words:      wordsOf,
-		Unscorable: func(reference string) []string { return unscorable(scorer, reference) },
-		Common:     func(word string) bool { return commonWords[word] },
-	}
-}
-
-// unscorable says which metrics could not score even a reply that is the
-// reference to the letter.
-func unscorable(scorer *scoring.Scorer, reference string) []string {
-	r, err := scorer.Score(context.Background(), metrics.Pair{Reference: reference, Keyword: reference, Text: reference})
-	if err != nil {
-		return []string{err.Error()}
-	}
-	var reasons []string
-	for _, s := range r.Scores {
-		if s.Status == metrics.Unscored && s.Metric == metrics.Cosine {
-			reasons = append(reasons, s.Metric+": "+s.Reason)
-		}
-	}
-	if r.Rouge.Reference == 0 {
-		reasons = append(reasons, "rouge_l: it holds no letter a-z and no digit")
-	}
-	return reasons
-}
-
-// commonWords stand in most replies whatever was asked, so that finding one
-// there means nothing.
-var commonWords = func() map[string]bool {
-	words := make(map[string]bool)
-	for w := range strings.FieldsSeq(`a about above across after again against all almost along already also although always am among an and another any anything
-		are around as at away back bad based be because become becomes been before began begin below better between big both but by
-		call called came can case change come comes common could day days did different do does done down during each either else
-		end enough especially etc even every everyone everything example fact far few find first for form found from full general
-		generally get give given go good great group had hand hard has have he help her here high him his home how however human i
-		if important in include includes including into is it its just keep kind know large last later least left less let level
-		life like little live long longer look lot made main make man many may me mean means might modern more most much must my
-		myself name near need neither never new next no non none nor not nothing now number of off often old on once one only open
-		or order other others ought our out over own part people per perhaps place point possible present put quite rather real
-		really right said same say second see seem set several shall she should show side simply since small so some something
-		sometimes state still such take taken tell term than that the their them themselves then there therefore these they thing
-		think third this those through thus time to together too took true try turn two type under until up upon us use usually very
-		want was way we well were what when where whether which while who whole whose why will with within without woman word words
-		work world would year years yes yet you your`) {
-		words[w] = true
-	}
-	return words
-}()
-
-func wordsOf(s string) []string {
-	var w text.Words
-	w.Reset(s)
-	out := make([]string, w.Len())
-	for i := range out {
-		out[i] = string(w.At(i))
-	}
-	return out
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 
@@ -58,43 +57,5 @@ func TestWriteQueriesToClosedPipe(t *testing.T) {
 	}
 	if err := writeFindings(closed{}, []queries.Finding{{Message: "m"}}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("findings: got %v", err)
-	}
-}
-
-// TestLintReasons wants each reason why a keyword cannot be scored said once,
-// and common words called so.
-func TestLintReasons(t *testing.T) {
-	for keyword, want := range map[string][]string{
-		"zebra":      nil,
-		"1492":       {"unscorable-keyword cosine"},
-		"Xqzzyblorp": {"unscorable-keyword cosine"},
-		"Москва":     {"unscorable-keyword cosine", "unscorable-keyword rouge_l"},
-		"?!":         {"unscorable-keyword em", "unscorable-keyword cosine", "unscorable-keyword rouge_l"},
-		"good":       {"common-answer"},
-		"of the":     {"common-answer", "unscorable-keyword cosine"},
-		"K":          {"common-answer", "unscorable-keyword cosine"},
-	} {
-		var got []string
-		for _, f := range linter().Check(queries.Set{Queries: []queries.Query{{ID: "q", Prompt: "An animal:", Keyword: keyword, Category: "c"}}}) {
-			name := f.Rule
-			for _, metric := range []string{"em", "cosine", "rouge_l"} {
-				if strings.Contains(f.Message, " "+metric+" ") || strings.Contains(f.Message, " "+metric+": ") {
-					name += " " + metric
-				}
-			}
-			got = append(got, name)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: got %q, want %q", keyword, got, want)
-		}
-	}
-}
-
-// TestBuiltinQueriesPass checks the embedded set through the metrics' own eyes.
-func TestBuiltinQueriesPass(t *testing.T) {
-	for _, f := range linter().Check(queries.Builtin()) {
-		if f.Explained == "" {
-			t.Errorf("%s:%d: %s: %s [%s]", f.File, f.Line, f.Severity, f.Message, f.Rule)
-		}
 	}
 }
