@@ -17,7 +17,7 @@ import (
 // asking is one Ask under way.
 type asking struct {
 	c     *Coordinator
-	run_  Run
+	what  Run
 	book  *book
 	audit *audit
 	nonce string // in every key of this process: the queue knows those of an earlier one for some minutes
@@ -39,7 +39,7 @@ const (
 
 func newAsking(c *Coordinator, run Run, done map[eval.JobID]bool) *asking {
 	b := newBook(run.Plan, done)
-	return &asking{c: c, run_: run, book: b, audit: newAudit(c.opts.Audit, b), nonce: nuid.Next(),
+	return &asking{c: c, what: run, book: b, audit: newAudit(c.opts.Audit, b), nonce: nuid.Next(),
 		wake: make(chan struct{}, 1), since: make(map[string]time.Time), hosts: make(map[string]bool)}
 }
 
@@ -49,7 +49,7 @@ func newAsking(c *Coordinator, run Run, done map[eval.JobID]bool) *asking {
 func (a *asking) open(ctx context.Context, begin bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 6*callTimeout)
 	defer cancel()
-	run, js := a.run_.ID, a.c.js
+	run, js := a.what.ID, a.c.js
 	questions, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: questionStream(run), Subjects: []string{"disteval.q." + run + ".>"},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew,
 		Description: "questions of a disteval run"})
@@ -79,7 +79,7 @@ func (a *asking) open(ctx context.Context, begin bool) error {
 // openTaker makes the consumer from which workers pull the questions of one
 // subject.
 func (a *asking) openTaker(ctx context.Context, name, subject string) error {
-	_, err := a.c.js.CreateOrUpdateConsumer(ctx, questionStream(a.run_.ID), jetstream.ConsumerConfig{Durable: name, FilterSubject: subject,
+	_, err := a.c.js.CreateOrUpdateConsumer(ctx, questionStream(a.what.ID), jetstream.ConsumerConfig{Durable: name, FilterSubject: subject,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: a.c.opts.AckWait, MaxDeliver: MaxDeliveries, MaxAckPending: window, MaxWaiting: mostWorkers})
 	return err
 }
@@ -90,7 +90,7 @@ func (a *asking) run(ctx, drain context.Context) error {
 	defer stop(nil)
 	for _, i := range a.book.openModels() {
 		open, total := a.book.counts(i)
-		a.run_.Observer.PhaseBegun(a.book.models[i].model, eval.PhaseAnswer, open, total)
+		a.what.Observer.PhaseBegun(a.book.models[i].model, eval.PhaseAnswer, open, total)
 	}
 	var crew sync.WaitGroup
 	for _, part := range []func(context.Context) error{a.give, a.collect, a.patrol} {
@@ -107,7 +107,10 @@ func (a *asking) run(ctx, drain context.Context) error {
 	if err == nil {
 		err = a.remove(ctx)
 	}
-	return errors.Join(err, a.run_.Store.Flush(ctx))
+	if n := a.audit.left(); n > 0 {
+		err = errors.Join(err, a.what.Store.Warn(ctx, fmt.Sprintf("%d questions to be asked on a second host too were not: no other host had their model.", n)))
+	}
+	return errors.Join(err, a.what.Store.Flush(ctx))
 }
 
 // watch waits for the end: all is answered, nobody is there to answer, or it
@@ -124,7 +127,7 @@ func (a *asking) watch(work, drain context.Context) error {
 		if err := waiting.check(work); err != nil {
 			return err
 		}
-		if a.book.finished() && a.audit.finished(a.run_.ID, a.c.roster.present()) {
+		if a.book.finished() && a.audit.finished(a.what.ID, a.c.roster.present()) {
 			return a.close(work, goodbye)
 		}
 		select {
@@ -171,7 +174,7 @@ func (a *asking) close(ctx context.Context, most time.Duration) error {
 
 func (a *asking) anyBusy() bool {
 	for _, m := range a.c.roster.present() {
-		if m.Busy == a.run_.ID {
+		if m.Busy == a.what.ID {
 			return true
 		}
 	}
@@ -180,7 +183,7 @@ func (a *asking) anyBusy() bool {
 
 // allStored reports whether no reply lies in the queue.
 func (a *asking) allStored(ctx context.Context) bool {
-	cons, err := a.c.js.Consumer(ctx, replyStream(a.run_.ID), repliesTaker)
+	cons, err := a.c.js.Consumer(ctx, replyStream(a.what.ID), repliesTaker)
 	if err != nil {
 		return false
 	}
@@ -191,7 +194,7 @@ func (a *asking) allStored(ctx context.Context) bool {
 // remove takes the streams of a complete run away. One that cannot be removed
 // is no reason to call the run anything but complete.
 func (a *asking) remove(ctx context.Context) error {
-	for _, stream := range []string{questionStream(a.run_.ID), replyStream(a.run_.ID)} {
+	for _, stream := range []string{questionStream(a.what.ID), replyStream(a.what.ID)} {
 		if err := a.c.js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			a.c.opts.Say(fmt.Sprintf("the stream %s is left over (%v): remove it by hand, with nats stream rm", stream, err))
 		}
@@ -205,10 +208,10 @@ func (a *asking) endModels(ctx context.Context) error {
 	ended := a.book.end()
 	for _, i := range ended {
 		p := a.book.models[i]
-		if err := a.run_.Store.GiveUp(ctx, p.model.Name, p.gaveUp); err != nil {
+		if err := a.what.Store.GiveUp(ctx, p.model.Name, p.gaveUp); err != nil {
 			return err
 		}
-		a.run_.Observer.ModelEnded(p.model, p.gaveUp)
+		a.what.Observer.ModelEnded(p.model, p.gaveUp)
 	}
 	if len(ended) > 0 {
 		a.orderAll()
@@ -225,7 +228,7 @@ func (a *asking) orderAll() {
 
 // order tells a worker which of its models have open questions.
 func (a *asking) order(m member) {
-	o := orders{Run: a.run_.ID, AckWait: a.c.opts.AckWait}
+	o := orders{Run: a.what.ID, AckWait: a.c.opts.AckWait}
 	a.mu.Lock()
 	closed := a.closed
 	a.mu.Unlock()
@@ -243,7 +246,7 @@ func (a *asking) order(m member) {
 	var refused []string
 	for i, p := range a.book.models {
 		audits := a.audit.has(i, m.Name)
-		if _, retired := m.retiredFrom(a.run_.ID, i); retired || !open[i] && !audits {
+		if _, retired := m.retiredFrom(a.what.ID, i); retired || !open[i] && !audits {
 			continue
 		}
 		_, ok, why := m.find(p.model)
@@ -316,7 +319,7 @@ func (p *patience) check(ctx context.Context) error {
 		model := a.book.models[i].model
 		able, reasons := 0, []string(nil)
 		for _, m := range present {
-			if reason, retired := m.retiredFrom(a.run_.ID, i); retired {
+			if reason, retired := m.retiredFrom(a.what.ID, i); retired {
 				reasons = append(reasons, m.Name+": "+reason)
 			} else if _, ok, _ := m.find(model); ok {
 				able++
@@ -340,9 +343,9 @@ func (p *patience) check(ctx context.Context) error {
 // giveUp stops a model and takes its questions out of the queue.
 func (a *asking) giveUp(ctx context.Context, model int, reason string) {
 	a.book.giveUp(model, reason)
-	stream, err := a.c.js.Stream(ctx, questionStream(a.run_.ID))
+	stream, err := a.c.js.Stream(ctx, questionStream(a.what.ID))
 	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(questionSubject(a.run_.ID, model)))
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(questionSubject(a.what.ID, model)))
 	}
 	if err != nil {
 		a.c.opts.Say(fmt.Sprintf("the questions of %s stay in the queue: %v", a.book.models[model].model.Name, err))

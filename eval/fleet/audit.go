@@ -18,7 +18,7 @@ type audit struct {
 	asked   map[place]string // the second host of what has no answer yet
 	open    []place          // of asked, not given out yet
 	turn    int
-	Alone   int           // questions that no second host could be asked
+	alone   int           // questions that no second host could be asked
 	resting map[seat]int  // how often in a row a host had nothing to do
 	used    map[seat]bool // consumers that there are
 }
@@ -52,7 +52,7 @@ func (a *audit) plan(at place, first string, present []member, model eval.Model)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(others) == 0 {
-		a.Alone++
+		a.alone++
 		return false
 	}
 	second := others[a.turn%len(others)]
@@ -138,9 +138,16 @@ func (a *audit) finished(run string, present []member) bool {
 	return len(a.asked) == 0
 }
 
+// left is how many questions were to be asked a second time and were not.
+func (a *audit) left() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.alone
+}
+
 func (a *audit) drop(at place) {
 	delete(a.asked, at)
-	a.Alone++
+	a.alone++
 }
 
 // patrol drops the questions that a host has taken and not answered.

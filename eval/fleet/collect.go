@@ -14,7 +14,7 @@ import (
 // it on disk.
 func (a *asking) collect(ctx context.Context) error {
 	const what = "fetch replies"
-	numbers := newNumbers(a.run_.Process, a.run_.Phases)
+	numbers := newNumbers(a.what.Process, a.what.Phases)
 	for ctx.Err() == nil {
 		err := a.drainReplies(ctx, numbers)
 		if err == nil || ctx.Err() != nil {
@@ -36,7 +36,7 @@ func (a *asking) collect(ctx context.Context) error {
 func (a *asking) drainReplies(ctx context.Context, numbers *numbers) error {
 	bind, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	cons, err := a.c.js.Consumer(bind, replyStream(a.run_.ID), repliesTaker)
+	cons, err := a.c.js.Consumer(bind, replyStream(a.what.ID), repliesTaker)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numb
 			return err
 		}
 	}
-	if err := a.run_.Store.Flush(ctx); err != nil {
+	if err := a.what.Store.Flush(ctx); err != nil {
 		return err
 	}
 	for _, m := range batch {
@@ -126,7 +126,7 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	for _, part := range r.Phases {
 		stored := eval.Phase{Model: p.model.Name, Host: host, Name: part.Name, Start: part.Start, End: part.End, Reading: part.Reading}
 		stored.Process = numbers.of(stored)
-		if err := a.run_.Store.PutPhase(ctx, stored); err != nil {
+		if err := a.what.Store.PutPhase(ctx, stored); err != nil {
 			return err
 		}
 	}
@@ -139,15 +139,15 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 		if !a.audit.settle(at, host) {
 			return nil
 		}
-		return a.run_.Store.PutAudit(ctx, reply)
+		return a.what.Store.PutAudit(ctx, reply)
 	}
 	if !a.book.settle(at) {
 		return nil // late or double: the first outcome counts
 	}
-	if err := a.run_.Store.Put(ctx, reply); err != nil {
+	if err := a.what.Store.Put(ctx, reply); err != nil {
 		return err
 	}
-	a.run_.Observer.ReplyReceived(p.model, reply)
+	a.what.Observer.ReplyReceived(p.model, reply)
 	if reply.Failure == nil && a.audit.plan(at, host, a.c.roster.present(), p.model) {
 		a.orderAll()
 	}
@@ -162,7 +162,7 @@ func (a *asking) meet(ctx context.Context, host string) error {
 	for _, m := range a.c.roster.present() {
 		if m.Name == host {
 			a.hosts[host] = true
-			return a.run_.Store.PutHost(ctx, host, m.Host)
+			return a.what.Store.PutHost(ctx, host, m.Host)
 		}
 	}
 	return nil

@@ -239,7 +239,7 @@ func worker(t testing.TB, name string, g echo, models ...string) *fleet.Worker {
 			own.model = m.Model
 			return &own, nil
 		},
-		Meter: func(context.Context, eval.Model) (fleet.Meter, error) { return steady{}, nil },
+		Meter:       func(eval.Model) emissions.Meter { return steady{} },
 		Concurrency: 1, Backoff: eval.Backoff{Retries: 1, Base: time.Millisecond, Max: time.Millisecond}, Now: time.Now, Say: sayTo(t, name)}
 }
 

@@ -65,13 +65,13 @@ func (a *asking) next(ctx context.Context) (given, bool) {
 		return given{}, false
 	}
 	g := given{at: at}
-	g.future, g.err = a.publish(at, questionSubject(a.run_.ID, at.model), fmt.Sprint(attempt), false)
+	g.future, g.err = a.publish(at, questionSubject(a.what.ID, at.model), fmt.Sprint(attempt), false)
 	return g, true
 }
 
 func (a *asking) nextAudit(ctx context.Context, at place, host string) given {
 	g := given{at: at, audit: host}
-	s, subject := seat{at.model, host}, auditSubject(a.run_.ID, at.model, host)
+	s, subject := seat{at.model, host}, auditSubject(a.what.ID, at.model, host)
 	if !a.audit.opened(s, false) {
 		if g.err = a.openTaker(ctx, auditTaker(at.model, host), subject); g.err != nil {
 			return g
@@ -84,7 +84,7 @@ func (a *asking) nextAudit(ctx context.Context, at place, host string) given {
 
 func (a *asking) publish(at place, subject, attempt string, audit bool) (jetstream.PubAckFuture, error) {
 	p := a.book.models[at.model]
-	q := question{Run: a.run_.ID, Key: fmt.Sprintf("%s-%d-%d-%s", a.nonce, at.model, at.job, attempt), Model: at.model, Job: at.job,
+	q := question{Run: a.what.ID, Key: fmt.Sprintf("%s-%d-%d-%s", a.nonce, at.model, at.job, attempt), Model: at.model, Job: at.job,
 		Digest: p.model.Digest, Request: p.jobs[at.job].Request, Before: p.before(at.job), Audit: audit}
 	data, err := json.Marshal(q)
 	if err != nil {
@@ -185,7 +185,7 @@ func (a *asking) patrol(ctx context.Context) error {
 func (a *asking) resting(ctx context.Context, name string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	cons, err := a.c.js.Consumer(ctx, questionStream(a.run_.ID), name)
+	cons, err := a.c.js.Consumer(ctx, questionStream(a.what.ID), name)
 	if err != nil {
 		return false, err
 	}
@@ -196,7 +196,7 @@ func (a *asking) resting(ctx context.Context, name string) (bool, error) {
 // examine tells the jobs that the queue has still, and nobody gets any more,
 // from those that it has not, and ends or gives out again both.
 func (a *asking) examine(ctx context.Context, model int) error {
-	stream, err := a.c.js.Stream(ctx, questionStream(a.run_.ID))
+	stream, err := a.c.js.Stream(ctx, questionStream(a.what.ID))
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (a *asking) fail(ctx context.Context, at place, reason string) error {
 	p := a.book.models[at.model]
 	r := eval.Reply{JobID: p.jobs[at.job].ID, Timing: eval.Timing{Start: now, End: now, Attempts: MaxDeliveries},
 		Failure: &eval.Failure{Kind: eval.FailLost, Message: reason}}
-	a.run_.Observer.ReplyReceived(p.model, r)
+	a.what.Observer.ReplyReceived(p.model, r)
 	a.signal()
-	return a.run_.Store.Put(ctx, r)
+	return a.what.Store.Put(ctx, r)
 }

@@ -150,6 +150,15 @@ func (s *Server) keep() error {
 	return nil
 }
 
+// Check says why the server takes nothing more: it stops its queue by itself
+// when its disk is full.
+func (s *Server) Check() error {
+	if s.dir != "" && !s.nats.JetStreamEnabled() {
+		return fmt.Errorf("the queue in %s has stopped: its disk takes no more", s.dir)
+	}
+	return nil
+}
+
 // Connect reaches the server from inside the process, with all rights.
 func (s *Server) Connect() (*nats.Conn, error) {
 	nc, err := nats.Connect("", nats.InProcessServer(s.nats), nats.Name(coordinatorName), nats.Token(s.auth.inside()),

@@ -185,7 +185,7 @@ func (s *shift) ready(ctx, drain context.Context, q taken) bool {
 	m, err := s.served(q.task)
 	if err == nil {
 		s.turns++
-		s.turn, err = s.newTurn(drain, m, q)
+		s.turn, err = s.newTurn(m, q)
 	}
 	if err == nil {
 		err = s.turn.prepare(drain, q.Before)
@@ -203,18 +203,14 @@ func (s *shift) ready(ctx, drain context.Context, q taken) bool {
 	return false
 }
 
-func (s *shift) newTurn(ctx context.Context, m eval.Model, q taken) (*turn, error) {
+func (s *shift) newTurn(m eval.Model, q taken) (*turn, error) {
 	gen, err := s.Open(m)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	meter, err := s.Meter(ctx, m)
-	if err != nil {
-		return nil, err
-	}
 	s.Say(fmt.Sprintf("run %s: %s (%s)", s.run, m.Model, short(m.Digest)))
 	return &turn{shift: s, task: q.task, model: m,
-		worker: eval.Worker{Generator: gen, Meter: meter, Alone: s.Concurrency <= 1, Now: s.Now, Backoff: s.Backoff}}, nil
+		worker: eval.Worker{Generator: gen, Meter: s.Meter(m), Alone: s.Concurrency <= 1, Now: s.Now, Backoff: s.Backoff}}, nil
 }
 
 // endTurn unloads the model and sends what is left to say of the turn.
@@ -230,7 +226,6 @@ func (s *shift) endTurn(ctx context.Context) {
 		defer cancel()
 		_ = t.step(unload, eval.PhaseUnload, 0, t.worker.Generator.Unload) // the answers are all there
 	}
-	_ = t.worker.Meter.Close()
 }
 
 // turn is the time that one model is loaded.

@@ -25,18 +25,15 @@ type Worker struct {
 	Name        string // see CheckName
 	Version     string // of the program
 	Host        eval.Host
-	Energy      string                                           // what the machine can measure, for people
-	Serve       func(context.Context) ([]eval.Model, error)      // what it serves now, resolved
-	Open        func(eval.Model) (eval.Generator, error)         // of a model that Serve has named
-	Meter       func(context.Context, eval.Model) (Meter, error) // of the machine that answers, started; closed after the turn
-	Concurrency int                                              // questions in flight, at least 1
+	Energy      string                                      // what the machine can measure, for people
+	Serve       func(context.Context) ([]eval.Model, error) // what it serves now, resolved
+	Open        func(eval.Model) (eval.Generator, error)    // of a model that Serve has named
+	Meter       func(eval.Model) emissions.Meter            // of the machine that answers, started
+	Concurrency int                                         // questions in flight, at least 1
 	Backoff     eval.Backoff
 	Now         func() time.Time
 	Say         func(text string) // tells people what happens; names in it come from the wire: untrusted
 }
-
-// Meter is a started meter.
-type Meter = emissions.Meter
 
 // working is a Worker that runs.
 type working struct {

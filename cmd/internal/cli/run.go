@@ -22,6 +22,7 @@ type runOptions struct {
 	Concurrency int
 	Expected    string
 	DryRun      bool
+	fleet       fleetFlags
 
 	expected *gate.Expected // that Expected holds; nil: nothing is judged
 }
@@ -38,7 +39,8 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 		Example: `  disteval run --models models.yaml
   disteval run --models builtin --limit 20
   disteval run --models models.yaml --dry-run
-  disteval run --resume runs/20260102-150405-1a2b3c`,
+  disteval run --resume runs/20260102-150405-1a2b3c
+  disteval run --models models.yaml --listen 10.0.0.5:4222   # the questions go to workers`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The first interrupt only drains; see app.drain.
@@ -52,6 +54,7 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 	f.IntVar(&o.Concurrency, "concurrency", 1, "requests in flight; above 1 energy is stated per model only")
 	f.StringVar(&o.Expected, "expected", "", "judge the run against this file, as gate does")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and the settings, ask nothing")
+	o.fleet.add(f)
 	return cmd
 }
 
@@ -63,6 +66,8 @@ func (o *runOptions) check() error {
 		return eval.BadInput(fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), "")
 	case o.Concurrency < 1:
 		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
+	case o.fleet.check() != nil:
+		return o.fleet.check()
 	case o.Expected != "":
 		// A file that cannot judge is told before anything is asked.
 		expected, err := loadExpected(o.Expected)
@@ -77,6 +82,12 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	s := a.session()
+	leave, err := a.gather(s, o)
+	if err != nil {
+		return err
+	}
+	complete := false
+	defer func() { _ = leave(complete) }() // what is left over of the queue does no harm
 	if o.DryRun {
 		plan, err := a.plan(s, o)
 		if err != nil {
@@ -93,6 +104,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	complete = true
 	if err := store.Close(); err != nil {
 		return err
 	}
