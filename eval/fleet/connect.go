@@ -72,7 +72,7 @@ func (c Connection) options() ([]nats.Option, error) {
 				say(fmt.Sprintf("the connection to NATS broke (%v); trying again", err))
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { say("connected to NATS again, at " + nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { say("connected to NATS again, at " + Redacted(nc.ConnectedUrl())) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if err != nil {
 				say("NATS: " + err.Error())

@@ -231,7 +231,7 @@ func wanted(p eval.Plan) map[eval.JobID]string {
 }
 
 // worker is a fleet.Worker of echoes.
-func worker(t testing.TB, name string, g echo, models ...string) *fleet.Worker {
+func worker(name string, g echo, models ...string) *fleet.Worker {
 	return &fleet.Worker{Name: name, Version: "test", Host: eval.Host{OS: "linux", Arch: "amd64", CPUModel: "Test", CPUs: 4, Hostname: name}, Energy: "measures nothing",
 		Serve: func(context.Context) ([]eval.Model, error) { return served(models...), nil },
 		Open: func(m eval.Model) (eval.Generator, error) {
@@ -240,7 +240,13 @@ func worker(t testing.TB, name string, g echo, models ...string) *fleet.Worker {
 			return &own, nil
 		},
 		Meter:       func(eval.Model) emissions.Meter { return steady{} },
-		Concurrency: 1, Backoff: eval.Backoff{Retries: 1, Base: time.Millisecond, Max: time.Millisecond}, Now: time.Now, Say: sayTo(t, name)}
+		Concurrency: 1, Backoff: eval.Backoff{Retries: 1, Base: time.Millisecond, Max: time.Millisecond}, Now: time.Now, Say: func(string) {}}
+}
+
+// loud is a worker that is heard in the test's log.
+func loud(t testing.TB, w *fleet.Worker) *fleet.Worker {
+	w.Say = sayTo(t, w.Name)
+	return w
 }
 
 func sayTo(t testing.TB, who string) func(string) {
@@ -377,7 +383,7 @@ func TestRunOnWorkers(t *testing.T) {
 	var logs [3]journal
 	for i := range logs {
 		name := fmt.Sprintf("w%d", i)
-		start(t, worker(t, name, echo{delay: time.Millisecond, log: &logs[i]}, "teacher", "student"), dialWorker(t, s, name))
+		start(t, loud(t, worker(name, echo{delay: time.Millisecond, log: &logs[i]}, "teacher", "student")), dialWorker(t, s, name))
 	}
 	p := resolve(t, c, planOf(200, "teacher", "student"))
 	for _, m := range p.Models {

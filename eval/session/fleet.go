@@ -136,7 +136,7 @@ func (s *Session) Work(ctx, drain context.Context, o WorkerOptions) error {
 		return err
 	}
 	defer conn.Close()
-	s.Say(fmt.Sprintf("worker %s is ready, at %s; %s", o.Name, conn.ConnectedUrlRedacted(), s.measures(o.Plan.Emissions)))
+	s.Say(fmt.Sprintf("worker %s is ready, at %s; %s", o.Name, fleet.Redacted(conn.ConnectedUrl()), s.measures(o.Plan.Emissions)))
 	w := &fleet.Worker{Name: o.Name, Version: s.Version, Host: host, Energy: s.measures(o.Plan.Emissions), Serve: shown.models, Open: shown.open,
 		Meter:       func(m eval.Model) emissions.Meter { return meters.Of(serverOf(m)) },
 		Concurrency: o.Concurrency, Backoff: eval.DefaultBackoff, Now: s.Now, Say: s.Say}
