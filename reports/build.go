@@ -33,7 +33,8 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		Plan:    p, Host: rec.Host, MovedTo: rec.MovedTo, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
 		Warnings: slices.Clone(rec.Warnings),
 	}
-	t, err := gather(ctx, run, &r)
+	machines := newHosts(rec)
+	t, err := gather(ctx, run, &r, machines)
 	if err != nil {
 		return Report{}, err
 	}
@@ -46,6 +47,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		}
 		r.Models = append(r.Models, model)
 	}
+	r.Machines, r.Agreements = machines.machines(rec), machines.agreements()
 	r.Comparisons = compare(p, t)
 	r.Categories = categories(p, t)
 	r.Published = published(r.Models)
@@ -77,7 +79,7 @@ type tally struct {
 // gather goes once over the replies. It gives the report their digest and the
 // way to go over them again: a short run's are kept, so that each file need not
 // read them anew.
-func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
+func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*tally, error) {
 	p := run.Record().Plan
 	byName := make(map[string]*tally, len(p.Models))
 	out := make([]*tally, len(p.Models))
@@ -97,6 +99,7 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 			return nil, err
 		}
 		byName[s.Reply.JobID.Model].add(s, queryAt[s.Query.ID])
+		machines.add(s.Reply)
 		digest.add(s)
 		if bytes += replyBytes + len(s.Reply.Text); bytes > keepBytes {
 			kept = nil
@@ -227,10 +230,10 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out := Model{Model: m, Replies: t.replies, Failures: t.failures, FailKinds: t.failKinds,
 		Missing: len(rec.Plan.Queries.Queries) - t.replies - t.failures,
 		GaveUp:  rec.GaveUp[m.Name], Tokens: t.tokens.usage(), Negated: t.negated, Disagree: t.disagree}
-	out.DurationS = phaseSeconds(rec, m.Name, eval.PhaseAnswer)
-	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
-	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
-	out.UnloadS = phaseSeconds(rec, m.Name, eval.PhaseUnload)
+	out.DurationS = phaseSeconds(rec.Phases, m.Name, eval.PhaseAnswer)
+	out.LoadS = phaseSeconds(rec.Phases, m.Name, eval.PhaseLoad)
+	out.WarmupS = phaseSeconds(rec.Phases, m.Name, eval.PhaseWarmup)
+	out.UnloadS = phaseSeconds(rec.Phases, m.Name, eval.PhaseUnload)
 	out.TokensPerS = ratioOf(number(out.Tokens.CompletionTokens), out.DurationS)
 	slices.Sort(t.latencyMS)
 	out.LatencyMS = Latency{P50: t.percentile(0.50), P95: t.percentile(0.95), P99: t.percentile(0.99)}
@@ -261,19 +264,16 @@ func (t *tally) percentile(p float64) *float64 {
 	return nil
 }
 
-// phaseSeconds adds up the phases of one name over all processes of the run.
-func phaseSeconds(rec eval.RunRecord, model string, name eval.PhaseName) *float64 {
-	var sum *float64
-	for _, p := range rec.Phases {
-		if p.Model != model || p.Name != name {
-			continue
+// phaseSeconds is the time in phases of one name: of all processes of the run,
+// and of all its hosts, which work at the same time.
+func phaseSeconds(phases []eval.Phase, model string, name eval.PhaseName) *float64 {
+	var spans []span
+	for _, p := range phases {
+		if p.Model == model && p.Name == name {
+			spans = append(spans, span{p.Start, p.End})
 		}
-		if sum == nil {
-			sum = new(float64)
-		}
-		*sum += p.End.Sub(p.Start).Seconds()
 	}
-	return sum
+	return unionSeconds(spans)
 }
 
 // ratio is a/b, nil where b is nil or not above 0.

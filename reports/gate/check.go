@@ -253,7 +253,7 @@ func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 
 // otherHost says why times and energies of this machine are not judged.
 func (c *checker) otherHost() string {
-	got := c.report.Host.Fingerprint()
+	got := c.report.HostKind()
 	switch {
 	case c.options.AnyHost:
 		return ""

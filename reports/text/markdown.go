@@ -29,6 +29,7 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 	bullets(&b, "", r.Headlines)
 	writeModels(&b, r)
 	writeComparisons(&b, r.Comparisons)
+	writeMachines(&b, r)
 	writeReviews(&b, r.Reviews)
 	bullets(&b, "### Warnings", warnings(r))
 	fmt.Fprintf(&b, "\nRun %s, plan %s, queries %s (sha256 %s), disteval %s.\n",

@@ -28,6 +28,8 @@ type summary struct {
 	Models      []model          `json:"models"`
 	Comparisons []comparison     `json:"comparisons"`
 	Categories  []categoryScores `json:"categories"`
+	Hosts       []machine        `json:"hosts"`   // workers that answered; empty where the machine of the run did
+	Audits      []auditPair      `json:"audits"`  // of hosts that were asked the same
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Headlines   []string         `json:"verdicts"`
 	Audit       []string         `json:"audit"`
@@ -210,8 +212,9 @@ func summaryOf(r reports.Report) summary {
 		Models:      make([]model, 0, len(r.Models)),
 		Comparisons: make([]comparison, 0, len(r.Comparisons)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
-		Reviews:     reviewsOf(r.Reviews),
-		Headlines:   list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
+		Hosts:       machinesOf(r.Machines), Audits: agreementsOf(r.Agreements),
+		Reviews:   reviewsOf(r.Reviews),
+		Headlines: list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
 	if sc := r.Scoring; sc != nil {
 		s.Scoring = &scoring{sc.Scoring, sc.ID, sc.Created}
