@@ -313,3 +313,6 @@ func (m member) retiredFrom(run string, model int) (reason string, retired bool)
 	}
 	return m.Retired[i].Reason, true
 }
+
+// Workers is how many workers are there.
+func (c *Coordinator) Workers() int { return len(c.roster.present()) }

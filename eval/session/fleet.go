@@ -32,14 +32,29 @@ type Fleet struct {
 	server      *fleet.Server // nil: of somebody else
 	conn        *nats.Conn
 	coordinator *fleet.Coordinator
-	say         func(string)
+
+	mu  sync.Mutex
+	say func(string)
+}
+
+// Say lets another tell people what happens.
+func (f *Fleet) Say(say func(string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.say = say
+}
+
+func (f *Fleet) tell(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.say(text)
 }
 
 // Gather reaches the place where workers come together, or opens one.
 func (s *Session) Gather(o FleetOptions) (*Fleet, error) {
 	f := &Fleet{say: s.Say}
 	var err error
-	opts := fleet.Options{Wait: o.Wait, Audit: o.Audit, Now: s.Now, Say: s.Say}
+	opts := fleet.Options{Wait: o.Wait, Audit: o.Audit, Now: s.Now, Say: f.tell}
 	if o.Listen != "" {
 		if f.server, err = fleet.Listen(o.Listen, o.Resume); err != nil {
 			return nil, err
@@ -47,7 +62,7 @@ func (s *Session) Gather(o FleetOptions) (*Fleet, error) {
 		opts.Check = f.server.Check
 		f.conn, err = f.server.Connect()
 	} else {
-		f.conn, err = fleet.Connect(fleet.Connection{URL: o.URL, Name: "disteval run", Log: s.Say})
+		f.conn, err = fleet.Connect(fleet.Connection{URL: o.URL, Name: "disteval run", Log: f.tell})
 	}
 	if err == nil {
 		f.coordinator, err = fleet.NewCoordinator(f.conn, opts)

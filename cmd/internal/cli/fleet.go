@@ -80,6 +80,19 @@ func (a *app) gather(s *session.Session, o runOptions) (leave func(complete bool
 	return s.Fleet.Close, nil
 }
 
+// observer shows people how the questions come along.
+func (a *app) observer(s *session.Session, plan eval.Plan) interface {
+	eval.Observer
+	close()
+} {
+	if s.Fleet == nil {
+		return newProgress(a.err, terminal(a.err), plan, a.log)
+	}
+	p := newFleetProgress(a.err, terminal(a.err), a.now)
+	s.Fleet.Say(p.say)
+	return p
+}
+
 func withoutHostFlag(cmd *cobra.Command, hosts *[]string) {
 	cmd.Flags().StringSliceVar(hosts, "without-host", nil, "leave out what the worker of this `NAME` answered")
 }

@@ -172,7 +172,7 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
 func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
-	bar := newProgress(a.err, terminal(a.err), store.Record().Plan, a.log)
+	bar := a.observer(s, store.Record().Plan)
 	asked := s.Ask(ctx, a.drain, store, bar)
 	bar.close()
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {

@@ -1,0 +1,151 @@
+//go:build unix
+
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/fleet"
+	"github.com/disteval/disteval/eval/runstore"
+)
+
+// Targets of docs/fleet.md, as ratios within one run. Times fail well beyond
+// them only, since machines are busy and differ.
+const (
+	targetScaling = 0.95 // throughput of N workers, in N times that of one
+	targetAlone   = 1.05 // time through the queue, in times of the same run on one machine
+	targetRate    = 1000 // questions a second through the queue
+	targetMemory  = 250  // MB of the process that gives them out, server included
+
+	slackTime = 1.3
+)
+
+const benchDelay = 50 * time.Millisecond
+
+// through asks n questions of one model over the server in this process, of
+// workers in processes of their own, and returns how long it took and the
+// coordinator's record.
+func through(b *testing.B, workers, n int, delay time.Duration) time.Duration {
+	b.Helper()
+	s, c := own(b, fleet.Options{AckWait: fleet.DefaultAckWait, Say: func(string) {}})
+	for i := range workers {
+		launch(b, part{Worker: &workerPart{URL: s.WorkerArgs()[2], Name: fmt.Sprintf("w%d", i), Delay: delay}})
+	}
+	// Wait until all are there.
+	for c.Workers() < workers {
+		time.Sleep(50 * time.Millisecond)
+	}
+	p := resolve(b, c, planOf(n, "teacher"))
+	dir := filepath.Join(b.TempDir(), "run")
+	store, err := runstore.Create(b.Context(), dir, eval.RunRecord{ID: "run", Plan: p, PlanHash: p.Hash(), Created: time.Now()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	if err := s.Keep(dir); err != nil {
+		b.Fatal(err)
+	}
+	if err := c.Ask(b.Context(), b.Context(), fleet.Run{ID: "run", Plan: p, Store: store, Process: 1, Observer: quiet{}}); err != nil {
+		b.Fatal(err)
+	}
+	if err := store.Refresh(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return answering(b, store, n)
+}
+
+// answering is the wall time from the first question to the last answer.
+func answering(b *testing.B, store *runstore.Store, n int) time.Duration {
+	b.Helper()
+	var from, to time.Time
+	count := 0
+	for r, err := range store.Replies(b.Context()) {
+		if err != nil || r.Reply.Failure != nil {
+			b.Fatalf("%v %v", err, r.Reply.Failure)
+		}
+		count++
+		if t := r.Reply.Timing; from.IsZero() || t.Start.Before(from) {
+			from = t.Start
+		}
+		if t := r.Reply.Timing; t.End.After(to) {
+			to = t.End
+		}
+	}
+	if count != n {
+		b.Fatalf("%d replies, want %d", count, n)
+	}
+	return to.Sub(from)
+}
+
+// alone asks the same in this process.
+func alone(b *testing.B, n int, delay time.Duration) time.Duration {
+	b.Helper()
+	p := planOf(n, "teacher")
+	p.Models[0].Digest = digestOf("teacher")
+	store, err := runstore.Create(b.Context(), filepath.Join(b.TempDir(), "run"), eval.RunRecord{ID: "run", Plan: p, PlanHash: p.Hash(), Created: time.Now()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	r := eval.Runner{Plan: p, Store: store, Process: 1, Now: time.Now, Backoff: eval.DefaultBackoff, Observer: quiet{},
+		Meter: func(eval.Model) emissions.Meter { return steady{} },
+		Open:  func(m eval.Model) (eval.Generator, error) { return &echo{model: m.Model, delay: delay}, nil }}
+	if err := r.Run(b.Context(), context.WithoutCancel(b.Context())); err != nil {
+		b.Fatal(err)
+	}
+	return answering(b, store, n)
+}
+
+// BenchmarkWorkers: 2,000 questions of 50 ms, by 1 to 16 workers and alone.
+func BenchmarkWorkers(b *testing.B) {
+	const n = 2000
+	for b.Loop() {
+		base := alone(b, n, benchDelay)
+		one := through(b, 1, n, benchDelay)
+		ratio := one.Seconds() / base.Seconds()
+		b.ReportMetric(ratio, "one/alone")
+		if ratio > targetAlone*slackTime {
+			b.Errorf("one worker takes %.3f times as long as a run alone", ratio)
+		}
+		for _, workers := range []int{2, 4, 8, 16} {
+			took := through(b, workers, n, benchDelay)
+			scaling := one.Seconds() / took.Seconds() / float64(workers)
+			b.ReportMetric(scaling, fmt.Sprintf("scaling-%d", workers))
+			if scaling < targetScaling/slackTime {
+				b.Errorf("%d workers have %.3f times %[1]d times the throughput of one", workers, scaling)
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkQueue: 100,000 questions that are answered at once, by two workers.
+func BenchmarkQueue(b *testing.B) {
+	for b.Loop() {
+		small := through(b, 2, 10_000, 0).Seconds() / 10_000
+		big := through(b, 2, 100_000, 0).Seconds() / 100_000
+		b.ReportMetric(1/small, "questions/s-at-10k")
+		b.ReportMetric(1/big, "questions/s-at-100k")
+		b.ReportMetric(big/small, "growth")
+		if 1/big < targetRate/slackTime {
+			b.Errorf("%.0f questions a second", 1/big)
+		}
+	}
+	var self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
+		b.Fatal(err)
+	}
+	memory := float64(self.Maxrss) / 1024
+	b.ReportMetric(memory, "MB")
+	b.ReportMetric(0, "ns/op")
+	if memory > targetMemory {
+		b.Errorf("%.0f MB", memory)
+	}
+}
