@@ -25,6 +25,8 @@ type asking struct {
 	since map[string]time.Time // when what began to fail
 	hosts map[string]bool      // stored in the record
 
+	cleared uint64 // the last reply that was taken out of the queue
+
 	mu     sync.Mutex
 	closed bool // no further question is given out, and workers get no orders
 }
@@ -67,12 +69,17 @@ func (a *asking) open(ctx context.Context, begin bool) error {
 		}
 	}
 	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: replyStream(run), Subjects: []string{"disteval.r." + run + ".*"},
-		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew, MaxMsgs: mostReplies,
+		Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew, MaxMsgs: mostReplies,
 		Description: "replies of a disteval run, until it has stored them"}); err != nil {
 		return err
 	}
+	if begin { // what an earlier process was given and has not stored comes again at once
+		if err := js.DeleteConsumer(ctx, replyStream(run), repliesTaker); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+	}
 	_, err = js.CreateOrUpdateConsumer(ctx, replyStream(run), jetstream.ConsumerConfig{Durable: repliesTaker,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: 2 * DefaultAckWait, MaxAckPending: 4 * replyBatch})
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: a.c.opts.AckWait, MaxAckPending: 4 * replyBatch})
 	return err
 }
 
@@ -93,7 +100,7 @@ func (a *asking) run(ctx, drain context.Context) error {
 		a.what.Observer.PhaseBegun(a.book.models[i].model, eval.PhaseAnswer, open, total)
 	}
 	var crew sync.WaitGroup
-	for _, part := range []func(context.Context) error{a.give, a.collect, a.patrol} {
+	for _, part := range []func(context.Context) error{a.giveWhatIsLeft, a.collect, a.patrol} {
 		crew.Go(func() {
 			if err := part(work); err != nil && work.Err() == nil {
 				stop(err)
@@ -173,8 +180,9 @@ func (a *asking) close(ctx context.Context, most time.Duration) error {
 }
 
 func (a *asking) anyBusy() bool {
+	now := a.c.opts.Now()
 	for _, m := range a.c.roster.present() {
-		if m.Busy == a.what.ID {
+		if m.Busy == a.what.ID && now.Sub(m.seen) < 2*helloEvery+tick {
 			return true
 		}
 	}
@@ -189,6 +197,27 @@ func (a *asking) allStored(ctx context.Context) bool {
 	}
 	info := cons.CachedInfo()
 	return info.NumPending == 0 && info.NumAckPending == 0
+}
+
+// clear takes the replies out of the queue that are stored, many at once: as a
+// work queue the stream would write and sync a mark for each of them.
+func (a *asking) clear(ctx context.Context) error {
+	cons, err := a.c.js.Consumer(ctx, replyStream(a.what.ID), repliesTaker)
+	if err != nil {
+		return err
+	}
+	stored := cons.CachedInfo().AckFloor.Stream
+	if stored <= a.cleared {
+		return nil
+	}
+	stream, err := a.c.js.Stream(ctx, replyStream(a.what.ID))
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSequence(stored+1))
+	}
+	if err == nil {
+		a.cleared = stored
+	}
+	return err
 }
 
 // remove takes the streams of a complete run away. One that cannot be removed

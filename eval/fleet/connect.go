@@ -159,7 +159,7 @@ func Redacted(urls string) string {
 			continue
 		}
 		if u.User != nil {
-			u.User = url.User("***")
+			u.User = url.User("xxxxx")
 		}
 		parts[i] = u.String()
 	}

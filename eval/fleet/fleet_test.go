@@ -379,6 +379,7 @@ func check(t testing.TB, got, want map[eval.JobID]string) {
 }
 
 func TestRunOnWorkers(t *testing.T) {
+	t.Parallel()
 	s, c := own(t, fleet.Options{Audit: 0.1})
 	var logs [3]journal
 	for i := range logs {

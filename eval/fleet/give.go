@@ -21,6 +21,21 @@ type given struct {
 	err    error
 }
 
+// giveWhatIsLeft waits until the replies are stored that an earlier process
+// left in the queue, and then gives out what has no outcome.
+func (a *asking) giveWhatIsLeft(ctx context.Context) error {
+	for end := time.After(goodbye); !a.allStored(ctx); {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-end: // a queue that does not answer is told by others
+			return a.give(ctx)
+		case <-time.After(tick / 20):
+		}
+	}
+	return a.give(ctx)
+}
+
 // give keeps the queue filled.
 func (a *asking) give(ctx context.Context) error {
 	sent := make(chan given, inFlight)
@@ -150,7 +165,10 @@ func (a *asking) patrol(ctx context.Context) error {
 				return eval.WithHint(err, "make room, then go on with --resume; all that was received is stored")
 			}
 		}
-		err := a.audit.patrol(ctx, a)
+		err := a.clear(ctx)
+		if err == nil {
+			err = a.audit.patrol(ctx, a)
+		}
 		for _, i := range a.book.openModels() {
 			if err != nil {
 				break
