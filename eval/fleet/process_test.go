@@ -147,7 +147,7 @@ type workerPart struct {
 func (p workerPart) work() error {
 	drain, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	say := func(text string) { fmt.Fprintln(os.Stderr, p.Name+": "+text) }
+	say := func(text string) { fmt.Fprintln(os.Stderr, time.Now().Format("05.000"), p.Name+": "+text) }
 	nc, err := fleet.Connect(fleet.WorkerConnection(fleet.Connection{URL: p.URL, Log: say}, p.Name))
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ type runPart struct {
 
 func (p runPart) ask() error {
 	ctx := context.Background()
-	say := func(text string) { fmt.Fprintln(os.Stderr, "run: "+text) }
+	say := func(text string) { fmt.Fprintln(os.Stderr, time.Now().Format("05.000"), "run: "+text) }
 	nc, err := fleet.Connect(fleet.Connection{URL: p.URL, Name: "test run", Log: say})
 	if err != nil {
 		return err
