@@ -166,7 +166,7 @@ func bare(b *testing.B, n int) float64 {
 	var lanes errgroup.Group
 	lanes.Go(func() error {
 		for i := range n {
-			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: "q.x", Data: make([]byte, 400)}, jetstream.WithMsgID(fmt.Sprint(i))); err != nil {
+			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: "q.x", Data: make([]byte, 400)}, jetstream.WithMsgID(fmt.Sprint(i)), jetstream.WithStallWait(time.Minute)); err != nil {
 				return err
 			}
 		}
