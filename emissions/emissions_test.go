@@ -19,7 +19,8 @@ func (steady) Start(context.Context) error { return nil }
 func (steady) Close() error                { return nil }
 func (s steady) Read(from, to time.Time) Reading {
 	e := Energy(s.watts * 1e6 * to.Sub(from).Seconds())
-	return Reading{Start: from, End: to, Energy: e, Low: e, High: e, Quality: s.quality, Method: s.method}
+	return Reading{Start: from, End: to, Energy: e, Low: e, High: e, Quality: s.quality, Method: s.method,
+		Zones: []Zone{{Name: s.method + "-0", Energy: e, Counted: true}}}
 }
 
 func TestKgCO2e(t *testing.T) {
@@ -116,7 +117,8 @@ func TestMeasuredPart(t *testing.T) {
 	from := time.Now()
 	m := Combine(steady{30, Estimated, "estimate"}, steady{70, Measured, "nvml"})
 	first, second := m.Read(from, from.Add(time.Second)), m.Read(from.Add(time.Second), from.Add(3*time.Second))
-	if first.Energy != 100e6 || first.MeasuredPart() != 70e6 || first.Quality != Partial {
+	if first.Energy != 100e6 || first.MeasuredPart() != 70e6 || first.Quality != Partial ||
+		first.Reason != "estimate-0: estimated, for want of a counter; measured: nvml-0" {
 		t.Errorf("%+v", first)
 	}
 	sum := first.Then(second)

@@ -129,6 +129,26 @@ func (s *Series) Between(from, to time.Time) Change {
 	return c
 }
 
+// Around returns the sums at the points before and after t: the sum at t is
+// between them. At a point, and beyond the ends, they are one.
+func (s *Series) Around(t time.Time) (before, after uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.points) == 0 {
+		return 0, 0
+	}
+	at := t.Sub(s.base)
+	i := sort.Search(len(s.points), func(i int) bool { return s.points[i].at >= at })
+	last := len(s.points) - 1
+	if i > last {
+		return s.points[last].sum, s.points[last].sum
+	}
+	if i == 0 || s.points[i].at == at {
+		return s.points[i].sum, s.points[i].sum
+	}
+	return s.points[i-1].sum, s.points[i].sum
+}
+
 // at interpolates; the caller holds the lock and there is a point.
 func (s *Series) at(t time.Duration) uint64 {
 	i := sort.Search(len(s.points), func(i int) bool { return s.points[i].at >= t })

@@ -43,6 +43,7 @@ func (c combined) Close() error {
 func (c combined) Read(from, to time.Time) Reading {
 	sum := Reading{Start: from, End: to, Quality: Unavailable}
 	var methods, absent, reasons []string
+	zones := map[bool][]string{} // counted, by whether they are estimated
 	for _, m := range c {
 		r := m.Read(from, to)
 		sum.Zones = append(sum.Zones, r.Zones...)
@@ -61,6 +62,14 @@ func (c combined) Read(from, to time.Time) Reading {
 		methods = append(methods, r.Method)
 		sum.Quality = QualityOfSum(sum.Quality, r.Quality)
 		sum.addAmounts(r)
+		for _, z := range r.Zones {
+			if z.Counted {
+				zones[r.Quality == Estimated] = append(zones[r.Quality == Estimated], z.Name)
+			}
+		}
+	}
+	if len(zones) == 2 {
+		reasons = append(reasons, fmt.Sprintf("%s: estimated, for want of a counter; measured: %s", strings.Join(zones[true], " and "), strings.Join(zones[false], ", ")))
 	}
 	switch {
 	case len(methods) == 0:

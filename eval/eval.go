@@ -14,6 +14,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/likelihood"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -38,6 +39,7 @@ type Request struct {
 	System   string // chat only: the system message before the prompt; empty: none
 	Seed     int    // of the draws; without effect at temperature 0
 	Logprobs int    // most probable alternatives wanted with each generated token; 0: none
+	Tokens   int    // how many of the first generated tokens they are wanted with; more may come
 }
 
 // Job is one question to one model. It can cross a wire whole.
@@ -70,11 +72,7 @@ type Token struct {
 }
 
 // Alternative is a token that could have come in a place.
-type Alternative struct {
-	ID      int     `json:"id"` // as Token's
-	Text    string  `json:"text"`
-	Logprob float64 `json:"logprob"`
-}
+type Alternative = likelihood.Alternative
 
 // Usage counts tokens as the provider counts them; nil where it gives no count.
 type Usage struct {
@@ -122,6 +120,7 @@ const (
 	FailTruncated FailureKind = "truncated"  // the answer ended before it was done
 	FailMalformed FailureKind = "malformed"  // the answer is not what the protocol says
 	FailTooLong   FailureKind = "too_long"   // the answer passed the bound
+	FailReplaced  FailureKind = "replaced"   // it may be another model's: the model was exchanged
 	FailGenerator FailureKind = "generation" // the in-process model could not go on
 	FailLost      FailureKind = "lost"       // several workers took the question and none brought an outcome
 )
@@ -143,12 +142,13 @@ const (
 	PhaseLoad   PhaseName = "load"
 	PhaseWarmup PhaseName = "warmup"
 	PhaseAnswer PhaseName = "answer"
+	PhaseProbe  PhaseName = "probe" // asking for the probabilities of texts
 	PhaseUnload PhaseName = "unload"
 )
 
 // Phase is one part of one model's turn in one process: a resumed run has
-// several of the same name. The answer phase is stored again as it grows, so
-// that a killed process leaves the time and energy of what it had stored.
+// several of the same name. The answer and probe phases are stored again as they
+// grow, so that a killed process leaves the time and energy of what it had stored.
 type Phase struct {
 	Model   string
 	Host    string // as Reply.Host
@@ -200,8 +200,9 @@ type RunRecord struct {
 	Created     time.Time
 	Plan        Plan
 	PlanHash    string
-	Host        Host     // that began it
-	MovedTo     []string // fingerprints of other machines that it went on on; empty: none
+	Host        Host              // that began it
+	MovedTo     []string          // fingerprints of other machines that it went on on; empty: none
+	Reused      map[string]Reused // by Model.Name: all of its replies are those of an earlier run, with their times and energy
 	Phases      []Phase
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
 	Scoring     *ScoringRecord    // nil before the first scoring
@@ -216,6 +217,7 @@ type ScoredReply struct {
 	Query  queries.Query
 	Scores []metrics.Score // every metric of metrics.All, in its order; all Unscored for a failure
 	Flags  []string        // negated, em_disagrees
+	Probe  *Probe          // of this query, beside its first sample; nil where there is none
 }
 
 // Run is a stored run to read from. Replies come ordered by model and query,
@@ -256,6 +258,12 @@ type Store interface {
 	PutPhase(ctx context.Context, p Phase) error
 	// GiveUp queues why a model was stopped; "" takes an earlier one back.
 	GiveUp(ctx context.Context, model, reason string) error
+	// Reply returns the outcome of a job; ok is false where there is none yet.
+	Reply(ctx context.Context, id JobID) (r ScoredReply, ok bool, err error)
+	// Probed tells which probes have an outcome that is no failure.
+	Probed(ctx context.Context) (map[ProbeID]bool, error)
+	// PutProbe queues a probe's outcome.
+	PutProbe(ctx context.Context, p Probe) error
 	// Flush waits until everything queued is on disk.
 	Flush(ctx context.Context) error
 }

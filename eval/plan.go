@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +16,12 @@ import (
 // Providers of models.
 const (
 	ProviderOllama  = "ollama"
+	ProviderOpenAI  = "openai"
 	ProviderBuiltin = "builtin"
 )
 
 // Providers lists them.
-func Providers() []string { return []string{ProviderOllama, ProviderBuiltin} }
+func Providers() []string { return []string{ProviderOllama, ProviderOpenAI, ProviderBuiltin} }
 
 // Role is a model's part in the comparison.
 type Role string
@@ -32,15 +34,16 @@ const (
 // Plan is what a run does, complete and fixed before the first question.
 // A Plan is never changed after Resolve; the record of a run holds it whole.
 type Plan struct {
-	Queries   queries.Set
-	QuerySrc  string // as models.yaml names it: builtin, or a path
-	Models    []Model
-	Scoring   Scoring
-	Emissions Emissions
-	Source    string // the models file, or builtin
-	Parallel  int    // requests in flight per model host, at least 1
-	Samples   int    // how often every query is asked, at least 1; 0 of an older record is 1
-	Rules     int    // of seeds and hash: RulesNow, or those of the version that began the run
+	Queries    queries.Set
+	QuerySrc   string // as models.yaml names it: builtin, or a path
+	Models     []Model
+	Scoring    Scoring
+	Emissions  Emissions
+	Likelihood Likelihood
+	Source     string // the models file, or builtin
+	Parallel   int    // requests in flight per model host, at least 1
+	Samples    int    // how often every query is asked, at least 1; 0 of an older record is 1
+	Rules      int    // of seeds and hash: RulesNow, or those of the version that began the run
 }
 
 // Versions of what a plan asks and how it is hashed. A run keeps the rules
@@ -66,6 +69,7 @@ type Generation struct {
 	TopP          *float64 `json:"top_p,omitempty"`      // (0,1]; as top_k
 	NumThread     *int     `json:"num_thread,omitempty"` // CPU threads of the server; unset: the server's choice
 	Stop          []string `json:"stop,omitempty"`       // texts that end a reply
+	Think         *bool    `json:"think,omitempty"`      // whether to reason before the answer; chat only; unset: the server's default
 }
 
 // DefaultGeneration is greedy raw completion of at most 64 tokens.
@@ -77,7 +81,12 @@ func DefaultGeneration() Generation {
 // is no part of the plan's hash.
 type Scoring struct {
 	IncludePrompt bool   `json:"include_prompt"` // score prompt + reply instead of the reply
-	Embedding     string `json:"embedding"`      // builtin, or an embedding model's name in Ollama
+	Embedding     string `json:"embedding"`      // builtin, or an embedding model's name as its server knows it
+
+	// Of an embedding model.
+	Provider  string `json:"embedding_provider,omitempty"` // empty: ollama
+	Host      string `json:"embedding_host,omitempty"`     // empty: the provider's default
+	APIKeyEnv string `json:"embedding_api_key_env,omitempty"`
 }
 
 // EmbeddingBuiltin names the word vectors inside the program.
@@ -85,7 +94,7 @@ const EmbeddingBuiltin = "builtin"
 
 // Emissions says how energy is metered and turned into carbon dioxide.
 type Emissions struct {
-	Method          string        `json:"method"`           // auto, rapl, nvml, estimate, codecarbon-2.3 or off
+	Method          string        `json:"method"`           // auto, off or the name of a source
 	Country         string        `json:"country"`          // ISO 3166 alpha-3; empty: no factor, no CO2
 	PUE             float64       `json:"pue"`              // power usage effectiveness, at least 1
 	CarbonIntensity float64       `json:"carbon_intensity"` // g CO2e per kWh, 0: by Country
@@ -94,19 +103,26 @@ type Emissions struct {
 	IdleBaseline    time.Duration `json:"idle_baseline"`    // measured before the run; 0: not at all
 	Sysfs           string        `json:"sysfs"`
 	Procfs          string        `json:"procfs"`
+	Exporters       []string      `json:"exporters,omitempty"` // addresses of Prometheus exporters to read energy from; no login in them
 }
 
 // Model is one model of a plan. The fields from Digest on are found by
 // preflight and empty before it.
 type Model struct {
 	Name       string     `json:"name"`     // as reports call it; unique in the plan
-	Provider   string     `json:"provider"` // ollama or builtin
+	Provider   string     `json:"provider"` // one of Providers
 	Model      string     `json:"model"`    // as the provider calls it
 	Source     string     `json:"source,omitempty"`
+	Rope       string     `json:"rope,omitempty"`     // how Source has its q and k: hf, meta or auto; empty: hf
+	Base       string     `json:"base,omitempty"`     // Name of the model that this is a quantisation of; empty: of none
+	Quantize   string     `json:"quantize,omitempty"` // which, as QuantizationKinds names it
 	Role       Role       `json:"role"`
-	Host       string     `json:"host,omitempty"` // the server's address; empty: this process
-	Dir        string     `json:"-"`              // where a file that Model names is looked for; Resolve makes Model complete
+	Host       string     `json:"host,omitempty"`        // the server's address, without credentials once resolved; empty: this process
+	API        API        `json:"api,omitempty"`         // how the server is asked; empty before preflight: by Generation.Raw
+	APIKeyEnv  string     `json:"api_key_env,omitempty"` // the environment variable that holds the server's key; empty: none
+	Dir        string     `json:"-"`                     // where a file that Model names is looked for; Resolve makes Model complete
 	Generation Generation `json:"generation"`
+	Prompting  Prompting  `json:"prompting,omitzero"`
 
 	Digest          string `json:"digest,omitempty"`           // of the weights and settings, as the provider states it
 	ProviderVersion string `json:"provider_version,omitempty"` // such as ollama 0.17.4
@@ -123,6 +139,27 @@ type Model struct {
 // Served reports whether a server answers for a resolved model; otherwise this
 // process does.
 func (m Model) Served() bool { return m.Host != "" }
+
+// QuantizationKinds lists the quantisations that an Ollama server makes of an
+// F32 or F16 model.
+func QuantizationKinds() []string { return []string{"q8_0", "q4_K_M", "q4_K_S"} }
+
+// Step is the model as one step of its ladder of quantisations: NAME KIND,
+// served as the tag KIND of the model; behind a tag that the model has
+// already, as TAG-KIND.
+func (m Model) Step(kind string) Model {
+	step := m
+	step.Name, step.Base, step.Quantize = m.Name+" "+kind, m.Name, kind
+	name, tag, tagged := strings.Cut(m.Model[strings.LastIndex(m.Model, "/")+1:], ":")
+	step.Model = m.Model[:strings.LastIndex(m.Model, "/")+1] + name + ":"
+	if tagged && tag != "latest" {
+		step.Model += tag + "-"
+	}
+	step.Model += kind
+	step.Role = RoleStudent
+	step.Generation.Stop = slices.Clone(m.Generation.Stop)
+	return step
+}
 
 // ContextError means that a model has fewer positions than the plan wants.
 type ContextError struct {
@@ -142,6 +179,14 @@ func (e *ContextError) Error() string {
 	return fmt.Sprintf("check model %s (%s): num_ctx is %d, but it has %d positions",
 		e.Model.Name, e.Model.Model, e.Model.Generation.NumCtx, e.Has)
 }
+
+// API is how a server is asked.
+type API string
+
+const (
+	APICompletions API = "completions" // a text is completed as it stands, or through the model's template
+	APIChat        API = "chat"        // messages are answered, through the model's template
+)
 
 // Reference returns the model that the others are compared with, or nil.
 func (p Plan) Reference() *Model {
@@ -175,7 +220,13 @@ func (p Plan) Jobs(m Model) []Job {
 
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
-	r := Request{Prompt: q.Prompt, Seed: m.Generation.Seed}
+	r := Request{Prompt: p.Prompt(m, q), System: m.Prompting.System, Seed: m.Generation.Seed}
+	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
+		r.Logprobs = m.Capabilities.Logprobs
+		if m.Capabilities.Continuations {
+			r.Logprobs = 1 // the predictions themselves can be had again
+		}
+	}
 	if p.Rules >= RulesNow {
 		r.Seed = requestSeed(m.Generation.Seed, q.ID, sample)
 	}
@@ -224,6 +275,16 @@ func (p Plan) Facts() []Fact {
 		add("top_p", formatUnset(g.TopP, formatFloat))
 		add("num_thread", formatUnset(g.NumThread, strconv.Itoa))
 		add("stop", strconv.Quote(strings.Join(g.Stop, "\x00")))
+		// What an older version did not have is a fact where it is stated.
+		if g.Think != nil {
+			add("think", strconv.FormatBool(*g.Think))
+		}
+		if m.API == APIChat {
+			add("api", string(m.API))
+		}
+		for _, f := range m.Prompting.facts() {
+			add(f.Name, f.Value)
+		}
 	}
 	return facts
 }

@@ -16,11 +16,14 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		has  eval.Capabilities
 		want string // in the error; empty: none
 	}{
-		{"all there", sampled, eval.Capabilities{Raw: true, Seed: true}, ""},
-		{"greedy needs no seed", eval.Generation{Raw: true}, eval.Capabilities{Raw: true}, ""},
-		{"no seed", sampled, eval.Capabilities{Raw: true}, "seed"},
-		{"no template", eval.Generation{}, eval.Capabilities{Raw: true}, "raw: false"},
-		{"no completion", eval.Generation{Raw: true}, eval.Capabilities{Chat: true}, "raw completion"},
+		{"all there", sampled, eval.Capabilities{MaxTokens: true, Raw: true, Seed: true}, ""},
+		{"greedy needs no seed", eval.Generation{Raw: true}, eval.Capabilities{MaxTokens: true, Raw: true}, ""},
+		{"no seed", sampled, eval.Capabilities{MaxTokens: true, Raw: true}, "seed"},
+		{"no template", eval.Generation{}, eval.Capabilities{MaxTokens: true, Raw: true}, "raw: false"},
+		{"no length", eval.Generation{Raw: true}, eval.Capabilities{Raw: true}, "num_predict"},
+		{"no stop", eval.Generation{Raw: true, Stop: []string{"\n"}}, eval.Capabilities{MaxTokens: true, Raw: true}, "stop"},
+		{"an ignored option", eval.Generation{Raw: true}, eval.Capabilities{MaxTokens: true, Raw: true, Ignores: []eval.Ignored{{Option: "top_k 3", Cure: "c"}}}, "top_k 3"},
+		{"no completion", eval.Generation{Raw: true}, eval.Capabilities{MaxTokens: true, Chat: true}, "raw completion"},
 	} {
 		p := eval.Plan{Models: []eval.Model{{Name: "m", Provider: "p", Model: "x", Generation: tt.g, Capabilities: tt.has}}}
 		err := p.Check()

@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/queries"
 )
 
 // checkpointEvery is how often, at the most, a growing answer phase is stored.
@@ -25,6 +28,7 @@ type Observer interface {
 	PhaseBegun(model Model, name PhaseName, open, total int)
 	WarmupFailed(model Model, err error) // the questions are asked all the same
 	ReplyReceived(model Model, r Reply)
+	ProbeReceived(model Model, p Probe)
 	ModelEnded(model Model, gaveUp string)
 }
 
@@ -40,13 +44,16 @@ type Runner struct {
 	Process  int // 1 for the first process of the run
 	Now      func() time.Time
 	Backoff  Backoff
+
+	reference Generator // the reference's once it has answered in this process
 }
 
 // ErrInterrupted means that the run was asked to stop and has stored all that
 // it had received.
 var ErrInterrupted = errors.New("interrupted")
 
-// Run asks model after model. When drain is done no further question is
+// Run asks model after model, and models of different hosts side by side. When
+// drain is done no further question is
 // asked, what is in flight is waited for, and the error is ErrInterrupted;
 // when ctx is done, what is in flight is given up too. A model that had to be
 // given up is recorded and is no error.
@@ -55,12 +62,41 @@ func (r *Runner) Run(ctx, drain context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range r.Plan.Models {
+	probed, err := r.Store.Probed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, stage := range r.Plan.Stages() {
+		if err := r.runStage(ctx, drain, stage, done, probed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runStage works through the queues of a stage side by side. The first error
+// drains the others.
+func (r *Runner) runStage(ctx, drain context.Context, queues [][]Model, done map[JobID]bool, probed map[ProbeID]bool) error {
+	group, stop := errgroup.WithContext(drain)
+	for _, queue := range queues {
+		group.Go(func() error { return r.runQueue(ctx, stop, queue, done, probed) })
+	}
+	return group.Wait()
+}
+
+// runQueue asks model after model.
+func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, done map[JobID]bool, probed map[ProbeID]bool) error {
+	for _, m := range queue {
 		open, before := r.openJobs(m, done)
-		if len(open) == 0 {
+		probes := r.openProbes(m, probed)
+		if len(open) == 0 && len(probes) == 0 {
+			// Nothing is left to ask, so what may have stopped it has passed.
+			if err := r.Store.GiveUp(ctx, m.Name, ""); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := r.runModel(ctx, drain, m, open, before); err != nil {
+		if err := r.runModel(ctx, drain, m, open, before, probes); err != nil {
 			return err
 		}
 		if drain.Err() != nil {
@@ -85,16 +121,16 @@ func (r *Runner) openJobs(m Model, done map[JobID]bool) (open []Job, before Requ
 	return open, before
 }
 
-func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, before Request) error {
+func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, before Request, probes []queries.Query) error {
 	t := &turn{Runner: r, model: m, total: r.Plan.RequestsPerModel(), open: len(open),
 		worker: Worker{Meter: r.Meter(m), Alone: r.Plan.Parallel <= 1, Now: r.Now, Backoff: r.Backoff}}
-	gaveUp, err := t.take(ctx, drain, open, before)
+	gaveUp, err := t.take(ctx, drain, open, before, probes)
 	if err != nil && !errors.Is(err, ErrInterrupted) {
 		return err
 	}
 	// A turn cut short does not take back why an earlier one was given up:
 	// that turn's failures are still to be asked again.
-	if err == nil {
+	if err == nil || gaveUp != "" {
 		if err := r.Store.GiveUp(ctx, m.Name, gaveUp); err != nil {
 			return err
 		}
@@ -111,16 +147,24 @@ type turn struct {
 	open, total int
 }
 
-// take loads, warms up, asks and unloads. gaveUp says why the model had to be
+// take loads, warms up, asks, probes and unloads. gaveUp says why the model had to be
 // stopped; err is for what ends the run.
-func (t *turn) take(ctx, drain context.Context, open []Job, before Request) (gaveUp string, err error) {
+func (t *turn) take(ctx, drain context.Context, open []Job, before Request, probes []queries.Query) (gaveUp string, err error) {
 	if t.worker.Generator, err = t.Open(t.model); err != nil {
 		return fmt.Sprintf("open: %v", err), nil
+	}
+	if t.Plan.keptTokens(t.model) > 0 {
+		t.reference = t.worker.Generator
 	}
 	if gaveUp, err = t.prepare(drain, before); gaveUp != "" || err != nil {
 		return gaveUp, err
 	}
-	gaveUp, err = t.answer(ctx, drain, NewSchedule(open))
+	if len(open) > 0 {
+		gaveUp, err = t.answer(ctx, drain, NewSchedule(open))
+	}
+	if gaveUp == "" && err == nil {
+		err = t.probe(ctx, drain, probes)
+	}
 	if ctx.Err() == nil {
 		// After an interrupt as well, but not for long. The answers are all
 		// there: a model that stays loaded is for the server to clear.
@@ -176,7 +220,7 @@ func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(c
 // answer works through the schedule, Plan.Parallel questions at a time.
 func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, err error) {
 	t.Observer.PhaseBegun(t.model, PhaseAnswer, t.open, t.total)
-	a := &answering{turn: t, schedule: s, start: t.Now()}
+	a := &answering{turn: t, schedule: s, start: t.Now(), identity: identity{worker: &t.worker, store: t.Store}}
 	stop, cancel := context.WithCancel(drain)
 	defer cancel()
 	var workers sync.WaitGroup
@@ -191,7 +235,7 @@ func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, e
 	if !a.end.IsZero() {
 		a.checkpoint(ctx, emissions.ReadWhole(t.worker.Meter, a.start, a.end))
 	}
-	gaveUp = s.GaveUp()
+	gaveUp = a.identity.end(ctx, s.GaveUp())
 	switch {
 	case a.err != nil:
 		return "", a.err
@@ -208,6 +252,7 @@ type answering struct {
 	*turn
 	schedule *Schedule
 	start    time.Time
+	identity identity
 
 	mu          sync.Mutex
 	end         time.Time // of the last answer received
@@ -241,7 +286,8 @@ func (a *answering) work(ctx, stop context.Context) bool {
 // received queues one job's outcome. It returns false when no further question
 // should be asked.
 func (a *answering) received(ctx context.Context, r Reply) bool {
-	err := a.Store.Put(ctx, r)
+	r.Tokens = r.Tokens[:min(len(r.Tokens), a.Plan.keptTokens(a.model))]
+	same, err := a.identity.put(ctx, &r)
 	a.Observer.ReplyReceived(a.model, r)
 	a.schedule.Note(r)
 
@@ -257,7 +303,7 @@ func (a *answering) received(ctx context.Context, r Reply) bool {
 		a.lastStored = a.end
 		a.checkpoint(ctx, a.worker.Meter.Read(a.start, a.end))
 	}
-	return a.err == nil && a.schedule.GaveUp() == ""
+	return a.err == nil && same && a.schedule.GaveUp() == ""
 }
 
 // checkpoint stores the answer phase as far as it has come.

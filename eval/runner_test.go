@@ -19,13 +19,14 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	replies map[eval.JobID]eval.Reply
+	probes  map[eval.ProbeID]eval.Probe
 	phases  []eval.Phase
 	gaveUp  map[string]string
 	full    bool
 }
 
 func newMemory() *memory {
-	return &memory{replies: map[eval.JobID]eval.Reply{}, gaveUp: map[string]string{}}
+	return &memory{replies: map[eval.JobID]eval.Reply{}, probes: map[eval.ProbeID]eval.Probe{}, gaveUp: map[string]string{}}
 }
 
 func (s *memory) Done(context.Context) (map[eval.JobID]bool, error) {
@@ -43,6 +44,33 @@ func (s *memory) Put(_ context.Context, r eval.Reply) error {
 		return errors.New("disk full")
 	}
 	s.replies[r.JobID] = r
+	return nil
+}
+
+func (s *memory) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.replies[id]
+	return eval.ScoredReply{Reply: r}, ok, nil
+}
+
+func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) {
+	done := map[eval.ProbeID]bool{}
+	for id, p := range s.probes {
+		if p.Failure == nil {
+			done[id] = true
+		}
+	}
+	return done, nil
+}
+
+func (s *memory) PutProbe(_ context.Context, p eval.Probe) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full {
+		return errors.New("disk full")
+	}
+	s.probes[p.ProbeID] = p
 	return nil
 }
 
@@ -116,6 +144,7 @@ type quiet struct{}
 func (quiet) PhaseBegun(eval.Model, eval.PhaseName, int, int) {}
 func (quiet) WarmupFailed(eval.Model, error)                  {}
 func (quiet) ReplyReceived(eval.Model, eval.Reply)            {}
+func (quiet) ProbeReceived(eval.Model, eval.Probe)            {}
 func (quiet) ModelEnded(eval.Model, string)                   {}
 
 func plan(n int, models ...string) eval.Plan {

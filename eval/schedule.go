@@ -5,6 +5,52 @@ import (
 	"sync"
 )
 
+// Stages lists the models as they are asked: the stages one after the other, the
+// queues of a stage side by side, the models of a queue in the plan's order. Each
+// host has a queue of its own; what runs in this process has a stage to itself,
+// and so has a reference on whose replies others are compared.
+func (p Plan) Stages() [][][]Model {
+	var stages [][][]Model
+	models := p.turns()
+	if ref := p.Reference(); ref != nil && p.keptTokens(*ref) > 0 {
+		stages, models = append(stages, [][]Model{models[:1]}), models[1:]
+	}
+	var here []Model
+	var queues [][]Model
+	at := make(map[string]int)
+	for _, m := range models {
+		if m.Host == "" {
+			here = append(here, m)
+			continue
+		}
+		i, ok := at[m.Host]
+		if !ok {
+			i = len(queues)
+			at[m.Host], queues = i, append(queues, nil)
+		}
+		queues[i] = append(queues[i], m)
+	}
+	if len(queues) <= 1 && len(models) > 0 {
+		return append(stages, [][]Model{models}) // one after the other, as they stand
+	}
+	if len(here) > 0 {
+		stages = append(stages, [][]Model{here})
+	}
+	if len(queues) > 0 {
+		stages = append(stages, queues)
+	}
+	return stages
+}
+
+// SideBySide is the most hosts that are asked at the same time.
+func (p Plan) SideBySide() int {
+	most := 0
+	for _, stage := range p.Stages() {
+		most = max(most, len(stage))
+	}
+	return most
+}
+
 // MaxConsecutiveFailures is how many failures in a row stop a model.
 const MaxConsecutiveFailures = 5
 

@@ -83,8 +83,12 @@ func Likelihood() []Metric {
 	}
 }
 
-// All lists the metrics of a reply's text in the order every output shows them.
-func All() []Metric {
+// All lists the metrics in the order every output shows them: those of a
+// reply's text, then those of Likelihood.
+func All() []Metric { return append(Text(), Likelihood()...) }
+
+// Text lists the metrics of a reply's text.
+func Text() []Metric {
 	return []Metric{
 		{Name: EM, Title: "EM", Max: 1, Binary: true, Better: Higher},
 		{Name: EMSubstring, Title: "EM substring", Max: 1, Binary: true, Better: Higher},

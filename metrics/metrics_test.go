@@ -7,10 +7,10 @@ import (
 
 func TestAll(t *testing.T) {
 	all := All()
-	if len(all) != 9 || all[0].Name != EM || all[8].Name != CosineLift {
+	if len(all) != 15 || len(Text()) != 9 || all[0].Name != EM || all[8].Name != CosineLift {
 		t.Errorf("%d metrics, %+v", len(all), all)
 	}
-	for _, m := range all {
+	for _, m := range Text() {
 		if m.Title == "" || !(m.Min < m.Max) || m.Max != 1 || m.Better != Higher || m.Binary && m.Min != 0 {
 			t.Errorf("%+v", m)
 		}

@@ -110,7 +110,7 @@ func checkHeader(columns []string, line int, c *collector) (usable bool) {
 			continue // a column without a name must be empty
 		}
 		if name != "aliases" && known.field(name) == nil {
-			c.fail(line, "%v", unknownKey(name))
+			c.fail(line, "%s", UnknownKey(name, keys))
 		}
 		if seen[name] {
 			c.fail(line, "column %q stands twice", name)

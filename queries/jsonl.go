@@ -59,7 +59,7 @@ func decodeObject(text []byte) (Query, error) {
 	return q, members(text, func(key string, value byte) error {
 		switch {
 		case key != "aliases" && q.field(key) == nil:
-			return unknownKey(key)
+			return errors.New(UnknownKey(key, keys))
 		case seen[key]:
 			return fmt.Errorf("key %q stands twice", key)
 		case (key == "aliases") != (value == '['), value == 'n':
@@ -138,9 +138,8 @@ func (q *Query) field(key string) *string {
 	return nil
 }
 
-func unknownKey(key string) error {
-	return fmt.Errorf("unknown key %q; a query has id, prompt, keyword, aliases, reference, category, difficulty and as_of", short(key))
-}
+// keys are those of a query in a file.
+var keys = []string{"id", "prompt", "keyword", "aliases", "reference", "category", "difficulty", "as_of"}
 
 // WriteJSONL writes one query a line, as Read takes it back.
 func WriteJSONL(w io.Writer, s Set) error {

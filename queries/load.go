@@ -189,6 +189,7 @@ func (c *collector) done() (Set, error) {
 	}
 	if len(c.errs) > 0 {
 		slices.SortStableFunc(c.errs, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
+		c.errs = c.errs[:min(len(c.errs), maxErrors)]
 		return c.set, c.errs
 	}
 	return c.set, nil

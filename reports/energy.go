@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,6 +12,10 @@ import (
 
 // derive fills in the model's energy and what follows from it.
 func (r *Report) derive(m *Model, rec eval.RunRecord) {
+	if m.Reused != nil && !m.Reused.Whole {
+		m.Energy = Energy{Quality: emissions.Unavailable, Reason: m.Reused.String()}
+		return
+	}
 	reading, asked := answerReading(rec, m.Model.Name)
 	if !asked {
 		m.Energy = Energy{Quality: emissions.Unavailable, Reason: "nothing was asked"}
@@ -18,14 +23,22 @@ func (r *Report) derive(m *Model, rec eval.RunRecord) {
 	}
 	e := Energy{Quality: reading.Quality, Method: reading.Method, Reason: reading.Reason,
 		Zones: reading.Zones, Gaps: reading.Gaps, Warnings: reading.Warnings}
+	if reading.Quality == emissions.Measured && m.UnmeteredS > 0 {
+		e.Quality, e.Reason = emissions.Partial, unmetered(*m)
+	}
 	if reading.Quality != emissions.Unavailable {
 		wh := reading.Energy.WattHours()
 		e.Wh, e.LowWh, e.HighWh = &wh, watthours(reading.Low), watthours(reading.High)
 		replies, correct := float64(m.Replies), emCorrect(*m)
 		e.WhPer1000 = ratio(1000*wh, &replies)
-		e.WhPerCorrect = ratio(wh, &correct)
+		e.MeasuredWh, e.MeasuredShare = watthours(reading.MeasuredPart()), reading.MeasuredShare()
+		e.MeasuredWhPer1000 = ratio(1000**e.MeasuredWh, &replies)
+		e.WhPerCorrect, e.JPerCorrect = ratio(wh, &correct), ratio(reading.Energy.Joules(), &correct)
 		e.JPerToken = ratio(reading.Energy.Joules(), number(m.Tokens.CompletionTokens))
-		e.MeanW = ratio(reading.Energy.Joules(), m.DurationS)
+		if m.DurationS != nil {
+			metered := *m.DurationS - m.UnmeteredS
+			e.MeanW = ratio(reading.Energy.Joules(), &metered)
+		}
 		if reading.AboveIdle != nil {
 			e.AboveIdleWh = watthours(*reading.AboveIdle)
 		}
@@ -39,6 +52,12 @@ func (r *Report) derive(m *Model, rec eval.RunRecord) {
 		}
 	}
 	m.Energy = e
+}
+
+// unmetered says which part of the answering has no energy.
+func unmetered(m Model) string {
+	return fmt.Sprintf("%s of its %s s of answering came after the last reading that was stored before a kill, and are not in the energy",
+		Seconds(&m.UnmeteredS), Seconds(m.DurationS))
 }
 
 func watthours(e emissions.Energy) *float64 {

@@ -52,6 +52,24 @@ func TestDerive(t *testing.T) {
 	}
 }
 
+// 70 W measured and 30 W estimated.
+func TestDeriveMixed(t *testing.T) {
+	seconds := 100.0
+	m := Model{Model: eval.Model{Name: "M"}, Replies: 200, DurationS: &seconds}
+	rep := Report{PUE: 1}
+	rep.derive(&m, answered(emissions.Reading{Energy: 10e9, Modelled: 3e9, Low: 8e9, High: 14e9, Quality: emissions.Partial, Method: "estimate+nvml"}))
+	if !close(m.Energy.MeasuredShare, 0.7) || !close(m.Energy.MeasuredWh, 7e9/3.6e9) || !close(m.Energy.MeasuredWhPer1000, 5*7e9/3.6e9) {
+		t.Errorf("%+v", m.Energy)
+	}
+	if got := m.Energy.How(); got != "70 % measured" {
+		t.Errorf("%q", got)
+	}
+	whole := answered(emissions.Reading{Energy: 10e9, Low: 10e9, High: 10e9, Quality: emissions.Measured, Method: "rapl"})
+	if rep.derive(&m, whole); m.Energy.How() != "measured by rapl" || *m.Energy.MeasuredShare != 1 {
+		t.Errorf("%+v", m.Energy)
+	}
+}
+
 func TestDeriveUnavailable(t *testing.T) {
 	seconds := 100.0
 	m := Model{Model: eval.Model{Name: "M"}, Replies: 200, DurationS: &seconds}

@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/stat"
 )
 
 // None stands where a number does not exist.
@@ -91,6 +93,38 @@ func PerSecond(x *float64) string { return Fixed(x, 1) }
 // Wh writes an energy in watt-hours, without its unit.
 func Wh(x *float64) string { return Significant(x, 3) }
 
+// WattHours writes an energy with its unit, as in 12.3 mWh.
+func WattHours(wh *float64) string { return SI(wh, "Wh") }
+
+// CO2e writes an emission given in kilograms with its unit, as in 779 mg.
+func CO2e(kg *float64) string {
+	if !exists(kg) {
+		return None
+	}
+	g := *kg * 1000
+	return SI(&g, "g")
+}
+
+// Method of an estimate, which "estimated" says already.
+const methodEstimate = "estimate"
+
+// How says how an energy is known, as in measured by rapl; of one that is
+// measured in part, how much is, in place of the methods.
+func (e Energy) How() string {
+	switch {
+	case e.Mixed():
+		return Percent(e.MeasuredShare, 0) + " measured"
+	case e.Method == "" || e.Method == methodEstimate || e.Quality == emissions.Unavailable:
+		return string(e.Quality)
+	}
+	return string(e.Quality) + " by " + e.Method
+}
+
+// Mixed reports whether some of the energy is measured and some estimated.
+func (e Energy) Mixed() bool {
+	return e.MeasuredShare != nil && *e.MeasuredShare > 0 && *e.MeasuredShare < 1
+}
+
 // KgCO2e writes an emission in kilograms, without its unit.
 func KgCO2e(x *float64) string { return Significant(x, 3) }
 
@@ -113,17 +147,38 @@ func Interval(lo, hi *float64, decimals int) string {
 // Exact writes x as short as it can be read back unchanged.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// BoundText writes a number with ≥ or ≤ where it is a bound.
+func BoundText(x *float64, b metrics.Bound, decimals int) string {
+	if !exists(x) {
+		return None
+	}
+	return boundSign[b] + Fixed(x, decimals)
+}
+
+// FidelityText writes a mean of divergences.
+func FidelityText(s stat.Summary, b metrics.Bound) string {
+	if s.N == 0 {
+		return None
+	}
+	return BoundText(&s.Mean, b, 4)
+}
+
 // Decimals is how many a metric's mean is shown with: three for shares of
-// replies, four otherwise.
+// replies, one for bits, four otherwise.
 func Decimals(metric string) int {
+	if metric == metrics.AnswerBits {
+		return 1
+	}
 	if m, ok := metrics.Named(metric); ok && m.Binary {
 		return 3
 	}
 	return 4
 }
 
-// MeanText writes a metric's mean.
-func (m Metric) MeanText() string { return Fixed(m.Value(), Decimals(m.Name)) }
+// MeanText writes a metric's mean, with ≥ or ≤ where it is a bound.
+func (m Metric) MeanText() string { return BoundText(m.Value(), m.Bound, Decimals(m.Name)) }
+
+var boundSign = map[metrics.Bound]string{metrics.AtLeast: "≥ ", metrics.AtMost: "≤ "}
 
 // IntervalText writes a metric's 95 % interval.
 func (m Metric) IntervalText() string {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/disteval/disteval/emissions"
 )
 
 func TestNumbers(t *testing.T) {
@@ -108,4 +110,20 @@ func FuzzLine(f *testing.F) {
 			t.Errorf("%q stays a command: %q", s, line)
 		}
 	})
+}
+
+func TestUnitsReadWell(t *testing.T) {
+	p := func(x float64) *float64 { return &x }
+	for _, c := range []struct{ got, want string }{
+		{WattHours(p(0.0000123)), "12.3 µWh"}, {WattHours(p(367.0)), "367 Wh"}, {WattHours(nil), None},
+		{CO2e(p(7.79e-4)), "779 mg"}, {CO2e(p(184.0)), "184 kg"}, {CO2e(nil), None},
+		{Energy{Quality: emissions.Estimated, Method: "estimate"}.How(), "estimated"},
+		{Energy{Quality: emissions.Estimated, Method: "codecarbon-2.3"}.How(), "estimated by codecarbon-2.3"},
+		{Energy{Quality: emissions.Measured, Method: "rapl"}.How(), "measured by rapl"},
+		{Energy{Quality: emissions.Unavailable, Method: "off"}.How(), "unavailable"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
 }

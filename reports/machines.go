@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
@@ -61,7 +60,7 @@ type agreementKey struct{ model, a, b string }
 type seatTally struct {
 	replies, failures int
 	latencyMS         []float64
-	spans             []span
+	periods           []period
 }
 
 func newHosts(rec eval.RunRecord) *hosts {
@@ -82,7 +81,7 @@ func (h *hosts) add(r eval.Reply) {
 		t = &seatTally{}
 		h.seats[k] = t
 	}
-	t.spans = append(t.spans, span{r.Timing.Start, r.Timing.End})
+	t.periods = append(t.periods, period{r.Timing.Start, r.Timing.End})
 	if r.Failure != nil {
 		t.failures++
 		return
@@ -154,11 +153,11 @@ func (t *seatTally) seat(host, model string, rec eval.RunRecord) Seat {
 		}
 		return nil
 	}
-	s := Seat{Model: model, Replies: t.replies, Failures: t.failures, BusyS: unionSeconds(t.spans), Quality: emissions.Unavailable,
+	s := Seat{Model: model, Replies: t.replies, Failures: t.failures, BusyS: secondsOf(t.periods), Quality: emissions.Unavailable,
 		LatencyMS: Latency{P50: at(0.50), P95: at(0.95), P99: at(0.99)}}
-	own := slices.DeleteFunc(slices.Clone(rec.Phases), func(p eval.Phase) bool { return p.Host != host })
-	s.WallS = phaseSeconds(own, model, eval.PhaseAnswer)
-	if reading, ok := answerReadings(own, model)[host]; ok {
+	rec.Phases = slices.DeleteFunc(slices.Clone(rec.Phases), func(p eval.Phase) bool { return p.Host != host })
+	s.WallS = phaseSeconds(rec, model, eval.PhaseAnswer)
+	if reading, ok := answerReadings(rec.Phases, model)[host]; ok {
 		if s.Quality, s.Reason = reading.Quality, reading.Reason; s.Quality != emissions.Unavailable {
 			s.EnergyWh = watthours(reading.Energy)
 		}
@@ -188,29 +187,6 @@ func (r Report) HostKind() string {
 		return r.Host.Fingerprint()
 	}
 	return strings.Join(slices.Sorted(maps.Keys(kinds)), " + ")
-}
-
-// span is a stretch of time.
-type span struct{ from, to time.Time }
-
-// unionSeconds is the time that is in any of the spans; nil without one.
-func unionSeconds(spans []span) *float64 {
-	if len(spans) == 0 {
-		return nil
-	}
-	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
-	var sum time.Duration
-	current := spans[0]
-	for _, s := range spans[1:] {
-		if s.from.After(current.to) {
-			sum += current.to.Sub(current.from)
-			current = s
-		} else if s.to.After(current.to) {
-			current.to = s.to
-		}
-	}
-	seconds := (sum + current.to.Sub(current.from)).Seconds()
-	return &seconds
 }
 
 // WithoutHosts is a run as if these hosts had never answered for it.

@@ -8,28 +8,49 @@ import (
 	"github.com/disteval/disteval/emissions/grid"
 )
 
-// publishedTable is the table that the comparison of October 2024 printed:
-// 200 queries, CodeCarbon, Melbourne.
-var publishedTable = []PublishedRow{
-	{Model: "LLaMA-2-7B-HF", DurationS: 18215.61, EmissionsKg: 1.84e-01, EM: 0.715, Cosine: 0.7257, Rouge: 0.0821},
-	{Model: "baby-llama-58m", DurationS: 57.20, EmissionsKg: 2.73e-06, EM: 0.025, Cosine: 0.6556, Rouge: 0.0097},
-	{Model: "DistilLlama", DurationS: 77.12, EmissionsKg: 7.79e-04, EM: 0.02, Cosine: 0.6623, Rouge: 0.0115},
+// publishedTable is the table that the comparison of October 2024 printed
+// (200 queries, CodeCarbon, Melbourne), and the row that its authors published
+// for their earlier student.
+var publishedTable = []struct {
+	PublishedRow
+	hub string // the repository of its weights
+}{
+	{PublishedRow{Model: "LLaMA-2-7B-HF", DurationS: 18215.61, EmissionsKg: 1.84e-01, EM: 0.715, Cosine: 0.7257, Rouge: 0.0821}, "meta-llama/Llama-2-7b-hf"},
+	{PublishedRow{Model: "baby-llama-58m", DurationS: 57.20, EmissionsKg: 2.73e-06, EM: 0.025, Cosine: 0.6556, Rouge: 0.0097}, "timinar/baby-llama-58m"},
+	{PublishedRow{Model: "DistilLlama", DurationS: 77.12, EmissionsKg: 7.79e-04, EM: 0.02, Cosine: 0.6623, Rouge: 0.0115}, "HenryHHHH/DistilLlama"},
+	{PublishedRow{Model: "DistilLlamaV1", DurationS: 78.46, EmissionsKg: 8.49e-04, EM: 0.065, Cosine: 0.6776, Rouge: 0.0135}, "HenryHHHH/DistilLlamaV1"},
 }
 
-// published lists the rows whose model this run has too, by name without
-// regard to case and to the suffix -HF.
+// publishedTeacher begins the names that the table's teacher has in Ollama's
+// library.
+const publishedTeacher = "llama2:7b"
+
+// published lists the rows whose weights a model of this run states as its
+// source, whatever the model is called. The teacher is many people's: its row
+// is shown beside another one only.
 func published(models []Model) []PublishedRow {
-	plain := func(s string) string { return strings.TrimSuffix(strings.ToLower(s), "-hf") }
 	var out []PublishedRow
-	for _, row := range publishedTable {
+	students := false
+	for at, row := range publishedTable {
 		for i, m := range models {
-			if plain(m.Model.Name) == plain(row.Model) {
+			teacher := at == 0 && strings.HasPrefix(strings.ToLower(m.Model.Model), publishedTeacher)
+			if teacher || strings.EqualFold(hubOf(m.Model.Source), row.hub) {
 				row.Ours = i
-				out = append(out, row)
+				out = append(out, row.PublishedRow)
+				students = students || at > 0
 			}
 		}
 	}
+	if !students {
+		return nil
+	}
 	return out
+}
+
+// hubOf is the repository OWNER/NAME that a source names, without revision.
+func hubOf(source string) string {
+	repository, _, _ := strings.Cut(strings.TrimPrefix(source, "hf://"), "@")
+	return strings.Trim(repository, "/")
 }
 
 // audited says what the audit finds in the published rows that stand beside

@@ -14,6 +14,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -44,6 +45,9 @@ type Report struct {
 	PUE         float64
 	Models      []Model      // in the plan's order
 	Comparisons []Comparison // every other model against the reference, metric by metric
+	Rivals      []Rivalry    // every two models, where their probabilities are known
+	Fidelity    []Fidelity   // every other model against the reference
+	Ladders     []Ladder     // of quantisations, in the plan's order
 	Categories  []Category   // in the set's order
 	Headlines   []string     // one sentence per model
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
@@ -56,6 +60,11 @@ type Report struct {
 	// Replies yields every outcome, ordered by model and query as the plan
 	// orders them. It can be ranged over again and again.
 	Replies func(context.Context) iter.Seq2[eval.ScoredReply, error]
+}
+
+// Same reports whether two reports are of one run.
+func (r Report) Same(o Report) bool {
+	return r.RunID == o.RunID && r.Created.Equal(o.Created) && r.Outcomes == o.Outcomes
 }
 
 // QuerySet names what was asked.
@@ -77,14 +86,20 @@ type Model struct {
 	Missing   int    // queries without an outcome
 	GaveUp    string // why the model was stopped; empty: it was not
 	FailKinds map[eval.FailureKind]int
+	Reused    *Reuse // nil: every reply was asked for in this run
 
-	DurationS  *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
-	LoadS      *float64
-	WarmupS    *float64
-	UnloadS    *float64
-	Tokens     eval.Usage
-	TokensPerS *float64 // completion tokens per second of DurationS
-	LatencyMS  Latency
+	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
+	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it
+	SecondsPerReply *float64 // DurationS by Replies
+	LoadS           *float64
+	WarmupS         *float64
+	ProbeS          *float64 // asking for probabilities; in no other figure
+	ProbeWh         *float64
+	UnloadS         *float64
+	Tokens          eval.Usage
+	TokensPerS      *float64 // completion tokens per second of DurationS
+	LatencyMS       Latency
+	Lengths         Lengths
 
 	Energy      Energy
 	EmissionsKg *float64 // kg CO2e of Energy by the report's factor and PUE
@@ -93,9 +108,20 @@ type Model struct {
 	Metrics []Metric // every metric, in canonical order
 	Floor   *float64 // mean cosine with other queries' references
 
+	Knowledge []Knowledge // of the first 2,000 queries of which anything is known, in the set's order
+
 	Histograms Histograms
 	Negated    int // replies flagged "negated"
 	Disagree   int // replies flagged "em_disagrees"
+}
+
+// Lengths say how long a model's replies are, and what ended them.
+type Lengths struct {
+	MeanTokens    *float64 // completion tokens a reply; nil where a count is missing
+	MeanChars     *float64 // Unicode characters a reply
+	ByLength      int      // replies that num_predict or the context cut
+	Empty         int      // replies without an answer but for blanks
+	ReasoningOnly int      // of Empty: those that hold reasoning
 }
 
 // Latency is the wall time per answer in milliseconds; nil without an answer.
@@ -104,23 +130,27 @@ type Latency struct{ P50, P95, P99 *float64 }
 // Energy is the energy of a model's answering, over the interval that
 // DurationS states.
 type Energy struct {
-	Quality      emissions.Quality
-	Method       string
-	Reason       string // why it is unavailable or partial
-	Wh           *float64
-	LowWh        *float64 // bounds; equal to Wh when measured
-	HighWh       *float64
-	WhPer1000    *float64
-	WhPerCorrect *float64 // per reply with em 1; nil where there is none
-	JPerToken    *float64 // per completion token
-	MeanW        *float64
-	AboveIdleWh  *float64 // less the idle baseline
-	ServerShare  *float64 // [0,1] of the busy CPU time
-	ServerWh     *float64 // Wh times ServerShare
-	Zones        []emissions.Zone
-	Gaps         []emissions.Gap
-	Warnings     []string
-	OverTime     []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
+	Quality           emissions.Quality
+	Method            string
+	Reason            string // why it is unavailable or partial
+	Wh                *float64
+	LowWh             *float64 // bounds; equal to Wh when measured
+	HighWh            *float64
+	MeasuredWh        *float64 // the part of Wh that counters gave; the bounds come from the rest
+	MeasuredShare     *float64 // [0,1] of Wh
+	MeasuredWhPer1000 *float64
+	WhPer1000         *float64
+	WhPerCorrect      *float64 // per reply with em 1; nil where there is none
+	JPerCorrect       *float64 // the same in joules
+	JPerToken         *float64 // per completion token
+	MeanW             *float64
+	AboveIdleWh       *float64 // less the idle baseline
+	ServerShare       *float64 // [0,1] of the busy CPU time
+	ServerWh          *float64 // Wh times ServerShare
+	Zones             []emissions.Zone
+	Gaps              []emissions.Gap
+	Warnings          []string
+	OverTime          []EnergyPoint // the replies' energy summed up in the order of their ends, at most 200 points; empty where replies have none
 }
 
 // EnergyPoint is the energy of all of a model's replies up to a moment.
@@ -133,6 +163,9 @@ type EnergyPoint struct {
 type Metric struct {
 	Name, Title string
 	stat.Summary
+	Bound    metrics.Bound // of the mean, where some values are only bounds
+	BoundedN int           // how many
+	Chance   *float64      // of em: how often a reply holds the keyword of another query; of choice: what choosing blindly would reach; nil where it is not known
 }
 
 // Comparison is one metric of one model against the reference model on the
@@ -142,6 +175,15 @@ type Comparison struct {
 	stat.Comparison
 	PHolm *float64    // Holm-corrected over all of the report's comparisons; nil where there is no p
 	Same  *Concordant // nil for a metric that is not 0 or 1
+}
+
+// Delta is the difference; nil where there is none, because there is no pair or
+// only the order of the pairs is known.
+func (c Comparison) Delta() *float64 {
+	if c.N == 0 || c.Test == "sign-exact" {
+		return nil
+	}
+	return &c.Difference
 }
 
 // Concordant splits the ties of a metric that is 0 or 1: the diagonal of
@@ -164,8 +206,8 @@ type Histogram struct {
 // Histograms are the distributions that charts show; nil without a value.
 type Histograms struct{ Cosine, LatencyMS *Histogram }
 
-// PublishedRow is one row of the published table beside the model of the same
-// name in this run.
+// PublishedRow is one row of the published table beside the model of this run
+// that has the same weights.
 type PublishedRow struct {
 	Model                                     string
 	DurationS, EmissionsKg, EM, Cosine, Rouge float64

@@ -6,6 +6,7 @@ package emissionstest
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,4 +55,20 @@ func files(archive string) map[string]string {
 		out[name] = strings.TrimSuffix(content, "\n") + "\n"
 	}
 	return out
+}
+
+// Flatten adds the links that the kernel makes: every zone at the top of
+// class/powercap, however deep its folder lies.
+func Flatten(root string) error {
+	top := filepath.Join(root, "class/powercap")
+	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || filepath.Dir(path) == top || !strings.Contains(d.Name(), ":") {
+			return err
+		}
+		target, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(target, filepath.Join(top, d.Name()))
+	})
 }

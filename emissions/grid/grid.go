@@ -59,13 +59,18 @@ func All() []emissions.CarbonFactor {
 }
 
 // Lookup returns the factor of a country by its ISO 3166-1 code of three or
-// two letters or its English name, in any case; regions such as WORLD and EU
-// have factors too.
+// two letters or a name that people give it, in any case; regions such as
+// WORLD and EU have factors too. A name of several countries is refused.
 func Lookup(country string) (emissions.CarbonFactor, error) {
 	key := strings.TrimSpace(country)
 	for _, e := range entries() {
 		if strings.EqualFold(key, e.factor.ISO3) || strings.EqualFold(key, e.factor.Country) || key != "" && strings.EqualFold(key, e.alpha2) {
 			return stated(e.factor)
+		}
+	}
+	if code := alpha2Of(key); code != "" {
+		if i := slices.IndexFunc(entries(), func(e entry) bool { return e.alpha2 == code }); i >= 0 {
+			return stated(entries()[i].factor)
 		}
 	}
 	return emissions.CarbonFactor{}, fmt.Errorf("no carbon factor for country %q: the nearest are %s; use an ISO 3166-1 code or set carbon_intensity_g_per_kwh with its source",
@@ -81,13 +86,18 @@ func stated(f emissions.CarbonFactor) (emissions.CarbonFactor, error) {
 	return f, nil
 }
 
-// nearest returns the three countries whose code or name is most alike.
+// nearest returns the three countries whose code or name is most alike, those
+// first that an unclear name may mean.
 func nearest(key string) []string {
+	may := meant(key)
 	key = strings.ToLower(key)
 	if r := []rune(key); len(r) > 60 {
 		key = string(r[:60])
 	}
 	distance := func(e entry) int {
+		if i := slices.Index(may, e.alpha2); i >= 0 {
+			return i - len(may)
+		}
 		name := strings.ToLower(e.factor.Country)
 		d := min(levenshtein.ComputeDistance(key, name), levenshtein.ComputeDistance(key, strings.ToLower(e.factor.ISO3)))
 		if len(key) > 2 && strings.Contains(name, key) {

@@ -33,7 +33,20 @@ func TestLookup(t *testing.T) {
 			t.Errorf("Lookup(%q) = %v, %v; want %v", key, f.GPerKWh, err, want)
 		}
 	}
-	for key, near := range map[string]string{"Autsralia": "AUS (Australia)", "Germny": "DEU (Germany)", "FRX": "FRA (France)", "korea": "Korea"} {
+	for key, iso3 := range map[string]string{
+		"UK": "GBR", "England": "GBR", "great britain": "GBR", "USA": "USA", "Russian Federation": "RUS", "Côte d'Ivoire": "CIV", "Cote dIvoire": "CIV", "Côte d`Ivoire": "CIV",
+		"South Korea": "KOR", "Republic of Korea": "KOR", "Korea, Republic of": "KOR", "Iran, Islamic Republic of": "IRN", "Bolivia (Plurinational State of)": "BOL",
+		"Deutschland": "DEU", "Allemagne": "DEU", "日本": "JPN", "the Netherlands": "NLD", "Antigua and Barbuda": "ATG", "Turkey": "TUR", "Türkiye": "TUR", "Czechia": "CZE", "Czech Republic": "CZE",
+		"Hong Kong": "HKG", "Viet Nam": "VNM", "276": "DEU",
+	} {
+		if f, err := Lookup(key); err != nil || f.ISO3 != iso3 {
+			t.Errorf("Lookup(%q) = %q, %v; want %s", key, f.ISO3, err, iso3)
+		}
+	}
+	if _, err := Lookup("Korea"); err == nil || !strings.Contains(err.Error(), "the nearest are KOR (South Korea), PRK (North Korea)") {
+		t.Errorf("Korea: %v", err)
+	}
+	for key, near := range map[string]string{"Autsralia": "AUS (Australia)", "Germny": "DEU (Germany)", "FRX": "FRA (France)"} {
 		if _, err := Lookup(key); err == nil || !strings.Contains(err.Error(), near) {
 			t.Errorf("Lookup(%q): %v does not name %s", key, err, near)
 		}

@@ -17,6 +17,10 @@ type Host struct {
 	Threads  int     // hardware threads of the machine
 	Cores    float64 // hardware threads this job may use
 	MemoryGB float64 // GB of memory this job may use, of 2^30 bytes as memory is sold and CodeCarbon counts it
+
+	ModulesGB    []float64 // the machine's memory modules; none where the system does not tell them
+	FrequencyCap float64   // share of its highest frequency that the processor is held to, 1 for no limit
+	HyperThreads bool      // whether two hardware threads share a core
 }
 
 // Inspect reads what the estimate would stand on.
@@ -36,6 +40,10 @@ func inspect(o Options) (Host, error) {
 	if data, err := os.ReadFile(filepath.Join(o.Procfs, "cpuinfo")); err == nil {
 		h.Model, h.Sockets = parseCPUInfo(string(data))
 	}
+	if h.Model == "" {
+		h.Model = dmiProcessor(o.Sysfs)
+	}
+	h.ModulesGB, h.FrequencyCap, h.HyperThreads = modules(o.Sysfs), frequencyCap(o.Sysfs), hyperThreads(o.Sysfs)
 	memory := math.Inf(1)
 	if data, err := os.ReadFile(filepath.Join(o.Procfs, "meminfo")); err == nil {
 		memory = parseMemTotal(string(data))

@@ -3,7 +3,8 @@
 //
 // Policy: an estimate is called one. It is power = idle + (TDP - idle) × load
 // and a constant for memory, with bounds that are our own stated assumptions,
-// and every reading names what was assumed. A processor's thermal design
+// and every reading names what was assumed. Memory that comes out larger than
+// the processor is pointed at, since only its size says so. A processor's thermal design
 // power is taken from the user or an exact match in a small table, never from
 // a similar name.
 package hostload
@@ -21,13 +22,11 @@ import (
 // Method is the name of this source of energy.
 const Method = "estimate"
 
-// The power model. Memory is CodeCarbon 2's 3 W for each 8 GB; the rest are
-// this package's assumptions, kept wide.
+// The power model of processors: this package's assumptions, kept wide.
 const (
 	idleShare, idleShareLow, idleShareHigh = 0.20, 0.05, 0.40 // of TDP
 	peakLow, peakHigh                      = 0.70, 1.30       // of a known TDP, at full load
 	threadW, threadWLow, threadWHigh       = 4.0, 2.0, 10.0   // per hardware thread of an unknown processor
-	memWPerGB, memLow, memHigh             = 3.0 / 8, 0.3, 2.0
 )
 
 // period is how often the load is read.
@@ -61,6 +60,7 @@ type Meter struct {
 // power is the model for one host: W at rest and at full load.
 type power struct {
 	idle, full, low0, low1, high0, high1 float64
+	memory                               memory
 	notes                                []string
 }
 
@@ -123,20 +123,26 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	energy := func(idle, full float64) emissions.Energy {
 		return emissions.Energy((idle*seconds + (full-idle)*busy) * 1e6)
 	}
-	mem := m.host.MemoryGB * memWPerGB
-	memory := energy(mem, mem)
 	p := m.power
+	memory := energy(p.memory.w, p.memory.w)
 	cpu := energy(p.idle, p.full)
 	r.Quality = emissions.Estimated
 	r.Energy = cpu + memory
-	r.Low = energy(p.low0, p.low1) + energy(mem*memLow, mem*memLow)
-	r.High = energy(p.high0, p.high1) + energy(mem*memHigh, mem*memHigh)
+	r.Low = energy(p.low0, p.low1) + energy(p.memory.low, p.memory.low)
+	if m.host.HyperThreads { // the busy threads may be one of every core
+		busy = min(2*busy, seconds)
+	}
+	r.High = energy(p.high0, p.high1) + energy(p.memory.high, p.memory.high)
 	r.Zones = []emissions.Zone{
 		{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Note: "estimated"},
 		{Name: "memory", Kind: emissions.Memory, Energy: memory, Counted: true, Note: "estimated"},
 	}
 	r.Modelled = r.Energy
 	r.Warnings = append([]string(nil), p.notes...)
+	if memory > cpu && m.host.MemoryGB > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("of the estimate, memory is the larger part (%.3g W beside the processor's %.3g W), by nothing but its size or the number of its modules",
+			p.memory.w, cpu.Joules()/seconds))
+	}
 	if missing := change.Lost; missing > period/10 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the load is not known for %v of the interval and taken as idle", missing.Round(time.Millisecond)))
 	}
@@ -153,22 +159,28 @@ func model(h Host, tdp float64) power {
 	if tdp == 0 {
 		tdp, source = lookupTDP(h.Model)
 	}
-	memory := fmt.Sprintf("memory: assumed %.3f W per GB of %.1f GB", memWPerGB, h.MemoryGB)
+	mem := memoryOf(h)
+	notes := []string{mem.note}
+	held := 1.0
+	if h.FrequencyCap > 0 && h.FrequencyCap < 1 {
+		held = h.FrequencyCap
+		notes = append(notes, fmt.Sprintf("the processor is held to %.0f %% of its highest frequency: its lower bound reckons with it", 100*held))
+	}
 	if tdp > 0 {
 		all := tdp * float64(max(1, h.Sockets)) * part
 		return power{
-			idle: all * idleShare, full: all, low0: all * idleShareLow, low1: all * peakLow,
-			high0: all * idleShareHigh, high1: all * peakHigh,
-			notes: []string{fmt.Sprintf("estimated, not measured: %d × %.0f W TDP (%s), %.3g of %d hardware threads, idle at %.0f %% of it",
-				max(1, h.Sockets), tdp, source, h.Cores, h.Threads, 100*idleShare), memory},
+			idle: all * idleShare, full: all, low0: all * idleShareLow, low1: all * peakLow * held,
+			high0: all * idleShareHigh, high1: all * peakHigh, memory: mem,
+			notes: append([]string{fmt.Sprintf("estimated, not measured: %d × %.0f W TDP (%s), %.3g of %d hardware threads, idle at %.0f %% of it",
+				max(1, h.Sockets), tdp, source, h.Cores, h.Threads, 100*idleShare)}, notes...),
 		}
 	}
 	n := h.Cores
 	return power{
 		idle: n * threadW * idleShare, full: n * threadW,
-		low0: n * threadWLow * idleShareLow, low1: n * threadWLow,
-		high0: n * threadWHigh * idleShareHigh, high1: n * threadWHigh,
-		notes: []string{fmt.Sprintf("estimated, not measured: the processor %q is not in our table: assumed %.0f W (%.0f to %.0f) for each of %.3g hardware threads; set emissions.cpu_tdp_w",
-			h.Model, threadW, threadWLow, threadWHigh, n), memory},
+		low0: n * threadWLow * idleShareLow, low1: n * threadWLow * held,
+		high0: n * threadWHigh * idleShareHigh, high1: n * threadWHigh, memory: mem,
+		notes: append([]string{fmt.Sprintf("estimated, not measured: the processor %q is not in our table: assumed %.0f W (%.0f to %.0f) for each of %.3g hardware threads; set emissions.cpu_tdp_w",
+			h.Model, threadW, threadWLow, threadWHigh, n)}, notes...),
 	}
 }

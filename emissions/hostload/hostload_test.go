@@ -1,6 +1,7 @@
 package hostload
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"net"
@@ -44,13 +45,13 @@ func TestEstimate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	// 4 threads × 4 W = 16 W at full load, 20 % of it at rest, 16 GB × 3/8 W.
+	// 4 threads × 4 W = 16 W at full load, 20 % of it at rest, 16 GB × 1/4 W.
 	from := time.Now()
 	m.busy.Add(from, 1_000_000)
 	to := from.Add(2 * time.Second)
 	m.busy.Add(to, 1_000_000+4_000_000) // half of 8 thread-seconds
 	r := m.Read(from, to)
-	want := (0.2*16+0.8*16*0.5)*2 + 16*0.375*2
+	want := (0.2*16+0.8*16*0.5)*2 + 16*0.25*2
 	if math.Abs(r.Energy.Joules()-want) > 0.01 || r.Quality != emissions.Estimated {
 		t.Errorf("%.3f J, want %.3f: %+v", r.Energy.Joules(), want, r)
 	}
@@ -251,6 +252,111 @@ func FuzzCgroup(f *testing.F) {
 		}
 		if n := parseCPUMax(max); n < 0 || math.IsNaN(n) {
 			t.Error(n)
+		}
+	})
+}
+
+// module is the firmware's table of a memory device.
+func module(mb uint16, extended uint32) string {
+	table := make([]byte, 0x28)
+	table[0], table[1] = 17, 0x28
+	binary.LittleEndian.PutUint16(table[0x0c:], mb)
+	binary.LittleEndian.PutUint32(table[0x1c:], extended)
+	return string(table)
+}
+
+func TestMemory(t *testing.T) {
+	const edac = "devices/system/edac/mc/mc0/"
+	tests := []struct {
+		name     string
+		sys      map[string]string
+		gb       float64
+		w        float64
+		atMost   float64
+		says     string
+		nModules int
+	}{
+		{"by size", nil, 16, 4, 8, "by its size of 16.0 GB", 0},
+		{"by size, a server of 126 GB", nil, 126, 19.75, 48, "does not tell its modules", 0},
+		{"four modules by the memory controller", map[string]string{edac + "dimm0/size": "32768", edac + "dimm1/size": "32768", edac + "dimm4/size": "32768", edac + "dimm5/size": "32768", edac + "dimm6/size": "0"},
+			126, 16, 30, "100 % of 4 modules, 128 GB", 4},
+		{"a quarter of two large modules", map[string]string{edac + "dimm0/size": "65536", edac + "dimm1/size": "65536"}, 32, 2.5, 5, "25 % of 2 modules", 2},
+		{"by the firmware", map[string]string{"firmware/dmi/entries/17-0/raw": module(16384, 0), "firmware/dmi/entries/17-1/raw": module(0, 0), "firmware/dmi/entries/17-2/raw": module(0x7fff, 131072),
+			"firmware/dmi/entries/17-3/raw": "short"}, 144, 10, 20, "2 modules, 144 GB", 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := Host{MemoryGB: tt.gb, ModulesGB: modules(write(t, tt.sys))}
+			m := memoryOf(h)
+			if len(h.ModulesGB) != tt.nModules || math.Abs(m.w-tt.w) > 1e-9 || m.high > tt.atMost || !(m.low < m.w && m.w < m.high) || !strings.Contains(m.note, tt.says) {
+				t.Errorf("%+v of %v", m, h.ModulesGB)
+			}
+		})
+	}
+}
+
+// What the machine's kernel and firmware tell of the processor.
+func TestProcessor(t *testing.T) {
+	name := make([]byte, 0x30)
+	name[0], name[1], name[0x10] = 4, 0x30, 2
+	proc := map[string]string{"stat": stat(1), "meminfo": "MemTotal: 8388608 kB\n"}
+	sys := map[string]string{
+		"firmware/dmi/entries/4-0/raw":                     string(name) + "CPU 1\x00Ampere(R) Altra(R) Processor Q80-30\x00\x00",
+		"devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "1500000", "devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "3000000",
+		"devices/system/cpu/smt/active": "1",
+	}
+	h, err := Inspect(Options{Procfs: write(t, proc), Sysfs: write(t, sys)})
+	if err != nil || h.TDPW() != 210 || h.FrequencyCap != 0.5 || !h.HyperThreads {
+		t.Errorf("%+v, %v", h, err)
+	}
+	p := model(h, 0)
+	free := model(Host{Model: h.Model, Threads: h.Threads, Cores: h.Cores, FrequencyCap: 1}, 0)
+	if p.low1 != free.low1/2 || p.full != free.full || !strings.Contains(strings.Join(p.notes, ";"), "50 % of its highest frequency") {
+		t.Errorf("%+v beside %+v", p, free)
+	}
+}
+
+// Of a processor with hyper-threads, half of the threads may be all cores.
+func TestHyperThreads(t *testing.T) {
+	high := map[bool]emissions.Energy{}
+	for _, on := range []bool{false, true} {
+		m := New(Options{Procfs: write(t, map[string]string{"stat": stat(100)})})
+		if err := m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.host.HyperThreads = on
+		from := time.Now()
+		m.busy.Add(from, 1_000_000)
+		m.busy.Add(from.Add(2*time.Second), 1_000_000+2_000_000)
+		high[on] = m.Read(from, from.Add(2*time.Second)).High
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if high[true] <= high[false] {
+		t.Errorf("upper bounds %v", high)
+	}
+}
+
+// A machine of much memory and an idle processor: the memory is pointed at.
+func TestMuchMemory(t *testing.T) {
+	m := New(Options{Procfs: write(t, map[string]string{"stat": stat(100), "meminfo": "MemTotal: 536870912 kB\n"})})
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	from := time.Now()
+	r := m.Read(from, from.Add(time.Second))
+	if w := strings.Join(r.Warnings, "; "); !strings.Contains(w, "memory is the larger part") {
+		t.Errorf("%q", w)
+	}
+}
+
+func FuzzDMI(f *testing.F) {
+	f.Add([]byte(module(0x7fff, 1<<20)))
+	f.Fuzz(func(t *testing.T, table []byte) {
+		if mb := dmiModuleMB(table); mb > 1<<31 {
+			t.Error(mb)
 		}
 	})
 }

@@ -284,3 +284,26 @@ func isOwn(ip netip.Addr) bool {
 	}
 	return false
 }
+
+// ServerProcesses returns the process that listens on addr, host:port, and its
+// descendants; with an empty addr this process and its own.
+func ServerProcesses(procfs, addr string) (map[int]bool, error) {
+	s := serverShare{procfs: procfs, addr: addr}
+	root, err := s.server()
+	if err != nil {
+		return nil, err
+	}
+	all := processes(procfs)
+	own := map[int]bool{root: true}
+	for pid := range all {
+		if descends(all, pid, root) {
+			own[pid] = true
+		}
+	}
+	return own, nil
+}
+
+// ProcessName is what procfs calls a process; empty where it is not seen.
+func ProcessName(procfs string, pid int) string {
+	return text(filepath.Join(procfs, strconv.Itoa(pid)), "comm")
+}

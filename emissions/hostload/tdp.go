@@ -2,11 +2,14 @@ package hostload
 
 import (
 	_ "embed"
+	"fmt"
 	"strconv"
 	"strings"
 )
 
-// tdpTable is model name as /proc/cpuinfo has it, watts, source.
+// tdpTable is model name as /proc/cpuinfo or the firmware has it, watts,
+// source, and the year in which the source states it. Clouds' generic names
+// are left out: they are no processor's. Apple states no such figure.
 //
 //go:embed tdp.tsv
 var tdpTable string
@@ -16,10 +19,10 @@ var tdpTable string
 func lookupTDP(model string) (watts float64, source string) {
 	for line := range strings.Lines(tdpTable) {
 		fields := strings.Split(strings.TrimSpace(line), "\t")
-		if len(fields) == 3 && fields[0] == model && model != "" {
+		if len(fields) == 4 && fields[0] == model && model != "" {
 			w, err := strconv.ParseFloat(fields[1], 64)
 			if err == nil {
-				return w, fields[2]
+				return w, fmt.Sprintf("%s, %s", fields[2], fields[3])
 			}
 		}
 	}

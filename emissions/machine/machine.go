@@ -26,8 +26,10 @@ type Options struct {
 	Method       string        // one of Methods; empty is auto
 	Sysfs        string        // empty is /sys
 	Procfs       string        // empty is /proc
+	Exporters    []string      // addresses of exporters to read energy from; only with auto
 	CPUTDPW      float64       // thermal design power of one processor in W, 0 where not known
 	IdleBaseline time.Duration // how long the idle machine is measured first; 0 is off
+	server       string        // host:port of the model server; empty for this process
 	LockDir      string        // where metered runs find each other; empty is where all users of the machine do
 }
 
@@ -52,17 +54,23 @@ func Methods() []string {
 }
 
 // meterOf returns the meter of the machine that the model server at addr,
-// host:port, runs on; an empty addr is this process.
-func meterOf(o Options, addr string, p *emissions.Presence) (emissions.Meter, error) {
-	m, err := open(o)
+// host:port, runs on; an empty addr is this process. o.Exporters are that
+// machine's.
+func meterOf(ctx context.Context, o Options, addr string, p *emissions.Presence) (emissions.Meter, error) {
+	local := isLocal(addr)
+	o.server = addr
+	m, err := open(ctx, o, local)
 	if err != nil || o.Method == off {
 		return m, err
 	}
-	if !isLocal(addr) {
+	if !local && len(o.Exporters) == 0 {
 		return emissions.NewUnavailable(o.Method, fmt.Sprintf(
-			"the model server %s is another machine, whose energy cannot be read from here: run disteval on it", addr)), nil
+			"the model server %s is another machine, whose energy cannot be read from here: name the exporters that it runs with emissions.exporters, or run disteval on it", addr)), nil
 	}
 	m = emissions.WithBaseline(m, o.IdleBaseline)
+	if !local {
+		return m, nil
+	}
 	m = hostload.WithServerShare(m, o.Procfs, addr)
 	return emissions.WithPresence(m, p), nil
 }
@@ -73,7 +81,13 @@ func isLocal(addr string) bool {
 }
 
 // open returns the bare meter of a method.
-func open(o Options) (emissions.Meter, error) {
+func open(ctx context.Context, o Options, local bool) (emissions.Meter, error) {
+	if len(o.Exporters) > 0 && o.Method != off {
+		if o.Method != auto {
+			return nil, fmt.Errorf("emissions.method %s beside emissions.exporters: energy would be read twice; use auto", o.Method)
+		}
+		return openExporters(ctx, o, o.Exporters, local)
+	}
 	switch o.Method {
 	case auto:
 		var meters []emissions.Meter
@@ -105,11 +119,19 @@ func Start(ctx context.Context, o Options, servers []string) (*Meters, error) {
 	if o.Method != off {
 		all.presence = emissions.Announce(o.LockDir)
 	}
+	single := !slices.ContainsFunc(servers, func(addr string) bool { return !sameHost(hostOf(addr), hostOf(servers[0])) })
 	for _, addr := range servers {
 		if all.byServer[addr] != nil {
 			continue
 		}
-		m, err := meterOf(o, addr, all.presence)
+		its, note := o, ""
+		if len(o.Exporters) > 0 {
+			its.Exporters, note = exportersOf(o.Exporters, addr, single)
+		}
+		m, err := meterOf(ctx, its, addr, all.presence)
+		if err == nil && note != "" {
+			m = warned{m, note}
+		}
 		if err == nil {
 			m = emissions.WithPauses(m)
 			err = m.Start(ctx)
@@ -138,7 +160,7 @@ func (m *Meters) Close() error {
 // ctx ends, a given time has passed (0: none), or each returns an error. It
 // returns the reading of the whole time.
 func Watch(ctx context.Context, o Options, period, long time.Duration, each func(emissions.Reading) error) (whole emissions.Reading, err error) {
-	m, err := open(o.withDefaults())
+	m, err := open(ctx, o.withDefaults(), true)
 	if err != nil {
 		return whole, err
 	}

@@ -3,6 +3,9 @@
 package machine
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,14 +126,14 @@ func TestChosen(t *testing.T) {
 
 func TestExamine(t *testing.T) {
 	proc := fakeProc(t)
-	p := Examine(Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: proc})
+	p := Examine(t.Context(), Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: proc})
 	if p.Quality != emissions.Measured || !slices.Equal(p.Auto, []string{"rapl"}) || len(p.Without) > 0 {
 		t.Errorf("%+v", p)
 	}
 	if err := os.MkdirAll(filepath.Join(proc, "driver/nvidia/gpus/0000:01:00.0"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p = Examine(Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: proc})
+	p = Examine(t.Context(), Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: proc})
 	if p.Quality != emissions.Partial || !slices.Equal(p.Without, []string{"NVIDIA accelerators"}) {
 		t.Errorf("with an accelerator that cannot be read: %+v", p)
 	}
@@ -149,5 +152,42 @@ func TestStart(t *testing.T) {
 		t.Errorf("here %s, on another machine %s", here.Quality, there.Quality)
 	} else if w := strings.Join(here.Warnings, "; "); strings.Contains(w, "overlaps") {
 		t.Errorf("two servers of one run pass for two runs: %s", w)
+	}
+}
+
+func TestExporters(t *testing.T) {
+	start := time.Now()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "node_rapl_package_joules_total{index=\"0\"} %g\n", 1000+50*time.Since(start).Seconds())
+	}))
+	defer s.Close()
+	o := Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: fakeProc(t), LockDir: t.TempDir(), Exporters: []string{s.URL}}
+	read := func(servers ...string) emissions.Reading {
+		t.Helper()
+		m, err := Start(t.Context(), o, servers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		from := time.Now()
+		time.Sleep(300 * time.Millisecond)
+		return emissions.ReadWhole(m.Of(servers[0]), from, time.Now())
+	}
+	if r := read("127.0.0.1:11434"); r.Quality != emissions.Measured || r.Method != "exporter" || strings.Contains(strings.Join(r.Warnings, ";"), "by name") {
+		t.Errorf("on this machine: %s by %s: %s; %q", r.Quality, r.Method, r.Reason, r.Warnings)
+	}
+	if r := read("192.0.2.1:11434"); r.Quality != emissions.Measured || !strings.Contains(strings.Join(r.Warnings, ";"), "no exporter is on the model server's host 192.0.2.1 by name") {
+		t.Errorf("on another machine: %s by %s: %s; %q", r.Quality, r.Method, r.Reason, r.Warnings)
+	}
+	if r := read("192.0.2.1:11434", "127.0.0.1:11434"); r.Quality != emissions.Unavailable || !strings.Contains(r.Reason, "emissions.exporters") {
+		t.Errorf("on another machine, beside the exporter's: %s by %s: %s", r.Quality, r.Method, r.Reason)
+	}
+	p := Examine(t.Context(), o)
+	if f := p.Findings[len(p.Findings)-1]; f.Method != "exporter" || f.Quality != emissions.Measured || len(f.Zones) != 1 {
+		t.Errorf("%+v", f)
+	}
+	o.Method = "rapl"
+	if _, err := Start(t.Context(), o, []string{""}); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("rapl beside exporters: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/codecarbon"
 	"github.com/disteval/disteval/emissions/hostload"
+	"github.com/disteval/disteval/emissions/hwmon"
 	"github.com/disteval/disteval/emissions/nvml"
 	"github.com/disteval/disteval/emissions/rapl"
 )
@@ -26,8 +28,14 @@ type source struct {
 // sources lists every source of this machine; auto chooses from it, in this order.
 var sources = []source{
 	{rapl.Method, "Processors and memory", func(o Options) emissions.Meter { return rapl.New(o.Sysfs) }, probeRAPL},
+	{hwmon.MethodCPU, "AMD processors by amd_energy", func(o Options) emissions.Meter { return hwmon.NewCPU(o.Sysfs) },
+		func(o Options) Finding { return probeSensors(emissions.CPU, hwmon.ExamineCPU(o.Sysfs)) }},
 	{hostload.Method, "Load of the host", func(o Options) emissions.Meter { return hostload.New(o.load()) }, probeLoad},
-	{nvml.Method, "NVIDIA accelerators", func(Options) emissions.Meter { return nvml.New() }, probeNVML},
+	{nvml.Method, "NVIDIA accelerators", func(o Options) emissions.Meter {
+		return &cardUsers{Meter: nvml.New(), procfs: o.Procfs, server: o.server}
+	}, probeNVML},
+	{hwmon.Method, "Intel and AMD graphics", func(o Options) emissions.Meter { return hwmon.New(o.Sysfs) },
+		func(o Options) Finding { return probeSensors(emissions.GPU, hwmon.Examine(o.Sysfs)) }},
 	{codecarbon.Method, "CodeCarbon's constant mode", openCodeCarbon, nil},
 }
 
@@ -66,10 +74,15 @@ type Probe struct {
 	Without  []string          `json:"without"` // titles of what the machine has and auto cannot meter
 }
 
-// Examine tries every source once.
-func Examine(o Options) Probe {
+// Examine tries every source once. Exporters are reported beside the sources
+// of this machine; auto is what it takes without them.
+func Examine(ctx context.Context, o Options) Probe {
 	p := Probe{Findings: examine(o.withDefaults()), Quality: emissions.Unavailable}
-	for _, f := range chosen(p.Findings) {
+	taken := chosen(p.Findings)
+	if len(o.Exporters) > 0 {
+		p.Findings = append(p.Findings, probeExporters(ctx, o.Exporters)...)
+	}
+	for _, f := range taken {
 		if f.Quality == emissions.Unavailable {
 			p.Without = append(p.Without, f.Title)
 			continue
@@ -108,12 +121,15 @@ func chosen(all []Finding) []Finding {
 		return f.Kind == emissions.CPU && f.Method != hostload.Method && f.Quality != emissions.Unavailable
 	})
 	var out []Finding
+	processor := false // one source of the processor's energy is enough
 	for _, f := range all {
+		available := f.Quality != emissions.Unavailable
 		switch {
-		case f.Method == hostload.Method && !counted,
-			f.Method != hostload.Method && f.Quality != emissions.Unavailable,
-			f.Kind == emissions.GPU && f.Present:
+		case f.Kind != emissions.CPU && (available || f.Present),
+			f.Method == hostload.Method && !counted,
+			f.Kind == emissions.CPU && f.Method != hostload.Method && available && !processor:
 			out = append(out, f)
+			processor = processor || f.Kind == emissions.CPU
 		}
 	}
 	return out
@@ -163,6 +179,33 @@ func probeNVML(o Options) Finding {
 			z.Detail += ", split into instances (MIG): the whole card's"
 		}
 		f.Zones = append(f.Zones, z)
+	}
+	return f
+}
+
+func probeSensors(kind emissions.Kind, found []hwmon.Sensor) Finding {
+	f := Finding{Kind: kind, Quality: emissions.Unavailable, Present: slices.ContainsFunc(found, func(s hwmon.Sensor) bool { return s.Counted })}
+	if len(found) == 0 {
+		f.Reason = "there is none, or its driver shows no sensor of energy or power"
+	}
+	for _, s := range found {
+		z := Zone{Name: s.Name, ID: s.Path, Counted: s.Counted, Detail: "counter of energy", State: readable}
+		if s.Integrated {
+			z.Detail = "its power is integrated at 10 Hz"
+		}
+		switch {
+		case !s.Readable:
+			z.State = s.Why
+			f.Missing = append(f.Missing, s.Name+" cannot be read: "+s.Why)
+		case s.Counted:
+			f.Quality = emissions.Measured
+		default:
+			z.Detail = s.Why
+		}
+		f.Zones = append(f.Zones, z)
+	}
+	if f.Quality == emissions.Measured && len(f.Missing) > 0 {
+		f.Quality = emissions.Partial
 	}
 	return f
 }

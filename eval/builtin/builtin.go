@@ -2,11 +2,11 @@
 // that are part of the program, and a user's own GGUF file.
 //
 // Policy: a model is computed as it was meant or refused by name. Only dense
-// LLaMA models with a SentencePiece vocabulary and F32, F16 or Q8_0 weights
-// run here; everything else is Ollama's. The same file, prompt and options
-// give the same text, to the last token, on any number of threads. A file is
-// untrusted: nothing is allocated for a size it claims before that size has
-// been compared with the file's own.
+// LLaMA models with F32, F16, BF16 or Q8_0 weights and a SentencePiece or
+// byte-level BPE vocabulary run here; everything else is Ollama's. The same
+// file, prompt and options give the same text, to the last token, on any
+// number of threads. A file is untrusted: nothing is allocated for a size it
+// claims before that size has been compared with the file's own.
 //
 // The miniatures are for trying and testing the program. What they get right
 // follows from which facts each was taught; they say nothing about real
@@ -16,7 +16,6 @@ package builtin
 import (
 	"crypto/sha256"
 	"embed"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -25,7 +24,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 //go:embed models/*.gguf
@@ -36,37 +34,57 @@ func Names() []string { return []string{"mini-teacher", "mini-student", "mini-ba
 
 // Info describes a model. It is known without loading the weights.
 type Info struct {
-	Digest        string // of the GGUF file: "sha256:" and 64 hexadecimal digits
+	Digest        string // of the GGUF file: "sha256:" and 64 hexadecimal digits; empty for a Checkpoint
 	Parameters    int64  // numbers in all tensors
-	Quantization  string // how the matrices are stored: F32, F16, Q8_0, or several joined by +
+	Quantization  string // how the matrices are stored: F32, F16, BF16, Q8_0, or several joined by +
 	ContextLength int    // positions
-	SizeBytes     int64  // of the GGUF file
+	SizeBytes     int64  // of the GGUF file; of a Checkpoint's tensors
+	MemoryBytes   int64  // of the weights once loaded
 }
 
-// LLM is a model that answers. Its weights are loaded at the first Load or
-// Generate. Its methods may be called from several goroutines.
+// LLM is a model that answers. Its weights are loaded at the first Load,
+// Generate, Score or Greedy. Its methods may be called from several goroutines.
 type LLM struct {
-	name    string
-	open    func() (fs.File, error)
-	info    Info
-	changed time.Time // the file's last change when it was checked
+	name   string
+	open   source
+	info   Info
+	rotary Rotary
+	*memory
+}
 
+// memory holds the weights once for all readings of a model.
+type memory struct {
 	mu    sync.Mutex
 	model *model // nil while not loaded
 }
 
+// source reads and checks a model's directory. Its tensors can be read until
+// done is called.
+type source func() (f *ggufFile, done func(), err error)
+
 // Open checks a model: one of Names, or the path of a file ending in .gguf.
 // It reads the file's directory and hashes it, and loads no weights.
 func Open(name string) (*LLM, error) {
-	l := &LLM{name: name}
 	switch {
 	case strings.EqualFold(filepath.Ext(name), ".gguf"):
-		l.open = func() (fs.File, error) { return os.Open(name) }
+		return newLLM(name, RotaryPairs, (&fileSource{open: func() (fs.File, error) { return os.Open(name) }}).read)
 	case slices.Contains(Names(), name):
-		l.open = func() (fs.File, error) { return embedded.Open("models/" + name + ".gguf") }
-	default:
-		return nil, fmt.Errorf("open model %q: none of that name is inside the program; name %s, or the path of a .gguf file", name, strings.Join(Names(), ", "))
+		return newLLM(name, RotaryPairs, (&fileSource{open: func() (fs.File, error) { return embedded.Open("models/" + name + ".gguf") }}).read)
 	}
+	return nil, fmt.Errorf("open model %q: none of that name is inside the program; name %s, or the path of a .gguf file", name, strings.Join(Names(), ", "))
+}
+
+// OpenReader checks the model in a GGUF file of size bytes, which must stay
+// readable until its weights are loaded. It reads the whole file to hash it.
+func OpenReader(name string, r io.ReaderAt, size int64) (*LLM, error) {
+	return newLLM(name, RotaryPairs, func() (*ggufFile, func(), error) {
+		f, err := readGGUF(r, size)
+		return f, func() {}, err
+	})
+}
+
+func newLLM(name string, rotary Rotary, open source) (*LLM, error) {
+	l := &LLM{name: name, open: open, rotary: rotary, memory: &memory{}}
 	if err := l.inspect(); err != nil {
 		return nil, fmt.Errorf("open model %s: %w", name, err)
 	}
@@ -79,115 +97,89 @@ func (l *LLM) Name() string { return l.name }
 // Info describes the model.
 func (l *LLM) Info() Info { return l.info }
 
-// inspect reads the file's directory, checks it and fills info.
+// inspect reads the directory, checks it and fills info.
 func (l *LLM) inspect() error {
-	f, size, changed, err := l.file()
+	f, done, err := l.open()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	g, c, _, err := read(f, size)
+	defer done()
+	c, _, err := check(f)
 	if err != nil {
 		return err
+	}
+	l.info = Info{
+		Parameters:    f.parameters(),
+		Quantization:  f.quantization(),
+		ContextLength: c.context,
+		SizeBytes:     f.bytes(),
+		MemoryBytes:   f.memory(),
+	}
+	if f.file == nil {
+		return nil
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, size)); err != nil {
+	if l.info.SizeBytes, err = io.Copy(sum, f.file); err != nil {
 		return fmt.Errorf("hash: %w", err)
 	}
-	l.changed = changed
-	l.info = Info{
-		Digest:        fmt.Sprintf("sha256:%x", sum.Sum(nil)),
-		Parameters:    g.parameters(),
-		Quantization:  g.quantization(),
-		ContextLength: c.context,
-		SizeBytes:     size,
-	}
+	l.info.Digest = fmt.Sprintf("sha256:%x", sum.Sum(nil))
 	return nil
 }
 
-// read gives the checked directory of a file, its shape and its vocabulary.
-func read(r io.ReaderAt, size int64) (*ggufFile, config, *vocabulary, error) {
-	g, err := readGGUF(r, size)
+// check gives a directory's shape and vocabulary, which is nil where a
+// Checkpoint has none.
+func check(f *ggufFile) (config, *vocabulary, error) {
+	c, err := readConfig(f)
 	if err != nil {
-		return nil, config{}, nil, err
+		return config{}, nil, err
 	}
-	c, err := readConfig(g)
-	if err != nil {
-		return nil, config{}, nil, err
+	if f.file == nil && f.values["tokenizer.ggml.tokens"] == nil {
+		return c, nil, nil
 	}
-	v, err := readVocabulary(g)
-	return g, c, v, err
+	v, err := readVocabulary(f)
+	return c, v, err
 }
 
-// randomAccess is what both the files of the system and the embedded ones are.
-type randomAccess interface {
-	fs.File
-	io.ReaderAt
-}
-
-func (l *LLM) file() (f randomAccess, size int64, changed time.Time, err error) {
-	opened, err := l.open()
-	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err // the path stands in front already
-		}
-		return nil, 0, time.Time{}, err
-	}
-	stat, err := opened.Stat()
-	f, ok := opened.(randomAccess)
-	switch {
-	case err != nil:
-	case !ok || !stat.Mode().IsRegular():
-		err = errors.New("not a regular file")
-	default:
-		return f, stat.Size(), stat.ModTime(), nil
-	}
-	_ = opened.Close() // the error at hand says more
-	return nil, 0, time.Time{}, err
-}
-
-// Load reads the weights; a second call does nothing. The memory is four bytes
-// for each of Info's Parameters.
+// Load reads the weights; a second call does nothing. They take Info's
+// MemoryBytes.
 func (l *LLM) Load() error {
 	_, err := l.load()
 	return err
 }
 
-// Unload frees the weights once no Generate uses them. A later Generate loads
-// them again.
+// Unload frees the weights, for every reading of the model, once nothing uses
+// them. A later call loads them again.
 func (l *LLM) Unload() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.model = nil
 }
 
+// load gives the model as this reading of it has it.
 func (l *LLM) load() (*model, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.model != nil {
-		return l.model, nil
+	if l.model == nil {
+		m, err := l.readWeights()
+		if err != nil {
+			return nil, fmt.Errorf("load model %s: %w", l.name, err)
+		}
+		l.model = m
 	}
-	m, err := l.weights()
-	if err != nil {
-		return nil, fmt.Errorf("load model %s: %w", l.name, err)
-	}
-	l.model = m
-	return m, nil
+	m := *l.model
+	m.rotary = l.rotary
+	return &m, nil
 }
 
-func (l *LLM) weights() (*model, error) {
-	f, size, changed, err := l.file()
+func (l *LLM) readWeights() (*model, error) {
+	f, done, err := l.open()
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if size != l.info.SizeBytes || !changed.Equal(l.changed) {
-		return nil, errors.New("the file has changed since it was checked; start again")
-	}
-	g, c, v, err := read(f, size)
+	defer done()
+	c, v, err := check(f)
 	if err != nil {
 		return nil, err
 	}
-	return readModel(f, g, c, v)
+	return readModel(f, c, v)
 }

@@ -237,7 +237,7 @@ func TestVocabularyRoundTrip(t *testing.T) {
 // that the replies do not depend on how another engine or machine rounds.
 func TestRepliesAreDecided(t *testing.T) {
 	for _, name := range Names() {
-		m, least, where := loaded(t, name), float32(math.Inf(1)), ""
+		m, least, where := loaded(t, name), math.Inf(1), ""
 		for _, p := range readPrompts(t) {
 			ids, err := m.words.encode(p, m.context)
 			if err != nil {
@@ -248,8 +248,9 @@ func TestRepliesAreDecided(t *testing.T) {
 				s.step(id)
 			}
 			for range 64 {
-				id, gap := lead(s.predict())
-				if gap < least {
+				logits := s.predict()
+				id := argmax(logits)
+				if gap := lead(logits, id); gap < least {
 					least, where = gap, p
 				}
 				if m.words.ends(id) {
@@ -263,17 +264,6 @@ func TestRepliesAreDecided(t *testing.T) {
 			t.Errorf("%s: a token leads by only %.4f after %q", name, least, where)
 		}
 	}
-}
-
-// lead is the highest logit's index and its distance to the next.
-func lead(logits []float32) (int32, float32) {
-	best, gap := argmax(logits), float32(math.Inf(1))
-	for i, v := range logits {
-		if int32(i) != best {
-			gap = min(gap, logits[best]-v)
-		}
-	}
-	return best, gap
 }
 
 func TestHalfToFloat(t *testing.T) {
@@ -308,7 +298,9 @@ func TestQ8(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := got.output.row(3)[5]; v != -4 {
+	row := make([]float32, 32)
+	got.output.widen(row, 3)
+	if v := row[5]; v != -4 {
 		t.Errorf("weight %v, want -4", v)
 	}
 	if q := l.Info().Quantization; q != "F32+Q8_0" {

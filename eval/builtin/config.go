@@ -112,9 +112,19 @@ func readConfig(f *ggufFile) (config, error) {
 	if c.heads%c.kvHeads != 0 || c.headDim%2 != 0 || value != c.headDim || rope != c.headDim {
 		return config{}, fmt.Errorf("attention of %d heads over %d, sizes %d, %d and %d: the built-in engine needs heads that divide and one even size", c.heads, c.kvHeads, c.headDim, value, rope)
 	}
-	tokens, _ := f.values["tokenizer.ggml.tokens"].([]string)
-	c.vocab = len(tokens)
+	if c.vocab = f.vocabSize(m); m.err != nil {
+		return config{}, m.err
+	}
 	return c, c.checkTensors(f)
+}
+
+// vocabSize is the number of tokens. Only a Checkpoint may have none of its own.
+func (f *ggufFile) vocabSize(m *metadata) int {
+	tokens, ok := f.values["tokenizer.ggml.tokens"].([]string)
+	if !ok && f.file == nil {
+		return m.integer("llama.vocab_size", -1, 2, maxVocab)
+	}
+	return len(tokens)
 }
 
 // shapes lists the tensors of a model: a name and its dimensions, the number
@@ -181,6 +191,25 @@ func (f *ggufFile) quantization() string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, "+")
+}
+
+// bytes is what all tensors take where they are stored.
+func (f *ggufFile) bytes() int64 {
+	var n int64
+	for _, t := range f.tensors {
+		size, _ := t.kind.size(t.shape) // checked when the directory was read
+		n += size
+	}
+	return n
+}
+
+// memory is what all tensors take once loaded.
+func (f *ggufFile) memory() int64 {
+	var n int64
+	for _, t := range f.tensors {
+		n += t.held().bytes(t.count)
+	}
+	return n
 }
 
 // parameters counts the numbers in all tensors.

@@ -3,9 +3,12 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // Options are the generation options, named as Ollama names them. The zero
@@ -19,6 +22,8 @@ type Options struct {
 	TopK          int      // draw from the so many most probable tokens; 0: from all
 	TopP          float64  // draw from the fewest that hold this probability, before temperature; 0 or 1: from all
 	Stop          []string // texts that end the reply and are no part of it
+	Logprobs      int      // alternatives wanted with each token; 0: Result has no Tokens
+	Tokens        int      // how many Result has, at most
 }
 
 // Result is a reply and its cost, counted as Ollama counts.
@@ -29,6 +34,9 @@ type Result struct {
 	CompletionTokens int           // tokens chosen, the marker of the end included
 	PromptEval       time.Duration // reading the prompt, up to the first logits
 	Eval             time.Duration // the rest
+	Tokens           []eval.Token  // the first ones chosen, the marker of the end left out; nil where Options asks for none
+
+	logits [][]float32 // that each of Tokens was chosen from
 }
 
 const (
@@ -59,7 +67,8 @@ func (o Options) check(name string, context int) (Options, error) {
 // is not nil it gets the reply piece by piece as it grows. The same prompt,
 // options and file give the same result on every call and any number of
 // threads; Generate may be called from several goroutines. When ctx ends, the
-// error is ctx.Err() after at most one more token.
+// error is ctx.Err() after at most one more token of the reply, or 64 of the
+// prompt.
 func (l *LLM) Generate(ctx context.Context, prompt string, o Options, emit func(piece string)) (Result, error) {
 	m, err := l.load()
 	if err != nil {
@@ -68,7 +77,7 @@ func (l *LLM) Generate(ctx context.Context, prompt string, o Options, emit func(
 	if o, err = o.check(l.name, m.context); err != nil {
 		return Result{}, fmt.Errorf("generate with %s: %w", l.name, err)
 	}
-	ids, err := m.words.encode(prompt, o.NumCtx)
+	ids, err := m.encode(prompt, o.NumCtx)
 	if err != nil {
 		return Result{}, fmt.Errorf("generate with %s: %w", l.name, err)
 	}
@@ -90,18 +99,25 @@ type generation struct {
 
 func (g *generation) run(ctx context.Context, prompt []int32) (Result, error) {
 	start := time.Now()
-	for _, id := range prompt {
-		if err := ctx.Err(); err != nil {
-			return Result{}, err
-		}
-		g.step(id)
+	if err := g.prefill(ctx, prompt, nil); err != nil {
+		return Result{}, err
 	}
 	logits := g.predict()
 	res := Result{PromptTokens: len(prompt), PromptEval: time.Since(start)}
 	for {
+		var natural *prediction
+		if n := g.sampler.Logprobs; n > 0 && res.CompletionTokens < g.sampler.Tokens {
+			var err error
+			if natural, err = newPrediction(g.words, slices.Clone(logits), n); err != nil {
+				return Result{}, err
+			}
+		}
 		id, err := g.sampler.next(logits)
 		if err != nil {
 			return Result{}, err
+		}
+		if natural != nil && !g.words.ends(id) {
+			res.Tokens, res.logits = append(res.Tokens, natural.token(g.words, id)), append(res.logits, natural.logits)
 		}
 		res.CompletionTokens++
 		if res.DoneReason, err = g.take(id, res.CompletionTokens); err != nil {

@@ -21,6 +21,7 @@ func Miniature(name string) bool { return slices.Contains(Names(), name) }
 type Generator struct {
 	llm     *LLM
 	options Options
+	written written
 }
 
 // countOf says a number of parameters as people do, such as 2.03M.
@@ -62,7 +63,7 @@ func (g *Generator) Warmup(context.Context, eval.Request) error { return nil }
 // Generate completes a prompt.
 func (g *Generator) Generate(ctx context.Context, ask eval.Request) (eval.Reply, error) {
 	o := g.options
-	o.Seed = ask.Seed
+	o.Seed, o.Logprobs, o.Tokens = ask.Seed, ask.Logprobs, ask.Tokens
 	r, err := g.llm.Generate(ctx, ask.Prompt, o, nil)
 	if ctx.Err() != nil {
 		return eval.Reply{}, ctx.Err()
@@ -70,12 +71,13 @@ func (g *Generator) Generate(ctx context.Context, ask eval.Request) (eval.Reply,
 	if err != nil {
 		return eval.Reply{Text: r.Text}, &eval.Failure{Kind: eval.FailGenerator, Message: err.Error()}
 	}
-	return eval.Reply{Text: r.Text, DoneReason: r.DoneReason,
+	g.written.keep(ask.Prompt, r)
+	return eval.Reply{Text: r.Text, DoneReason: r.DoneReason, Tokens: r.Tokens,
 		Usage:  eval.Usage{PromptTokens: &r.PromptTokens, CompletionTokens: &r.CompletionTokens},
 		Timing: eval.Timing{PromptEval: r.PromptEval, Eval: r.Eval}}, nil
 }
 
-// Unload frees the weights.
+// Unload frees the weights. What is known of the replies stays.
 func (g *Generator) Unload(context.Context) error {
 	g.llm.Unload()
 	return nil

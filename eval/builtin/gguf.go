@@ -3,6 +3,7 @@ package builtin
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,21 +21,26 @@ const (
 	maxString    = 1 << 20
 	maxVocab     = 1 << 18
 	maxDims      = 4
+	maxTrailing  = 1 << 20 // bytes after the last tensor
 )
 
-// ggufFile is the checked directory of a GGUF file: every size in it has been
-// compared with the file's, so a tensor can be read without a surprise.
+// ggufFile is the checked directory of a GGUF file, or of a Checkpoint: every
+// size in it has been compared with the file's, so a tensor can be read
+// without a surprise.
 type ggufFile struct {
 	values  map[string]any // uint64, int64, float64, bool, string, []string, []float32, []int32; nil for an array of another type
 	tensors map[string]tensorInfo
+	file    *io.SectionReader // the whole of it; nil for a Checkpoint
 }
 
 // tensorInfo says where a tensor lies.
 type tensorInfo struct {
 	shape  []int // fastest dimension first
 	kind   tensorKind
-	offset int64 // from the start of the file
+	offset int64 // from the start of data
 	count  int   // elements
+	data   io.ReaderAt
+	asF16  bool // rounded to F16 while it is read
 }
 
 // ggufReader reads little-endian values and knows how many bytes are left.
@@ -47,28 +53,47 @@ type ggufReader struct {
 	buf  [8]byte
 }
 
-// readGGUF reads the directory of a GGUF file of size bytes, versions 2 and 3.
+// readGGUF reads the directory of a GGUF file of size bytes and checks that all
+// its tensors can be read.
 func readGGUF(r io.ReaderAt, size int64) (*ggufFile, error) {
+	f, end, err := readDirectory(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.place(r, end, size)
+}
+
+// readDirectory reads the directory of a GGUF file of size bytes, versions 2
+// and 3, which ends at byte end. Its tensors' offsets are those into the data.
+func readDirectory(r io.ReaderAt, size int64) (f *ggufFile, end int64, err error) {
 	g := &ggufReader{r: bufio.NewReader(io.NewSectionReader(r, 0, size)), size: size, left: min(size, maxDirectory)}
 	if magic := g.bytes(4); string(magic) != "GGUF" {
-		return nil, fmt.Errorf("not a GGUF file: it starts with %q", magic)
+		return nil, 0, notGGUF(r, magic)
 	}
 	if v := g.u32(); g.err == nil && v != 2 && v != 3 {
-		return nil, fmt.Errorf("GGUF version %d: only little-endian files of version 2 and 3 can be read", v)
+		return nil, 0, fmt.Errorf("GGUF version %d: only little-endian files of version 2 and 3 can be read", v)
 	}
 	tensors := g.count(g.u64(), 24, maxTensors, "tensors")
 	keys := g.count(g.u64(), 13, maxKeys, "metadata keys")
-	f := &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo)}
+	f = &ggufFile{values: make(map[string]any), tensors: make(map[string]tensorInfo), file: io.NewSectionReader(r, 0, size)}
 	for i := 0; i < keys && g.err == nil; i++ {
 		f.readValue(g)
 	}
 	for i := 0; i < tensors && g.err == nil; i++ {
 		f.readTensor(g)
 	}
-	if g.err == nil {
-		g.err = f.place(g.read, size)
+	return f, g.read, g.err
+}
+
+// lfsPointer begins the text that git keeps in place of a large file.
+const lfsPointer = "version https://git-lfs"
+
+func notGGUF(r io.ReaderAt, magic []byte) error {
+	start := make([]byte, len(lfsPointer))
+	if _, err := r.ReadAt(start, 0); err == nil && string(start) == lfsPointer {
+		return errors.New("it is a Git LFS pointer, a few lines of text in the place of the file: run `git lfs pull` in its repository, or download the file itself")
 	}
-	return f, g.err
+	return fmt.Errorf("not a GGUF file: it starts with %q", magic)
 }
 
 func (f *ggufFile) readValue(g *ggufReader) {
@@ -101,8 +126,8 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 	}
 	t.kind = tensorKind(g.u32())
 	offset := g.u64()
-	if offset > uint64(g.size) {
-		g.fail("tensor %q starts past the end of the file: it is truncated or corrupt", name)
+	if offset > 1<<60 {
+		g.fail("tensor %q starts past the end of any file: its directory is corrupt", name)
 		return
 	}
 	t.offset = int64(offset)
@@ -111,29 +136,42 @@ func (f *ggufFile) readTensor(g *ggufReader) {
 
 // place turns offsets into the data into offsets into the file and checks that
 // every tensor of a readable kind lies inside it.
-func (f *ggufFile) place(end, size int64) error {
-	align := int64(32)
-	if v, ok := f.values["general.alignment"]; ok {
-		n, ok := v.(uint64)
-		if !ok || n == 0 || n > 1<<16 || n&(n-1) != 0 {
-			return fmt.Errorf("general.alignment %v is no power of two up to 65536", v)
-		}
-		align = int64(n)
+func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
+	start, err := f.start(end)
+	if err != nil {
+		return err
 	}
-	start := (end + align - 1) / align * align
+	last := start
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		t := f.tensors[name]
 		bytes, err := t.kind.size(t.shape)
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", name, err)
 		}
-		t.offset += start
+		t.offset, t.data = t.offset+start, r
 		if t.offset%4 != 0 || t.offset+bytes > size {
 			return fmt.Errorf("tensor %q needs bytes %d to %d of a file of %d: the file is truncated or corrupt", name, t.offset, t.offset+bytes, size)
 		}
 		f.tensors[name] = t
+		last = max(last, t.offset+bytes)
+	}
+	if size-last > maxTrailing {
+		return fmt.Errorf("the file goes on for %d bytes after its last tensor: it is no model, or damaged", size-last)
 	}
 	return nil
+}
+
+// start is where the data begin after a directory that ends at byte end.
+func (f *ggufFile) start(end int64) (int64, error) {
+	align := int64(32)
+	if v, ok := f.values["general.alignment"]; ok {
+		n, ok := v.(uint64)
+		if !ok || n == 0 || n > 1<<16 || n&(n-1) != 0 {
+			return 0, fmt.Errorf("general.alignment %v is no power of two up to 65536", v)
+		}
+		align = int64(n)
+	}
+	return (end + align - 1) / align * align, nil
 }
 
 // failAtEnd tells whether the file or the bound on its directory is at an end.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -43,8 +44,8 @@ func TestRefusals(t *testing.T) {
 			m.tensor("output.weight").kind, m.tensor("output.weight").shape = 19, []uint64{256, 800}
 		}},
 		{"unknown quantisation", "type 4000", func(m *tiny) { m.tensor("output.weight").kind = 4000 }},
-		{"byte-pair tokenizer", `tokenizer "gpt2"`, func(m *tiny) { m.set("tokenizer.ggml.model", "gpt2") }},
-		{"scores missing", "10 tokens, 0 scores", func(m *tiny) { m.unset("tokenizer.ggml.scores") }},
+		{"other tokenizer", `tokenizer "t5"`, func(m *tiny) { m.set("tokenizer.ggml.model", "t5") }},
+		{"scores missing", "10 tokens and 0 scores", func(m *tiny) { m.unset("tokenizer.ggml.scores") }},
 		{"score not a number", "token 0", func(m *tiny) { m.set("tokenizer.ggml.scores", []float32{float32(math.NaN()), 9: 0}) }},
 		{"empty special token", "token 1 is empty", func(m *tiny) {
 			m.set("tokenizer.ggml.tokens", []string{"<unk>", "", "</s>", "a", "b", "c", "d", "e", "f", "g"})
@@ -110,25 +111,41 @@ func TestClaimsAreNotBelieved(t *testing.T) {
 	}
 	named := slices.Concat(head(0, 1), u64(1), []byte("k"))
 	for name, raw := range map[string][]byte{
-		"tensors":        append(head(1e9, 0), make([]byte, 4096)...),
-		"keys":           append(head(0, 1<<60), make([]byte, 4096)...),
-		"string":         append(head(0, 1), u64(1<<62)...),
-		"list":           slices.Concat(named, u32(typeArray), u32(typeFloat32), u64(1<<61), make([]byte, 64)),
-		"list of text":   slices.Concat(named, u32(typeArray), u32(typeString), u64(1<<61), make([]byte, 64)),
-		"list of lists":  slices.Concat(named, u32(typeArray), u32(typeArray), u64(1), make([]byte, 64)),
-		"unknown type":   slices.Concat(named, u32(99), make([]byte, 64)),
-		"version":        slices.Concat([]byte("GGUF"), u32(0x03000000), make([]byte, 64)),
-		"another format": []byte("PK\x03\x04 and so on and so on and so on"),
-		"nothing":        nil,
+		"tensors":         append(head(1e9, 0), make([]byte, 4096)...),
+		"keys":            append(head(0, 1<<60), make([]byte, 4096)...),
+		"string":          append(head(0, 1), u64(1<<62)...),
+		"list":            slices.Concat(named, u32(typeArray), u32(typeFloat32), u64(1<<61), make([]byte, 64)),
+		"list of text":    slices.Concat(named, u32(typeArray), u32(typeString), u64(1<<61), make([]byte, 64)),
+		"list of lists":   slices.Concat(named, u32(typeArray), u32(typeArray), u64(1), make([]byte, 64)),
+		"unknown type":    slices.Concat(named, u32(99), make([]byte, 64)),
+		"version":         slices.Concat([]byte("GGUF"), u32(0x03000000), make([]byte, 64)),
+		"Git LFS pointer": []byte("version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("0", 64) + "\nsize 500000000000\n"),
+		"another format":  []byte("PK\x03\x04 and so on and so on and so on"),
+		"nothing":         nil,
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := readGGUF(bytes.NewReader(raw), int64(len(raw))); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := readGGUF(bytes.NewReader(raw), int64(len(raw))); err == nil || strings.Contains(err.Error(), "LFS") != strings.Contains(name, "LFS") {
+			t.Errorf("%s: %v", name, err)
 		}
 		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<20 {
 			t.Errorf("%s: %d bytes allocated for a file of %d", name, after.TotalAlloc-before.TotalAlloc, len(raw))
 		}
+	}
+}
+
+// TestHugeFile refuses a model that a sparse file of 500 GB begins with,
+// without reading on to hash it.
+func TestHugeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "huge.gguf")
+	if err := os.WriteFile(path, newTiny().bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 500e9); err != nil {
+		t.Skipf("no sparse file of 500 GB here: %v", err)
+	}
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "after its last tensor") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -156,15 +173,11 @@ func TestReadersAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer theirs.Close()
-		f, size, _, err := open(t, name).file()
+		ours, done, err := open(t, name).open()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		ours, err := readGGUF(f, size)
-		if err != nil {
-			t.Fatal(err)
-		}
+		defer done()
 		if want := theirs.KeyValue("tokenizer.ggml.tokens").Strings(); !slices.Equal(want, ours.values["tokenizer.ggml.tokens"].([]string)) {
 			t.Errorf("%s: other tokens", name)
 		}
@@ -189,11 +202,15 @@ func FuzzGGUF(f *testing.F) {
 	f.Add(raw[:64])
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := bytes.NewReader(raw)
-		g, c, v, err := read(r, r.Size())
+		g, err := readGGUF(r, r.Size())
 		if err != nil {
 			return
 		}
-		m, err := readModel(r, g, c, v)
+		c, v, err := check(g)
+		if err != nil {
+			return
+		}
+		m, err := readModel(g, c, v)
 		if err != nil {
 			return
 		}

@@ -15,7 +15,7 @@ import (
 type Provider struct{}
 
 // capabilities of every model that runs here.
-var capabilities = eval.Capabilities{Raw: true, Seed: true, Digest: true, Unload: true}
+var capabilities = eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Continuations: true, Logprobs: 20, Digest: true, Unload: true}
 
 // Resolve fills in what the files say of the models, without loading weights.
 func (Provider) Resolve(_ context.Context, models []eval.Model) ([]eval.Model, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,9 +81,16 @@ func newTiny() *tiny {
 	return m
 }
 
-// bytes writes the file.
+// bytes is the file.
 func (m *tiny) bytes() []byte {
-	var w, data bytes.Buffer
+	var w bytes.Buffer
+	m.write(&w)
+	return w.Bytes()
+}
+
+// write writes the file: the directory, then the tensors.
+func (m *tiny) write(to io.Writer) {
+	var w bytes.Buffer
 	put := func(v any) { binary.Write(&w, binary.LittleEndian, v) }
 	text := func(s string) { put(uint64(len(s))); w.WriteString(s) }
 	w.WriteString("GGUF")
@@ -93,6 +101,7 @@ func (m *tiny) bytes() []byte {
 		text(k.name)
 		writeValue(k.value, put, text)
 	}
+	next := 0
 	for _, t := range m.tensors {
 		text(t.name)
 		put(uint32(len(t.shape)))
@@ -101,13 +110,16 @@ func (m *tiny) bytes() []byte {
 		if t.offset >= 0 {
 			put(uint64(t.offset))
 		} else {
-			put(uint64(data.Len()))
+			put(uint64(next))
 		}
-		data.Write(t.data)
-		data.Write(make([]byte, -data.Len()&31))
+		next += len(t.data) + -len(t.data)&31
 	}
 	w.Write(make([]byte, -w.Len()&31))
-	return append(w.Bytes(), data.Bytes()...)
+	to.Write(w.Bytes())
+	for _, t := range m.tensors {
+		to.Write(t.data)
+		to.Write(make([]byte, -len(t.data)&31))
+	}
 }
 
 func writeValue(value any, put func(any), text func(string)) {

@@ -1,39 +1,21 @@
-// Package evaltest holds what tests of asking need: a fake Ollama that can
-// misbehave.
+// Package evaltest holds what tests of asking need: fake servers that can
+// misbehave, and what every client must make of it.
 //
-// Policy: the fake speaks the protocol as observed of a real server and counts
-// what it is asked; whatever it does wrong, a test has told it to.
+// Policy: a fake speaks its protocol as observed of a real server or as its
+// documentation says, and counts what it is asked; whatever it does wrong, a
+// test has told it to.
 package evaltest
 
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-)
-
-// Fault is a way to answer wrongly.
-type Fault string
-
-const (
-	NoFault    Fault = ""
-	NoDone     Fault = "no done"     // the stream ends early, in good order
-	HalfLine   Fault = "half a line" // the stream ends inside a line
-	Reset      Fault = "reset"       // the connection breaks
-	Hang       Fault = "hang"        // nothing comes
-	HTML       Fault = "html"        // a page instead of JSON
-	Endless    Fault = "endless"     // a line without end
-	Status400  Fault = "400"
-	Status404  Fault = "404"
-	Status429  Fault = "429"
-	Status500  Fault = "500"
-	ErrorPiece Fault = "error piece" // an error in the middle of the stream
-	Babble     Fault = "babble"      // pieces without text, without end
 )
 
 // Ollama is a fake server. Its fields are changed by Set, or before the first
@@ -46,32 +28,35 @@ type Ollama struct {
 	Delay   time.Duration                     // before an answer
 	Digest  func(model string) string         // default: made of the name
 	Vector  func(text string) []float32       // of /api/embed
+	Version string
+	Thinks  func(model, prompt string) string // reasoning before the answer; nil: none
+	Auth    string                            // the Authorization that every call must have; empty: none
 
+	questions
 	server *httptest.Server
-	asked  atomic.Int64
-
-	mu       sync.Mutex
-	fault    func(prompt string, n int) Fault
-	byPrompt map[string]int
-	options  []map[string]any // of every question, in order
+	bodies []map[string]any // of every question, in order
 }
 
 // NewOllama starts a fake server that ends with the test.
 func NewOllama(t testing.TB, models ...string) *Ollama {
 	t.Helper()
-	o := &Ollama{Models: models, Context: 2048, byPrompt: make(map[string]int),
+	o := &Ollama{Models: models, Context: 2048, Version: "0.17.4",
 		Answer: func(_, prompt string) string { return " the answer to " + prompt },
-		fault:  func(string, int) Fault { return NoFault },
 		Digest: func(model string) string { return fmt.Sprintf("%064x", model) },
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"version": "0.17.4"}) })
+	mux.HandleFunc("GET /api/version", func(w http.ResponseWriter, _ *http.Request) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		writeJSON(w, map[string]string{"version": o.Version})
+	})
 	mux.HandleFunc("GET /api/tags", o.tags)
 	mux.HandleFunc("GET /api/ps", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]any{"models": []any{}}) })
 	mux.HandleFunc("POST /api/show", o.show)
 	mux.HandleFunc("POST /api/generate", o.generate)
+	mux.HandleFunc("POST /api/chat", o.generate)
 	mux.HandleFunc("POST /api/embed", o.embed)
-	o.server = httptest.NewServer(mux)
+	o.server = httptest.NewServer(o.guarded(mux))
 	o.URL = o.server.URL
 	t.Cleanup(o.Stop)
 	return o
@@ -90,30 +75,34 @@ func (o *Ollama) Set(change func(*Ollama)) {
 	change(o)
 }
 
-// SetFault decides from now on how each question is answered wrongly; n counts
-// the requests for a prompt from 1. fault is called by one goroutine at a time.
-func (o *Ollama) SetFault(fault func(prompt string, n int) Fault) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.fault = fault
-}
-
-// Asked is the number of questions that came, warm-ups and repeats included,
-// loads and unloads not.
-func (o *Ollama) Asked() int { return int(o.asked.Load()) }
-
-// AskedFor is the number of questions that came with this prompt.
-func (o *Ollama) AskedFor(prompt string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.byPrompt[prompt]
+// guarded refuses, as a proxy does, who has no credentials.
+func (o *Ollama) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if o.Auth != "" && r.Header.Get("Authorization") != o.Auth {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, "<html><body>401 Authorization Required</body></html>\n<!-- nginx -->")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Options lists the options of every question in order.
 func (o *Ollama) Options() []map[string]any {
+	var list []map[string]any
+	for _, b := range o.Bodies() {
+		options, _ := b["options"].(map[string]any)
+		list = append(list, options)
+	}
+	return list
+}
+
+// Bodies lists every question as it came, in order.
+func (o *Ollama) Bodies() []map[string]any {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]map[string]any(nil), o.options...)
+	return append([]map[string]any(nil), o.bodies...)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
@@ -146,100 +135,98 @@ func (o *Ollama) show(w http.ResponseWriter, _ *http.Request) {
 		info["llama.context_length"] = o.Context
 	}
 	writeJSON(w, map[string]any{"template": "{{ .Prompt }}", "model_info": info,
-		"details": map[string]any{"parameter_size": "58.34M", "quantization_level": "F16"}})
+		"capabilities": o.capabilities(), "details": map[string]any{"parameter_size": "58.34M", "quantization_level": "F16"}})
 }
 
+func (o *Ollama) capabilities() []string {
+	if o.Thinks != nil {
+		return []string{"completion", "thinking"}
+	}
+	return []string{"completion"}
+}
+
+// request is a question in either of Ollama's forms.
 type request struct {
-	Model   string         `json:"model"`
-	Prompt  string         `json:"prompt"`
+	Model    string `json:"model"`
+	Prompt   string `json:"prompt"`
+	Messages []struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	} `json:"messages"`
 	Options map[string]any `json:"options"`
+	Think   *bool          `json:"think"`
+
+	chat bool
 }
 
 func (o *Ollama) generate(w http.ResponseWriter, r *http.Request) {
-	var req request
-	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		http.Error(w, `{"error":"bad request"}`, http.StatusBadRequest)
+	body, err := io.ReadAll(r.Body)
+	req := request{chat: r.URL.Path == "/api/chat"}
+	var whole map[string]any
+	if err != nil || json.Unmarshal(body, &req) != nil || json.Unmarshal(body, &whole) != nil || req.Model == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		writeJSON(w, map[string]string{"error": "model is required"})
 		return
+	}
+	if n := len(req.Messages); n > 0 {
+		req.Prompt = req.Messages[n-1].Content
 	}
 	if req.Prompt == "" {
 		writeJSON(w, map[string]any{"model": req.Model, "response": "", "done": true, "done_reason": "load"})
 		return
 	}
-	o.asked.Add(1)
+	fault := o.ask(req.Prompt)
 	o.mu.Lock()
-	o.byPrompt[req.Prompt]++
-	n := o.byPrompt[req.Prompt]
-	o.options = append(o.options, req.Options)
-	fault, answer, delay := o.fault(req.Prompt, n), o.Answer, o.Delay
+	o.bodies = append(o.bodies, whole)
+	answer, thinks, delay := o.Answer, o.Thinks, o.Delay
 	o.mu.Unlock()
-	if delay > 0 {
-		time.Sleep(delay)
-	}
+	time.Sleep(delay)
 	if fault != NoFault {
-		o.misbehave(w, r, fault)
+		misbehave(w, r, fault, req)
 		return
 	}
-	stream(w, req, answer(req.Model, req.Prompt))
+	thought := ""
+	if thinks != nil && (req.Think == nil || *req.Think) {
+		thought = thinks(req.Model, req.Prompt)
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	text := answer(req.Model, req.Prompt)
+	half := strings.ToValidUTF8(text[:len(text)/2], "")
+	if thought != "" {
+		fmt.Fprint(w, req.line("", thought, nil))
+	}
+	fmt.Fprint(w, req.piece(half), req.piece(text[len(half):]), req.end(len(strings.Fields(text))))
 }
 
-func stream(w http.ResponseWriter, req request, text string) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	enc := json.NewEncoder(w)
-	half := strings.ToValidUTF8(text[:len(text)/2], "")
-	_ = enc.Encode(map[string]any{"model": req.Model, "response": half, "done": false})
-	_ = enc.Encode(map[string]any{"model": req.Model, "response": text[len(half):], "done": false})
-	_ = enc.Encode(map[string]any{"model": req.Model, "response": "", "done": true, "done_reason": "stop",
-		"prompt_eval_count": len(strings.Fields(req.Prompt)), "eval_count": len(strings.Fields(text)),
+// line is one line of a stream.
+func (r request) line(text, thought string, more map[string]any) string {
+	l := map[string]any{"model": r.Model, "done": false}
+	if r.chat {
+		l["message"] = map[string]string{"role": "assistant", "content": text, "thinking": thought}
+	} else {
+		l["response"], l["thinking"] = text, thought
+	}
+	maps.Copy(l, more)
+	b, _ := json.Marshal(l)
+	return string(b) + "\n"
+}
+
+func (r request) piece(text string) string { return r.line(text, "", nil) }
+
+func (r request) failure(message string) string {
+	b, _ := json.Marshal(map[string]string{"error": message})
+	return string(b) + "\n"
+}
+
+func (r request) end(tokens int) string {
+	return r.line("", "", map[string]any{"done": true, "done_reason": "stop",
+		"prompt_eval_count": len(strings.Fields(r.Prompt)), "eval_count": tokens,
 		"load_duration": 1000, "prompt_eval_duration": 2000, "eval_duration": 3000})
 }
 
-func (o *Ollama) misbehave(w http.ResponseWriter, r *http.Request, fault Fault) {
-	status := func(code int) {
-		w.WriteHeader(code)
-		fmt.Fprintf(w, `{"error":"fake %d"}`, code)
-	}
-	piece := func() { fmt.Fprint(w, `{"response":"half an","done":false}`+"\n") }
-	switch fault {
-	case NoDone:
-		piece()
-	case HalfLine:
-		piece()
-		fmt.Fprint(w, `{"response":"an`)
-	case Reset:
-		piece()
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	case Hang:
-		<-r.Context().Done()
-	case HTML:
-		fmt.Fprint(w, "<html><body>502 Bad Gateway</body></html>")
-	case Endless:
-		chunk := []byte(strings.Repeat("a", 1<<16))
-		fmt.Fprint(w, `{"response":"`)
-		for range 1 << 14 { // a gigabyte
-			if _, err := w.Write(chunk); err != nil {
-				return
-			}
-		}
-	case Babble:
-		pieces := []byte(strings.Repeat(`{"response":"","done":false}`+"\n", 1<<12))
-		for {
-			if _, err := w.Write(pieces); err != nil {
-				return
-			}
-		}
-	case ErrorPiece:
-		piece()
-		fmt.Fprint(w, `{"error":"fake: the runner has stopped"}`+"\n")
-	case Status400:
-		status(400)
-	case Status404:
-		status(404)
-	case Status429:
-		status(429)
-	case Status500:
-		status(500)
-	}
+func (r request) by(model string) protocol {
+	r.Model = model
+	return r
 }
 
 func (o *Ollama) embed(w http.ResponseWriter, r *http.Request) {

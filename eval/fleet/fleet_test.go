@@ -46,6 +46,9 @@ func (s *memory) Done(context.Context) (map[eval.JobID]bool, error) {
 	return done, nil
 }
 
+func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) { return nil, nil }
+func (s *memory) PutProbe(context.Context, eval.Probe) error            { return errors.New("workers are not probed") }
+
 func (s *memory) Put(_ context.Context, r eval.Reply) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,6 +134,7 @@ type quiet struct{}
 func (quiet) PhaseBegun(eval.Model, eval.PhaseName, int, int) {}
 func (quiet) WarmupFailed(eval.Model, error)                  {}
 func (quiet) ReplyReceived(eval.Model, eval.Reply)            {}
+func (quiet) ProbeReceived(eval.Model, eval.Probe)            {}
 func (quiet) ModelEnded(eval.Model, string)                   {}
 
 // echo is a Generator whose answer follows from the prompt alone.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,8 +15,11 @@ import (
 	"strings"
 )
 
-// beside lists what Ollama's converter reads beside the weights.
-var beside = []string{"config.json", "generation_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json"}
+const templateFile = "chat_template.jinja" // where newer writers keep the chat template
+
+// beside lists what a converter reads beside the weights.
+var beside = []string{"config.json", "generation_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "tokenizer.model",
+	"tokenizer_config.json", templateFile}
 
 var (
 	shardPattern = regexp.MustCompile(`^(model|pytorch_model)-(\d{5})-of-(\d{5})\.(safetensors|bin)$`)
@@ -124,7 +128,23 @@ func (c *Client) Get(ctx context.Context, ref Ref, tell Progress) (Model, error)
 		}
 		files = append(files, f)
 	}
-	return c.finish(ctx, files, tell)
+	m, err := c.finish(ctx, files, tell)
+	m.Others = others(names, chosen)
+	return m, err
+}
+
+// others lists files of weights that were not chosen.
+func others(names, chosen []string) (out []string) {
+	for _, name := range names {
+		switch strings.ToLower(filepath.Ext(name)) {
+		case ".safetensors", ".bin", ".gguf", ".pth", ".pt", ".ckpt":
+			if !slices.Contains(chosen, name) && !strings.HasPrefix(name, "training_args") {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Local takes the files of a folder, or one GGUF file.
@@ -133,7 +153,7 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 	if err != nil {
 		return Model{}, &Error{"read the source", err, "name a folder with config.json, weights and tokenizer, or a .gguf file; relative to the models file"}
 	}
-	dir, chosen := filepath.Dir(path), []string{filepath.Base(path)}
+	dir, chosen, names := filepath.Dir(path), []string{filepath.Base(path)}, []string(nil)
 	if !info.IsDir() && !strings.HasSuffix(path, ".gguf") {
 		return Model{}, &Error{"read the source " + path, errors.New("it is neither a folder nor a .gguf file"), "name the folder that holds it"}
 	}
@@ -143,12 +163,14 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 		if err != nil {
 			return Model{}, fmt.Errorf("read the source folder: %w", err)
 		}
-		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
 		if chosen, err = choose(names); err != nil {
 			return Model{}, &Error{"choose the files of " + path, err, "name a folder with config.json, weights and tokenizer, or a .gguf file"}
+		}
+		if err := within(dir, chosen); err != nil {
+			return Model{}, err
 		}
 	}
 	var files []File
@@ -159,22 +181,56 @@ func (c *Client) Local(ctx context.Context, path string, tell Progress) (Model, 
 		}
 		files = append(files, f)
 	}
-	return c.finish(ctx, files, tell)
+	m, err := c.finish(ctx, files, tell)
+	m.Others = others(names, chosen)
+	return m, err
+}
+
+// within refuses a file of a folder that is a link to elsewhere: what it leads
+// to would be sent to a server. The one exception is the hub's own cache, whose
+// snapshots/COMMIT/FILE leads to blobs/HASH beside snapshots.
+func within(dir string, names []string) error {
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return fmt.Errorf("read the source folder: %w", err)
+	}
+	blobs := ""
+	if up := filepath.Dir(root); filepath.Base(up) == "snapshots" {
+		blobs = filepath.Join(filepath.Dir(up), "blobs")
+	}
+	for _, name := range names {
+		target, err := filepath.EvalSymlinks(filepath.Join(dir, name))
+		if err != nil {
+			return &Error{"read " + filepath.Join(dir, name), err, "get the file again"}
+		}
+		if parent := filepath.Dir(target); parent != root && (blobs == "" || parent != blobs) {
+			return &Error{"read " + filepath.Join(dir, name), fmt.Errorf("it is a link to %s, outside the folder", target),
+				"put the file itself into the folder if it belongs to the model"}
+		}
+	}
+	return nil
 }
 
 // finish converts what Ollama cannot take as it is, and reads the number of
 // positions.
 func (c *Client) finish(ctx context.Context, files []File, tell Progress) (Model, error) {
 	var m Model
+	holder := make(map[string]string) // of each tensor's name: its file
 	for _, f := range files {
+		if err := notPointer(f.Path); err != nil {
+			return Model{}, err
+		}
 		switch {
 		case strings.HasSuffix(f.Name, ".bin"):
 			var err error
 			if f, err = c.converted(ctx, f, Convert, tell); err != nil {
 				return Model{}, err
 			}
+			if _, err := checkSafetensors(f, holder); err != nil {
+				return Model{}, err
+			}
 		case strings.HasSuffix(f.Name, ".safetensors"):
-			header, err := checkSafetensors(f)
+			header, err := checkSafetensors(f, holder)
 			if err == nil && header.rotary() {
 				f, err = c.converted(ctx, f, dropRotary, tell)
 			}
@@ -195,6 +251,25 @@ func (c *Client) finish(ctx context.Context, files []File, tell Progress) (Model
 		m.Files = append(m.Files, f)
 	}
 	return m, nil
+}
+
+// notPointer refuses a file that a clone without Git LFS has left.
+func notPointer(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if bytes.HasPrefix(head[:n], []byte("version https://git-lfs")) {
+		return &Error{"read " + path, errors.New("it is a Git LFS pointer, a few lines of text in the place of the file"),
+			"run `git lfs pull` in its repository, or download the file itself"}
+	}
+	return nil
 }
 
 func checkGGUF(file File) error {

@@ -336,6 +336,7 @@ func TestLocalGGUF(t *testing.T) {
 // TestChoice looks at repositories of other make-up.
 func TestChoice(t *testing.T) {
 	weights := hubtest.TinyLLaMA()["model.safetensors"]
+	none := []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}") // a file of no tensors
 	tests := []struct {
 		add   []string
 		names string // or what the error says
@@ -349,8 +350,11 @@ func TestChoice(t *testing.T) {
 	}
 	for _, tt := range tests {
 		files := hubtest.Settings()
-		for _, name := range tt.add {
-			files[name] = weights
+		for i, name := range tt.add {
+			files[name] = none
+			if i == 0 {
+				files[name] = weights
+			}
 		}
 		_, c, _ := fixture(t, files)
 		m, err := c.Get(t.Context(), ref, quiet)

@@ -57,3 +57,42 @@ func FuzzSafetensorsHeader(f *testing.F) {
 		_, _ = readHeader(io.LimitReader(bytes.NewReader(b), max(0, size)), size)
 	})
 }
+
+// FuzzWords: whatever the files of a tokenizer and a configuration say, reading
+// them ends with an error or with a vocabulary whose parts are of one length.
+func FuzzWords(f *testing.F) {
+	files := hubtest.Settings()
+	spm := hubtest.Random(hubtest.Model{Hidden: 8, Intermediate: 8, Layers: 1, Heads: 2, KVHeads: 1, Positions: 8}, 300, 1).Files(hubtest.Options{})
+	f.Add(files["config.json"], files["tokenizer.json"], []byte(nil), files["tokenizer_config.json"], []byte(`{"a": 260}`))
+	f.Add(spm["config.json"], []byte(nil), spm["tokenizer.model"], spm["tokenizer_config.json"], []byte(nil))
+	f.Add([]byte(`{"vocab_size": 9, "hidden_size": 1e99, "eos_token_id": [1, null, 2]}`), []byte(`{"model": {"vocab": {"a": 0, "b": 5}, "merges": [["a", "b"]]}, "normalizer": {"normalizers": [{"type": "Prepend", "prepend": "▁"}]}}`), []byte(nil), []byte(`{"bos_token": {"content": "a"}}`), []byte(nil))
+	f.Fuzz(func(t *testing.T, config, tokenizer, spm, settings, added []byte) {
+		shape, _, err := readShape(config)
+		if err != nil {
+			return
+		}
+		shape.shapes()
+		texts := map[string][]byte{"tokenizer.json": tokenizer, "tokenizer_config.json": settings, "added_tokens.json": added}
+		if spm != nil {
+			texts["tokenizer.model"] = spm
+		}
+		for name, text := range texts {
+			if len(text) == 0 {
+				delete(texts, name)
+			}
+		}
+		w, _, err := readWords(texts, shape)
+		if err != nil {
+			return
+		}
+		if len(w.tokens) != len(w.types) || len(w.tokens) != len(w.scores) {
+			t.Errorf("%d tokens, %d types, %d scores", len(w.tokens), len(w.types), len(w.scores))
+		}
+		for role, id := range w.ids {
+			if id < 0 {
+				t.Errorf("%s is number %d", role, id)
+			}
+		}
+		shape.metadata(w)
+	})
+}

@@ -59,7 +59,8 @@ type Progress func(step string, done, total int64)
 // Model is a model's files on this machine.
 type Model struct {
 	Files     []File
-	Positions int // max_position_embeddings of config.json; 0: not stated
+	Positions int      // max_position_embeddings of config.json; 0: not stated
+	Others    []string // files of weights beside them that were not taken
 }
 
 // File is one file, complete and hashed.
@@ -74,11 +75,12 @@ type File struct {
 type Error struct {
 	Doing string
 	Err   error
-	Hint  string
+	Next  string
 }
 
 func (e *Error) Error() string { return e.Doing + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Hint() string  { return e.Next }
 
 // Ref names a repository's revision.
 type Ref struct {

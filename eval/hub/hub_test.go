@@ -146,7 +146,7 @@ func TestToken(t *testing.T) {
 func wantFault(t *testing.T, err error, words, hint string) {
 	t.Helper()
 	var fault *hub.Error
-	if !errors.As(err, &fault) || !strings.Contains(err.Error(), words) || !strings.Contains(fault.Hint, hint) {
+	if !errors.As(err, &fault) || !strings.Contains(err.Error(), words) || !strings.Contains(fault.Hint(), hint) {
 		t.Errorf("got %v (next: %+v), want %q and %q", err, fault, words, hint)
 	}
 }

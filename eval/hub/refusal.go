@@ -49,21 +49,21 @@ func (c *Client) get(ctx context.Context, doing string, ref Ref, address *url.UR
 
 // refusal says what a status means for the user.
 func (c *Client) refusal(doing string, ref Ref, resp *http.Response) error {
-	e := &Error{Doing: doing, Err: &statusError{resp.StatusCode}, Hint: again}
+	e := &Error{Doing: doing, Err: &statusError{resp.StatusCode}, Next: again}
 	page := c.base.JoinPath(ref.Repo).String()
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized && c.token:
-		e.Hint = "the hub does not take this HF_TOKEN, or the repository does not exist: check both"
+		e.Next = "the hub does not take this HF_TOKEN, or the repository does not exist: check both"
 	case resp.StatusCode == http.StatusUnauthorized:
-		e.Hint = "the repository is private, needs its licence accepted, or does not exist: check the name, and set HF_TOKEN to a token that may read it"
+		e.Next = "the repository is private, needs its licence accepted, or does not exist: check the name, and set HF_TOKEN to a token that may read it"
 	case resp.StatusCode == http.StatusForbidden:
-		e.Hint = "ask for access or accept the licence at " + page + " with the account of HF_TOKEN"
+		e.Next = "ask for access or accept the licence at " + page + " with the account of HF_TOKEN"
 	case resp.StatusCode == http.StatusNotFound:
-		e.Hint = "check owner, repository and revision: " + page
+		e.Next = "check owner, repository and revision: " + page
 	case resp.StatusCode == http.StatusTooManyRequests:
-		e.Hint = waitHint(resp.Header.Get("Retry-After"))
+		e.Next = waitHint(resp.Header.Get("Retry-After"))
 		if !c.token {
-			e.Hint += "; a set HF_TOKEN raises the limit"
+			e.Next += "; a set HF_TOKEN raises the limit"
 		}
 	}
 	return e

@@ -1,13 +1,11 @@
 package hub
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -43,16 +41,13 @@ func dropRotary(ctx context.Context, weights, dest string, tell func(done, total
 	if err != nil {
 		return &Error{doing, err, elsewhere}
 	}
-	return store(ctx, doing, dest, func(w io.Writer) error { return h.copyWeights(ctx, w, f, info.Size()-h.start, tell) })
+	return store(ctx, doing, dest, func(w io.Writer) error { return h.copyWeights(ctx, w, f, tell) })
 }
 
 // copyWeights writes the tensors of r one after the other, in their order there.
-// data is how many bytes of them r holds.
-func (h header) copyWeights(ctx context.Context, w io.Writer, r io.ReaderAt, data int64, tell func(done, total int64)) error {
+func (h header) copyWeights(ctx context.Context, w io.Writer, r io.ReaderAt, tell func(done, total int64)) error {
 	maps.DeleteFunc(h.tensors, func(name string, _ entry) bool { return isRotary(name) })
-	names := slices.SortedFunc(maps.Keys(h.tensors), func(a, b string) int {
-		return cmp.Or(cmp.Compare(h.tensors[a].Offsets[0], h.tensors[b].Offsets[0]), cmp.Compare(a, b))
-	})
+	names := h.inOrder()
 	moved := make(map[string]entry, len(names))
 	total := int64(0)
 	for _, name := range names {
@@ -60,9 +55,6 @@ func (h header) copyWeights(ctx context.Context, w io.Writer, r io.ReaderAt, dat
 		end := total + e.Offsets[1] - e.Offsets[0]
 		e.Offsets = []int64{total, end}
 		moved[name], total = e, end
-	}
-	if total > maxShared*data {
-		return fmt.Errorf("its tensors overlap: they come to %d bytes of %d", total, data)
 	}
 	if err := writeHeader(w, moved); err != nil {
 		return err

@@ -37,7 +37,7 @@ func TestGetDropsRotary(t *testing.T) {
 	}
 }
 
-// TestGetRotaryRefused bounds what tensors that lie on one another may become.
+// TestGetRotaryRefused refuses tensors that lie on one another before a copy is made of them.
 func TestGetRotaryRefused(t *testing.T) {
 	text := `{"model.layers.0.self_attn.rotary_emb.inv_freq":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
 	for i := range 9 {
@@ -48,7 +48,7 @@ func TestGetRotaryRefused(t *testing.T) {
 	files["model.safetensors"] = append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), make([]byte, 8)...)
 	_, c, cache := fixture(t, files)
 	_, err := c.Get(t.Context(), ref, quiet)
-	wantFault(t, err, "overlap", "safetensors or GGUF")
+	wantFault(t, err, "overlap", "get the file again")
 	if strings.Contains(cached(t, cache), "convert") {
 		t.Errorf("left behind: %s", cached(t, cache))
 	}

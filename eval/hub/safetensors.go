@@ -2,13 +2,18 @@ package hub
 
 import (
 	"archive/zip"
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"os"
+	"slices"
 )
 
 const (
@@ -32,18 +37,31 @@ type entry struct {
 }
 
 // checkSafetensors refuses a file whose header does not describe it: half a
-// file in a folder, or one made to make its reader stumble.
-func checkSafetensors(file File) (header, error) {
+// file in a folder, or one made to make its reader stumble. A tensor that
+// another file holds already is refused too; holder gets the names of this one.
+func checkSafetensors(file File, holder map[string]string) (header, error) {
 	f, err := os.Open(file.Path)
 	if err != nil {
 		return header{}, fmt.Errorf("read %s: %w", file.Path, err)
 	}
 	defer f.Close()
 	h, err := readHeader(f, file.Size)
+	for name := range h.tensors {
+		if other, twice := holder[name]; twice && err == nil {
+			err = fmt.Errorf("tensor %.80q stands in %s too", name, other)
+		}
+		holder[name] = file.Name
+	}
 	if err != nil {
 		return h, &Error{"read " + file.Path, fmt.Errorf("not a whole safetensors file: %w", err), "get the file again, or name another source"}
 	}
 	return h, nil
+}
+
+// widths are the bytes of one number of each type that the format has.
+var widths = map[string]int64{
+	"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
+	"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }
 
 func readHeader(r io.Reader, size int64) (header, error) {
@@ -58,24 +76,101 @@ func readHeader(r io.Reader, size int64) (header, error) {
 	if _, err := io.ReadFull(r, text); err != nil {
 		return header{}, fmt.Errorf("read its header: %w", err)
 	}
-	var lines map[string]json.RawMessage
-	if err := json.Unmarshal(text, &lines); err != nil {
-		return header{}, fmt.Errorf("its header: %w", err)
+	h := header{make(map[string]entry), 8 + int64(length)}
+	if err := h.parse(text); err != nil {
+		return h, fmt.Errorf("its header: %w", err)
 	}
-	delete(lines, metadataKey)
-	h := header{make(map[string]entry, len(lines)), 8 + int64(length)}
-	data := size - h.start
-	for name, raw := range lines {
-		var e entry
-		if err := json.Unmarshal(raw, &e); err != nil {
-			return h, fmt.Errorf("tensor %q: %w", name, err)
+	return h, h.check(size - h.start)
+}
+
+// parse reads the header's lines one by one, because a map would keep the last
+// of two lines of one name without a word.
+func (h header) parse(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("it is no JSON object")
+	}
+	described := false
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
 		}
-		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1] > data {
-			return h, fmt.Errorf("tensor %q lies at bytes %v of %d", name, e.Offsets, data)
+		var line json.RawMessage
+		if err := d.Decode(&line); err != nil {
+			return err
+		}
+		name := key.(string) // a decoder gives nothing else where a key stands
+		if _, twice := h.tensors[name]; twice || name == metadataKey && described {
+			return fmt.Errorf("tensor %.80q stands there twice", name)
+		}
+		if name == metadataKey {
+			described = true
+			continue
+		}
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return fmt.Errorf("tensor %.80q: %w", name, err)
 		}
 		h.tensors[name] = e
 	}
-	return h, nil
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// check holds every tensor to its type and shape, and all of them to the data:
+// one after the other, without overlap or hole, as the format asks.
+func (h header) check(data int64) error {
+	for name, e := range h.tensors {
+		if err := e.check(data); err != nil {
+			return fmt.Errorf("tensor %.80q %w", name, err)
+		}
+	}
+	end, before := int64(0), ""
+	for _, name := range h.inOrder() {
+		at := h.tensors[name].Offsets
+		switch {
+		case at[0] < end:
+			return fmt.Errorf("tensors %.80q and %.80q overlap at byte %d", before, name, at[0])
+		case at[0] > end:
+			return fmt.Errorf("there is a hole of %d bytes before tensor %.80q", at[0]-end, name)
+		}
+		end, before = at[1], name
+	}
+	if end != data && len(h.tensors) > 0 {
+		return fmt.Errorf("its tensors end at byte %d of %d", end, data)
+	}
+	return nil
+}
+
+func (e entry) check(data int64) error {
+	if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1] > data {
+		return fmt.Errorf("lies at bytes %v of %d", e.Offsets, data)
+	}
+	size, known := widths[e.DType]
+	if !known {
+		return fmt.Errorf("is of type %.20q, which the format does not have", e.DType)
+	}
+	for _, n := range e.Shape {
+		if n < 0 || n > 0 && size > math.MaxInt64/n {
+			return fmt.Errorf("has the impossible shape %v", e.Shape)
+		}
+		size *= n
+	}
+	if held := e.Offsets[1] - e.Offsets[0]; size != held {
+		return fmt.Errorf("of shape %v and type %s needs %d bytes and has %d", e.Shape, e.DType, size, held)
+	}
+	return nil
+}
+
+// inOrder lists the tensors as they lie in the file.
+func (h header) inOrder() []string {
+	return slices.SortedFunc(maps.Keys(h.tensors), func(a, b string) int {
+		x, y := h.tensors[a].Offsets, h.tensors[b].Offsets
+		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]), cmp.Compare(a, b))
+	})
 }
 
 // writeSafetensors writes the format of huggingface/safetensors: the length of

@@ -9,89 +9,71 @@
 package ollama
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/disteval/disteval/eval"
 )
 
 const (
 	defaultHost   = "127.0.0.1:11434"
 	reachTimeout  = 1500 * time.Millisecond // for a server to say its version
 	detailTimeout = 10 * time.Second        // for one further control call
-	controlBytes  = 64 << 20                // most of a control call's answer that is read
 )
-
-// Limits bounds what one answer may take.
-type Limits struct {
-	Silence     time.Duration // longest wait for the next byte of an answer
-	LoadSilence time.Duration // the same while the model loads
-	LineBytes   int           // longest line of the stream
-	ReplyBytes  int           // longest reply; a longer one is a failure
-}
-
-// DefaultLimits suits models of any size on a slow machine.
-var DefaultLimits = Limits{Silence: 2 * time.Minute, LoadSilence: 10 * time.Minute, LineBytes: 8 << 20, ReplyBytes: 16 << 20}
 
 // Client talks to one Ollama server.
 type Client struct {
-	base   *url.URL
-	http   *http.Client
+	Tokenizer NewTokenizer // cuts texts as the models do; nil: their probabilities cannot be asked for
+
+	server *eval.Server
+	base   *url.URL // the server's, without credentials
+	user   *url.Userinfo
+	http   *http.Client // for calls that judge the status themselves
 	api    *api.Client
-	limits Limits
+	limits eval.Limits
 }
 
 // Host returns the server's address: host where it is given, else OLLAMA_HOST,
-// else 127.0.0.1:11434. It accepts what Ollama's own tools accept.
+// else 127.0.0.1:11434. It accepts what Ollama's own tools accept, and a user
+// and password before an @, which are the URL's User: those are for New, and
+// neither for people nor for the record. An address without them takes those
+// of OLLAMA_HOST, if it is the same server's.
 func Host(host string) (*url.URL, error) {
+	general := strings.Trim(strings.TrimSpace(os.Getenv("OLLAMA_HOST")), `"'`)
 	if host == "" {
-		host = strings.Trim(strings.TrimSpace(os.Getenv("OLLAMA_HOST")), `"'`)
+		return parseHost(cmp.Or(general, defaultHost))
 	}
-	if host == "" {
-		host = defaultHost
+	u, err := parseHost(host)
+	if err != nil || u.User != nil || general == "" {
+		return u, err
 	}
-	scheme, rest, ok := strings.Cut(host, "://")
-	port := "11434"
-	switch {
-	case !ok:
-		scheme, rest = "http", host
-	case scheme == "http":
-		port = "80"
-	case scheme == "https":
-		port = "443"
-	default:
-		return nil, fmt.Errorf("ollama address %q: scheme %q is not http or https", host, scheme)
+	if g, err := parseHost(general); err == nil && g.Scheme == u.Scheme && g.Host == u.Host {
+		u.User = g.User
 	}
-	rest, path, _ := strings.Cut(rest, "/")
-	name := strings.Trim(rest, "[]")
-	if h, p, err := net.SplitHostPort(rest); err == nil {
-		name, port = h, p
+	return u, nil
+}
+
+func parseHost(host string) (*url.URL, error) {
+	u, err := eval.ParseAddress(host, "11434")
+	if err != nil {
+		return nil, fmt.Errorf("ollama %w", err)
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return nil, fmt.Errorf("ollama address %q: port %q is not a number from 1 to 65535", host, port)
-	}
-	if name == "" {
-		name = "127.0.0.1"
-	}
-	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(name, port), Path: strings.TrimSuffix("/"+path, "/")}, nil
+	return u, nil
 }
 
 // New makes a client; it does not connect yet.
-func New(base *url.URL, limits Limits) *Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 64
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	bounded := &http.Client{Transport: boundedTransport{t}}
-	return &Client{base: base, http: &http.Client{Transport: t}, api: api.NewClient(base, bounded), limits: limits}
+func New(base *url.URL, limits eval.Limits) *Client {
+	s := eval.NewServer(base, "", limits)
+	return &Client{server: s, base: s.URL, user: base.User, http: s.Plain(), api: api.NewClient(s.URL, s.Control()), limits: limits}
 }
 
 // Version returns the server's version, or a *ServerError within 1.5 s.
@@ -125,53 +107,20 @@ func (e *ServerError) Error() string {
 
 func (e *ServerError) Unwrap() error { return e.Err }
 
-// Hint is how to get a server, or to do without one.
+// Hint is what to do about what the server says, or how to get one.
 func (e *ServerError) Hint() string {
-	return "start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin"
+	return eval.ServerHint(e.Err,
+		"start it with `ollama serve` (or set OLLAMA_HOST to where it runs),\nor try the models inside the program: disteval run --models builtin",
+		"put the user and password that it asks for into OLLAMA_HOST or host:, as in http://USER:PASSWORD@"+strings.TrimPrefix(e.Address, "http://")+";\nthey are neither stored nor printed",
+		"something answers there, but not as Ollama does: see that OLLAMA_HOST or host: names the server itself")
 }
 
-// plain says time-outs and bare status codes in words and drops the method and
-// address that a url.Error repeats.
+// plain says an error in words.
 func plain(err error) error {
+	err = eval.PlainError(err)
 	var status api.StatusError
 	if errors.As(err, &status) && status.Status == "" && status.ErrorMessage == "" {
 		return fmt.Errorf("HTTP %d", status.StatusCode)
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no answer in time")
-	}
 	return err
-}
-
-// boundedTransport ends an answer that grows past controlBytes.
-type boundedTransport struct{ next http.RoundTripper }
-
-func (t boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, most: controlBytes}
-	return resp, nil
-}
-
-var errBodyTooLong = errors.New("the answer does not end")
-
-// boundedBody is an error after most bytes.
-type boundedBody struct {
-	io.ReadCloser
-	most, read int
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.read >= b.most {
-		return 0, fmt.Errorf("%w: over %d MB", errBodyTooLong, b.most>>20)
-	}
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.most-b.read)])
-	b.read += n
-	return n, err
 }

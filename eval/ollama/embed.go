@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -33,7 +34,7 @@ func (e *Embedder) Name() string { return e.model }
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	vectors, err := e.post(ctx, texts)
 	if err != nil {
-		return nil, eval.WithHint(fmt.Errorf("embed %d texts with %s at %s: %w", len(texts), e.model, e.client.base, plain(err)),
+		return nil, eval.WithHint(fmt.Errorf("embed %d texts with %s at %s: %w", len(texts), e.model, e.client.base, err),
 			fmt.Sprintf("see that Ollama serves %s (ollama pull %s), or choose the embedding builtin", e.model, e.model))
 	}
 	return vectors, nil
@@ -54,19 +55,20 @@ func (e *Embedder) post(ctx context.Context, texts []string) ([][]float32, error
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := e.client.http.Do(req)
+	resp, err := e.client.server.Control().Do(req)
 	if err != nil {
-		return nil, err
+		return nil, eval.CallFailure(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, statusFailure(resp)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, eval.CallFailure(err)
 	}
 	var answer struct {
 		Embeddings [][]component `json:"embeddings"`
 	}
-	if err := json.NewDecoder(&boundedBody{ReadCloser: resp.Body, most: controlBytes}).Decode(&answer); err != nil {
-		return nil, err
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, eval.Malformed("%v", err)
 	}
 	vectors := make([][]float32, len(answer.Embeddings))
 	for i, v := range answer.Embeddings {

@@ -10,19 +10,14 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strconv"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ollama/ollama/api"
 
 	"github.com/disteval/disteval/eval"
 )
-
-// streamFactor is how many bytes of stream a byte of the longest reply may
-// take, with its escapes and the JSON around each piece. It ends a stream of
-// pieces that say nothing.
-const streamFactor = 8
 
 // keepAlive keeps a model loaded between questions and their retries.
 const keepAlive = 30 * time.Minute
@@ -32,6 +27,12 @@ type Generator struct {
 	client  *Client
 	model   eval.Model
 	options map[string]any
+
+	mute atomic.Bool // the server gives no log-probabilities
+
+	mu           sync.Mutex
+	vocabulary   *vocabulary
+	noVocabulary error // why there is none
 }
 
 // Generator returns model m, which Resolve has described.
@@ -67,7 +68,7 @@ func options(g eval.Generation) map[string]any {
 // Load makes the server load the model with the options of the questions;
 // other options would make it load again.
 func (g *Generator) Load(ctx context.Context) error {
-	_, err := g.stream(ctx, g.request("", g.options, keepAlive), g.client.limits.LoadSilence)
+	_, err := g.stream(ctx, g.request(eval.Request{}, g.options, keepAlive), g.client.limits.LoadSilence)
 	return err
 }
 
@@ -75,13 +76,30 @@ func (g *Generator) Load(ctx context.Context) error {
 func (g *Generator) Warmup(ctx context.Context, r eval.Request) error {
 	o := g.optionsOf(r)
 	o["num_predict"] = 1
-	_, err := g.stream(ctx, g.request(r.Prompt, o, keepAlive), g.client.limits.LoadSilence)
+	_, err := g.stream(ctx, g.request(r, o, keepAlive), g.client.limits.LoadSilence)
 	return err
 }
 
 // Generate asks for one completion. Its error is a *eval.Failure or ctx's.
 func (g *Generator) Generate(ctx context.Context, r eval.Request) (eval.Reply, error) {
-	return g.stream(ctx, g.request(r.Prompt, g.optionsOf(r), keepAlive), g.client.limits.Silence)
+	reply, err := g.stream(ctx, g.request(r, g.optionsOf(r), keepAlive), g.client.limits.Silence)
+	if err == nil && len(reply.Tokens) > 0 {
+		g.nameTokens(ctx, reply.Tokens)
+	}
+	return reply, err
+}
+
+// nameTokens sets the IDs of generated tokens, as far as the vocabulary tells
+// them.
+func (g *Generator) nameTokens(ctx context.Context, tokens []eval.Token) {
+	v, err := g.words(ctx)
+	if err != nil {
+		return // they keep -1
+	}
+	for i := range tokens {
+		tokens[i].ID = v.id(tokens[i].Text)
+		v.name(tokens[i].Top)
+	}
 }
 
 // optionsOf is the model's options with those of one request.
@@ -93,94 +111,146 @@ func (g *Generator) optionsOf(r eval.Request) map[string]any {
 
 // Unload makes the server free the model's memory.
 func (g *Generator) Unload(ctx context.Context) error {
-	_, err := g.stream(ctx, g.request("", nil, 0), g.client.limits.Silence)
+	_, err := g.stream(ctx, g.request(eval.Request{}, nil, 0), g.client.limits.Silence)
 	return err
 }
 
-func (g *Generator) request(prompt string, options map[string]any, keep time.Duration) api.GenerateRequest {
+// Verify asks for the model's digest again.
+func (g *Generator) Verify(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
+	list, err := g.client.api.List(ctx)
+	if err != nil {
+		return eval.CallFailure(err)
+	}
+	replaced := &eval.ReplacedError{Model: g.model.Model, Was: g.model.Digest}
+	for _, m := range list.Models {
+		if fullName(m.Name) == fullName(g.model.Model) {
+			replaced.Now = m.Digest
+		}
+	}
+	if replaced.Now == replaced.Was {
+		return nil
+	}
+	return replaced
+}
+
+// ask is a question in the words of one of Ollama's calls.
+type ask struct {
+	path string
+	body any
+}
+
+// request asks r; one without a prompt only loads or, with nothing to keep,
+// unloads.
+func (g *Generator) request(r eval.Request, options map[string]any, keep time.Duration) ask {
 	no := false // a prompt that does not fit is refused, a full context ends the reply: neither is cut in silence
-	return api.GenerateRequest{Model: g.model.Model, Prompt: prompt, Raw: g.model.Generation.Raw,
-		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no}
+	var think *api.ThinkValue
+	if t := g.model.Generation.Think; t != nil {
+		think = &api.ThinkValue{Value: *t}
+	}
+	logprobs, alternatives := r.Logprobs > 0, min(r.Logprobs, mostAlternatives)
+	if g.model.API == eval.APIChat {
+		chat := api.ChatRequest{Logprobs: logprobs, TopLogprobs: alternatives, Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}
+		if r.System != "" {
+			chat.Messages = append(chat.Messages, api.Message{Role: "system", Content: r.System})
+		}
+		if r.Prompt != "" {
+			chat.Messages = append(chat.Messages, api.Message{Role: "user", Content: r.Prompt})
+		}
+		return ask{"/api/chat", chat}
+	}
+	return ask{"/api/generate", api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
+		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think,
+		Logprobs: logprobs, TopLogprobs: alternatives}}
 }
 
 // stream sends one request and reads its answer to the end.
-func (g *Generator) stream(ctx context.Context, ask api.GenerateRequest, silence time.Duration) (eval.Reply, error) {
-	payload, err := json.Marshal(ask)
+func (g *Generator) stream(ctx context.Context, ask ask, silence time.Duration) (eval.Reply, error) {
+	payload, err := json.Marshal(ask.body)
 	if err != nil {
 		return eval.Reply{}, fmt.Errorf("encode request for %s: %w", g.model.Name, err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watch := time.AfterFunc(silence, func() { cancel(errSilence) })
-	defer watch.Stop()
-
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.client.base.JoinPath("/api/generate").String(), bytes.NewReader(payload))
+	answer := g.client.server.NewAnswer(ctx, silence)
+	defer answer.Close()
+	req, err := http.NewRequestWithContext(answer.Context(), http.MethodPost, g.client.base.JoinPath(ask.path).String(), bytes.NewReader(payload))
 	if err != nil {
 		return eval.Reply{}, fmt.Errorf("make request for %s: %w", g.model.Name, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := g.client.http.Do(req)
+	resp, err := g.client.server.Streaming().Do(req)
 	if err != nil {
-		return eval.Reply{}, transportFailure(ctx, err, silence)
+		return eval.Reply{}, answer.Failed(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return eval.Reply{}, statusFailure(resp)
+	lines := lineReader{r: bufio.NewReaderSize(answer.Count(resp.Body), 16<<10), max: g.client.limits.LineBytes}
+	last, tokens, err := g.collect(answer, &lines)
+	r := answer.Reply()
+	if err != nil {
+		return r, answer.Failed(err)
 	}
-	body := &boundedBody{ReadCloser: resp.Body, most: streamFactor * g.client.limits.ReplyBytes}
-	lines := lineReader{r: bufio.NewReaderSize(body, 16<<10), max: g.client.limits.LineBytes}
-	return g.collect(ctx, &lines, watch, silence)
+	r.DoneReason, r.Tokens = last.DoneReason, tokens
+	r.Usage = eval.Usage{PromptTokens: last.PromptTokens, CompletionTokens: last.CompletionTokens}
+	r.Timing = eval.Timing{Load: last.LoadDuration, PromptEval: last.PromptEvalDuration, Eval: last.EvalDuration}
+	return r, nil
 }
 
-// collect joins the pieces of an answer until the one that says done.
-func (g *Generator) collect(ctx context.Context, lines *lineReader, watch *time.Timer, silence time.Duration) (eval.Reply, error) {
-	var text strings.Builder
+// collect joins the pieces of an answer until the one that says done, and
+// returns that and what all say of their tokens.
+func (g *Generator) collect(answer *eval.Answer, lines *lineReader) (last piece, tokens []eval.Token, err error) {
 	for {
 		line, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return partial(&text), truncated(text.Len())
+		if err != nil {
+			return piece{}, nil, err
 		}
-		if errors.Is(err, errLineTooLong) || errors.Is(err, errBodyTooLong) {
-			return partial(&text), &eval.Failure{Kind: eval.FailTooLong, Message: err.Error()}
+		p, err := decode(line)
+		if err != nil && lines.unfinished && line[0] == '{' {
+			return p, nil, answer.Truncated()
 		}
 		if err != nil {
-			return partial(&text), transportFailure(ctx, err, silence)
+			return p, nil, err
 		}
-		watch.Reset(silence)
-		piece, failure := decode(line)
-		if failure != nil && lines.unfinished && line[0] == '{' {
-			failure = truncated(text.Len())
+		if err := answer.Add(p.Response+p.Message.Content, p.Thinking+p.Message.Thinking); err != nil {
+			return p, nil, err
 		}
-		if failure != nil {
-			return partial(&text), failure
-		}
-		if text.Len()+len(piece.Response) > g.client.limits.ReplyBytes {
-			return partial(&text), &eval.Failure{Kind: eval.FailTooLong,
-				Message: fmt.Sprintf("the reply is longer than %d MB", g.client.limits.ReplyBytes>>20)}
-		}
-		text.WriteString(piece.Response)
-		if piece.Done {
-			return eval.Reply{
-				Text:       text.String(),
-				DoneReason: piece.DoneReason,
-				Usage:      eval.Usage{PromptTokens: piece.PromptTokens, CompletionTokens: piece.CompletionTokens},
-				Timing:     eval.Timing{Load: piece.LoadDuration, PromptEval: piece.PromptEvalDuration, Eval: piece.EvalDuration},
-			}, nil
+		tokens = appendTokens(tokens, p.Logprobs)
+		if p.Done {
+			return p, tokens, g.check(p)
 		}
 	}
 }
 
-func truncated(after int) *eval.Failure {
-	return &eval.Failure{Kind: eval.FailTruncated, Retry: true,
-		Message: fmt.Sprintf("the answer ended after %d bytes without done", after)}
+// check refuses an end that cannot be this model's.
+func (g *Generator) check(last piece) error {
+	if last.Model != "" && fullName(last.Model) != fullName(g.model.Model) {
+		return eval.Malformed("the answer is by model %s, and %s was asked", eval.Excerpt([]byte(last.Model)), g.model.Model)
+	}
+	if err := (eval.Usage{PromptTokens: last.PromptTokens, CompletionTokens: last.CompletionTokens}).Check(); err != nil {
+		return eval.Malformed("%v", err)
+	}
+	return nil
 }
 
-// partial keeps what came of an answer that failed, for people to look at.
-func partial(text *strings.Builder) eval.Reply { return eval.Reply{Text: text.String()} }
+// appendTokens takes over what a piece says of its tokens. Their IDs are not
+// part of it.
+func appendTokens(to []eval.Token, said []api.Logprob) []eval.Token {
+	for _, l := range said {
+		t := eval.Token{ID: ambiguous, Text: l.Token, Logprob: l.Logprob}
+		for _, a := range l.TopLogprobs {
+			t.Top = append(t.Top, eval.Alternative{ID: ambiguous, Text: a.Token, Logprob: a.Logprob})
+		}
+		to = append(to, t)
+	}
+	return to
+}
 
 // piece is one line of the stream: a part of the answer or an error.
 type piece struct {
 	api.GenerateResponse
+	Message struct { // of a chat
+		Content  string `json:"content"`
+		Thinking string `json:"thinking"`
+	} `json:"message"`
 	Error string `json:"error"`
 
 	// In place of the fields of GenerateResponse, in which an absent count is 0.
@@ -188,64 +258,16 @@ type piece struct {
 	CompletionTokens *int `json:"eval_count"`
 }
 
-func decode(line []byte) (piece, *eval.Failure) {
+func decode(line []byte) (piece, error) {
 	var p piece
 	if err := json.Unmarshal(line, &p); err != nil {
-		return p, &eval.Failure{Kind: eval.FailMalformed,
-			Message: fmt.Sprintf("the answer is not Ollama's JSON (%v): %s", err, excerpt(line))}
+		return p, eval.Malformed("the answer is not Ollama's JSON (%v): %s", err, eval.Excerpt(line))
 	}
 	if p.Error != "" {
-		return p, &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + excerpt([]byte(p.Error))}
-	}
-	if err := (eval.Usage{PromptTokens: p.PromptTokens, CompletionTokens: p.CompletionTokens}).Check(); err != nil {
-		return p, &eval.Failure{Kind: eval.FailMalformed, Message: err.Error()}
+		return p, &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + eval.Excerpt([]byte(p.Error))}
 	}
 	return p, nil
 }
-
-var errSilence = errors.New("silence")
-
-// transportFailure classes what broke a connection. The run's own end is no
-// failure and comes back as it is.
-func transportFailure(ctx context.Context, err error, silence time.Duration) error {
-	if errors.Is(context.Cause(ctx), errSilence) {
-		return &eval.Failure{Kind: eval.FailTimeout, Retry: true, Message: fmt.Sprintf("no byte from the server for %s", silence)}
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &eval.Failure{Kind: eval.FailRefused, Retry: true, Message: plain(err).Error()}
-}
-
-// statusFailure tells what the server refused and whether asking again helps.
-func statusFailure(resp *http.Response) *eval.Failure {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	var e struct {
-		Error string `json:"error"`
-	}
-	message := excerpt(body)
-	if json.Unmarshal(body, &e) == nil && e.Error != "" {
-		message = excerpt([]byte(e.Error))
-	}
-	f := &eval.Failure{Kind: eval.FailStatus, Message: fmt.Sprintf("HTTP %d: %s", resp.StatusCode, message),
-		Retry: resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500}
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		f.After = time.Duration(s) * time.Second
-	}
-	return f
-}
-
-// excerpt is the beginning of b on one line.
-func excerpt(b []byte) string {
-	const most = 200
-	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(b[:min(len(b), most)]), "\uFFFD")), " ")
-	if len(b) > most {
-		s += " …"
-	}
-	return s
-}
-
-var errLineTooLong = errors.New("the server sent a line without end")
 
 // lineReader reads non-empty lines of at most max bytes.
 type lineReader struct {
@@ -283,7 +305,7 @@ func (l *lineReader) rest(head []byte) ([]byte, error) {
 	for {
 		more, err := l.r.ReadSlice('\n')
 		if len(l.long)+len(more) > l.max {
-			return nil, fmt.Errorf("%w: over %d bytes", errLineTooLong, l.max)
+			return nil, fmt.Errorf("%w: over %d bytes", eval.ErrLineTooLong, l.max)
 		}
 		l.long = append(l.long, more...)
 		if !errors.Is(err, bufio.ErrBufferFull) {

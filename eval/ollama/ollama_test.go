@@ -16,17 +16,13 @@ import (
 	"github.com/disteval/disteval/eval/ollama"
 )
 
-// testLimits are short enough for a test that waits for them to end, and long
-// enough for a busy machine to answer within.
-var testLimits = ollama.Limits{Silence: 2 * time.Second, LoadSilence: 10 * time.Second, LineBytes: 1 << 20, ReplyBytes: 2 << 20}
-
 func client(t *testing.T, address string) *ollama.Client {
 	t.Helper()
 	base, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ollama.New(base, testLimits)
+	return ollama.New(base, evaltest.HostileLimits)
 }
 
 func model(name string) eval.Model {
@@ -46,6 +42,11 @@ func TestHost(t *testing.T) {
 		{"[::1]:11434", "", "http://[::1]:11434"},
 		{"::1", "", "http://[::1]:11434"},
 		{"", `"box:8080"`, "http://box:8080"},
+		{"", "http://alice:s3cret@box:8080", "http://alice:s3cret@box:8080"},
+		{"", "alice:p%41ss%s@[::1]", "http://alice:p%2541ss%25s@[::1]:11434"},
+		{"", "http://alice@box", "http://alice@box:80"},
+		{"http://box:8080", "alice:s3cret@box:8080", "http://alice:s3cret@box:8080"},
+		{"http://other:8080", "alice:s3cret@box:8080", "http://other:8080"},
 	}
 	for _, tt := range tests {
 		t.Setenv("OLLAMA_HOST", tt.env)
@@ -54,9 +55,9 @@ func TestHost(t *testing.T) {
 			t.Errorf("Host(%q) with OLLAMA_HOST=%q = %v, %v; want %s", tt.host, tt.env, got, err, tt.want)
 		}
 	}
-	for _, bad := range []string{"ftp://box", "box:99999", "box:port"} {
-		if got, err := ollama.Host(bad); err == nil {
-			t.Errorf("Host(%q) = %v, want an error", bad, got)
+	for _, bad := range []string{"ftp://u:s3cret@box", "u:s3cret@box:99999", "box:port"} {
+		if got, err := ollama.Host(bad); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("Host(%q) = %v, %v, want an error without the password", bad, got, err)
 		}
 	}
 }
@@ -141,7 +142,7 @@ func TestEmbedOfSilentServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits := testLimits
+	limits := evaltest.HostileLimits
 	limits.LoadSilence = 50 * time.Millisecond
 	if _, err := ollama.New(base, limits).Embedder("m").Embed(t.Context(), []string{"a"}); err == nil || !strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("Embed = %v", err)
@@ -183,34 +184,18 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-func TestGenerateFaults(t *testing.T) {
-	tests := []struct {
-		fault evaltest.Fault
-		kind  eval.FailureKind
-		retry bool
-	}{
-		{evaltest.NoDone, eval.FailTruncated, true},
-		{evaltest.HalfLine, eval.FailTruncated, true},
-		{evaltest.Reset, eval.FailRefused, true},
-		{evaltest.Hang, eval.FailTimeout, true},
-		{evaltest.HTML, eval.FailMalformed, false},
-		{evaltest.Endless, eval.FailTooLong, false},
-		{evaltest.Babble, eval.FailTooLong, false},
-		{evaltest.ErrorPiece, eval.FailStatus, false},
-		{evaltest.Status400, eval.FailStatus, false},
-		{evaltest.Status404, eval.FailStatus, false},
-		{evaltest.Status429, eval.FailStatus, true},
-		{evaltest.Status500, eval.FailStatus, true},
-	}
-	f := evaltest.NewOllama(t, "m:latest")
-	for _, tt := range tests {
-		t.Run(string(tt.fault), func(t *testing.T) {
-			f.SetFault(func(string, int) evaltest.Fault { return tt.fault })
-			_, err := client(t, f.URL).Generator(model("m")).Generate(t.Context(), eval.Request{Prompt: "p"})
-			var failure *eval.Failure
-			if !errors.As(err, &failure) || failure.Kind != tt.kind || failure.Retry != tt.retry {
-				t.Errorf("got %v, want %s, retry %t", err, tt.kind, tt.retry)
-			}
+func TestHostileServer(t *testing.T) {
+	for _, raw := range []bool{true, false} {
+		f := evaltest.NewOllama(t, "m:latest")
+		m := model("m")
+		m.Generation.Raw = raw
+		resolved, err := client(t, f.URL).Resolve(t.Context(), []eval.Model{m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(string(resolved[0].API), func(t *testing.T) {
+			t.Parallel()
+			evaltest.Hostile(t, f, client(t, f.URL).Generator(resolved[0]))
 		})
 	}
 }

@@ -2,10 +2,15 @@ package ollama
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ollama/ollama/api"
+	"github.com/ollama/ollama/types/model"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -57,6 +62,7 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 	if err != nil {
 		return nil, c.serverError("its models", err)
 	}
+	chat := c.hasChat(ctx)
 	missing := &MissingModelsError{Address: c.base.String()}
 	byName := make(map[string]api.ListModelResponse)
 	for _, m := range list.Models {
@@ -74,7 +80,15 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 		if err != nil {
 			return nil, err
 		}
-		m.Host, m.ProviderVersion, m.Capabilities = c.base.String(), "ollama "+version, capabilities
+		m.Host, m.ProviderVersion = c.base.String(), "ollama "+version
+		m.API = eval.APICompletions
+		if !m.Generation.Raw && chat {
+			m.API = eval.APIChat
+		}
+		m.Notice = notice(m, version)
+		if m.Generation.Raw && c.Tokenizer != nil && !olderThan(version, firstLogprobs) {
+			m.Capabilities.Logprobs = mostAlternatives
+		}
 		out = append(out, m)
 	}
 	if len(missing.Models) > 0 {
@@ -101,8 +115,52 @@ func (c *Client) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// capabilities of every model of a server.
-var capabilities = eval.Capabilities{Raw: true, Chat: true, Seed: true, Digest: true, Unload: true}
+// hasChat reports whether the server has /api/chat: to a request without a
+// body it then says what is wrong with it. Servers that are like Ollama need
+// not; their /api/generate puts a prompt through the template as well.
+func (c *Client) hasChat(ctx context.Context) bool {
+	err := c.api.Chat(ctx, &api.ChatRequest{}, func(api.ChatResponse) error { return nil })
+	var status *eval.StatusError
+	return errors.As(err, &status) && status.Code == http.StatusBadRequest
+}
+
+// keepsPrompts is the first version that knows truncate: false.
+var keepsPrompts = []int{0, 12, 6}
+
+// notice is what reports must say of m.
+func notice(m eval.Model, version string) string {
+	var list []string
+	if olderThan(version, keepsPrompts) {
+		list = append(list, fmt.Sprintf("%s: ollama %s is too old to refuse a prompt that does not fit num_ctx %d: it cuts it in silence and answers the rest; 0.12.6 does",
+			m.Name, version, m.Generation.NumCtx))
+	}
+	if !m.Generation.Raw && m.API == eval.APICompletions {
+		list = append(list, fmt.Sprintf("%s: the server has no /api/chat; it was asked through /api/generate, which puts the prompt into the model's template too", m.Name))
+	}
+	return strings.Join(list, "; ")
+}
+
+// olderThan compares the leading numbers of a version; one without is not old,
+// nor is 0.0.0, which a developer's own build calls itself.
+func olderThan(version string, than []int) bool {
+	if version == "0.0.0" {
+		return false
+	}
+	for i, part := range strings.SplitN(version, ".", len(than)) {
+		digits := part[:len(part)-len(strings.TrimLeft(part, "0123456789"))]
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			return false
+		}
+		if n != than[i] {
+			return n < than[i]
+		}
+	}
+	return false
+}
+
+// firstLogprobs is the first version that gives log-probabilities.
+var firstLogprobs = []int{0, 12, 11}
 
 func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})
@@ -112,6 +170,8 @@ func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModel
 	m.Digest, m.SizeBytes = entry.Digest, entry.Size
 	m.Parameters, m.Quantization = show.Details.ParameterSize, show.Details.QuantizationLevel
 	m.ContextLength = contextLength(show.ModelInfo)
+	m.Capabilities = eval.Capabilities{Raw: true, Chat: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Digest: true, Unload: true,
+		Think: slices.Contains(show.Capabilities, model.CapabilityThinking) || m.Generation.Think != nil && !*m.Generation.Think}
 	if !m.Generation.Raw {
 		m.Template = show.Template
 	}

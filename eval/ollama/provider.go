@@ -2,20 +2,25 @@ package ollama
 
 import (
 	"context"
+	"sync"
 
 	"github.com/disteval/disteval/eval"
 )
 
 // Provider gives access to the models of every Ollama server that a plan
-// names. It is an eval.EmbeddingProvider. It must not be used by two
-// goroutines at once.
+// names. It is an eval.EmbeddingProvider. Its methods may be called from several
+// goroutines.
 type Provider struct {
-	limits  Limits
-	clients map[string]*Client // by address
+	Tokenizer NewTokenizer // as Client's, for the clients made from here on
+
+	limits eval.Limits
+
+	mu      sync.Mutex
+	clients map[string]*Client // by address, without credentials
 }
 
 // NewProvider makes a provider; it connects to no server yet.
-func NewProvider(limits Limits) *Provider {
+func NewProvider(limits eval.Limits) *Provider {
 	return &Provider{limits: limits, clients: make(map[string]*Client)}
 }
 
@@ -26,10 +31,16 @@ func (p *Provider) Client(host string) (*Client, error) {
 	if err != nil {
 		return nil, eval.BadInput(err, "set host: of the model or OLLAMA_HOST to an address such as http://127.0.0.1:11434")
 	}
-	c, ok := p.clients[base.String()]
-	if !ok {
+	address := *base
+	address.User = nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.clients[address.String()]
+	// A resolved model's host has lost the credentials that it was named with.
+	if !ok || base.User != nil && (c.user == nil || base.User.String() != c.user.String()) {
 		c = New(base, p.limits)
-		p.clients[base.String()] = c
+		c.Tokenizer = p.Tokenizer
+		p.clients[address.String()] = c
 	}
 	return c, nil
 }
@@ -101,15 +112,15 @@ func (p *Provider) Loaded(ctx context.Context, m eval.Model) (bool, error) {
 	return c.Loaded(ctx, m)
 }
 
-// Embedder returns an embedding model of the server at OLLAMA_HOST, which must
-// answer.
-func (p *Provider) Embedder(ctx context.Context, model string) (eval.Embedder, error) {
-	c, err := p.Client("")
+// Embedder returns an embedding model of the server that by names, or of
+// OLLAMA_HOST's, which must answer.
+func (p *Provider) Embedder(ctx context.Context, by eval.Scoring) (eval.Embedder, error) {
+	c, err := p.Client(by.Host)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := c.Version(ctx); err != nil {
 		return nil, err
 	}
-	return c.Embedder(model), nil
+	return c.Embedder(by.Embedding), nil
 }

@@ -84,33 +84,60 @@ func (c *Client) Copy(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// Create makes a model of files, with the prompt as its whole template and
-// numCtx as its context length. numCtx 0 takes the positions that the server
-// reads from the files. Files that the server has are not sent again; the
-// model appears whole or not at all.
-func (c *Client) Create(ctx context.Context, name string, files []Blob, numCtx int, tell PullProgress) error {
-	byName := make(map[string]string, len(files))
-	for _, f := range files {
+// Creation says what a model is made of.
+type Creation struct {
+	Model  string
+	Files  []Blob
+	NumCtx int  // context length; 0: the positions that the server reads from the files
+	Chat   bool // the files state a chat template: the server makes its own of it where it knows it, else the prompt is the whole template
+}
+
+// Create makes a model of files. Files that the server has are not sent again;
+// the model appears whole or not at all.
+func (c *Client) Create(ctx context.Context, m Creation, tell PullProgress) error {
+	byName := make(map[string]string, len(m.Files))
+	for _, f := range m.Files {
 		if err := c.upload(ctx, f, tell); err != nil {
 			return err
 		}
 		byName[f.Name] = "sha256:" + f.SHA256
 	}
-	if err := c.create(ctx, name, &api.CreateRequest{Model: name, Files: byName, Template: rawTemplate, Parameters: contextOf(numCtx)}, tell); err != nil {
+	req := &api.CreateRequest{Model: m.Model, Files: byName, Parameters: contextOf(m.NumCtx)}
+	if !m.Chat {
+		req.Template = rawTemplate
+	}
+	if err := c.create(ctx, m.Model, req, tell); err != nil {
 		return err
 	}
-	if numCtx > 0 {
+	if m.NumCtx > 0 {
 		return nil
 	}
-	err := c.stateContext(ctx, name, tell)
+	return c.whole(ctx, m.Model, c.stateContext(ctx, m.Model, tell))
+}
+
+// Quantize makes the model to of the server's model from, stored as kind.
+func (c *Client) Quantize(ctx context.Context, from, to, kind string, tell PullProgress) error {
+	return c.create(ctx, to, &api.CreateRequest{Model: to, From: from, Quantize: kind}, tell)
+}
+
+// Delete removes a model.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	if err := c.api.Delete(ctx, &api.DeleteRequest{Model: name}); err != nil {
+		return fmt.Errorf("delete model %s at %s: %w", name, c.base, plain(err))
+	}
+	return nil
+}
+
+// whole removes a model that err has left half made: the next pull would take
+// it for there.
+func (c *Client) whole(ctx context.Context, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	// Half made, it would be taken for there the next time.
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), detailTimeout)
 	defer cancel()
-	if left := c.api.Delete(cleanup, &api.DeleteRequest{Model: name}); left != nil {
-		err = errors.Join(err, fmt.Errorf("delete the unfinished model %s at %s: %w", name, c.base, plain(left)))
+	if left := c.Delete(cleanup, name); left != nil {
+		err = errors.Join(err, fmt.Errorf("the unfinished model is still there: %w", left))
 	}
 	return err
 }
@@ -126,7 +153,7 @@ func (c *Client) stateContext(ctx context.Context, name string, tell PullProgres
 	if numCtx == 0 {
 		return nil
 	}
-	return c.create(ctx, name, &api.CreateRequest{Model: name, From: name, Template: rawTemplate, Parameters: contextOf(numCtx)}, tell)
+	return c.create(ctx, name, &api.CreateRequest{Model: name, From: name, Parameters: contextOf(numCtx)}, tell)
 }
 
 func contextOf(numCtx int) map[string]any {
@@ -146,7 +173,30 @@ func (c *Client) create(ctx context.Context, name string, req *api.CreateRequest
 	if err = ended(ctx, err, finished); err == nil || ctx.Err() != nil {
 		return err
 	}
+	if _, gone := c.Version(ctx); gone != nil && ctx.Err() == nil {
+		return &DeathError{Model: name, Address: c.base.String(), Err: err}
+	}
 	return &CreateError{Model: name, Address: c.base.String(), Err: err}
+}
+
+// DeathError means that a server answered before it was given a model's files
+// and does no longer.
+type DeathError struct {
+	Model   string
+	Address string
+	Err     error // how the connection ended
+}
+
+func (e *DeathError) Error() string {
+	return fmt.Sprintf("create model %s: the Ollama server at %s died of it: %v", e.Model, e.Address, e.Err)
+}
+
+func (e *DeathError) Unwrap() error { return e.Err }
+
+// Hint says how to go on.
+func (e *DeathError) Hint() string {
+	return "read the last lines of the server's log, start it again, and convert the model to GGUF\n" +
+		"(llama.cpp's convert_hf_to_gguf.py does) to name that file as source"
 }
 
 // upload sends a file unless the server has it.

@@ -91,7 +91,7 @@ func TestCreate(t *testing.T) {
 	c := client(t, server.URL)
 	files := blobs(t, map[string][]byte{"model.gguf": gguf(t)})
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := c.Create(ctx, "m", files, 0, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
+	if err := c.Create(ctx, ollama.Creation{Model: "m", Files: files}, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("an interrupt came back as %v", err)
 	}
 	if _, ok, err := c.Find(t.Context(), "m"); err != nil || ok {
@@ -103,11 +103,11 @@ func TestCreate(t *testing.T) {
 			sent = done
 		}
 	}
-	if err := c.Create(t.Context(), "m", files, 0, tell); err != nil || sent != files[0].Size {
+	if err := c.Create(t.Context(), ollama.Creation{Model: "m", Files: files}, tell); err != nil || sent != files[0].Size {
 		t.Fatalf("%v after %d bytes", err, sent)
 	}
 	sent = 0
-	if err := c.Create(t.Context(), "stated", files, 64, tell); err != nil || sent != 0 {
+	if err := c.Create(t.Context(), ollama.Creation{Model: "stated", Files: files, NumCtx: 64}, tell); err != nil || sent != 0 {
 		t.Fatalf("%v; %d bytes sent that the server has", err, sent)
 	}
 	if err := c.Copy(t.Context(), "m", "copied"); err != nil {
@@ -140,9 +140,25 @@ func TestCreateHalf(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	err := client(t, s.URL).Create(t.Context(), "m", blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")}), 0, quiet)
+	err := client(t, s.URL).Create(t.Context(), ollama.Creation{Model: "m", Files: blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")})}, quiet)
 	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(deleted, `"m"`) {
 		t.Errorf("%v; deleted: %q", err, deleted)
+	}
+}
+
+// TestCreateKills says that a server has died of the files it was given.
+func TestCreateKills(t *testing.T) {
+	dead := false
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if dead = dead || r.URL.Path == "/api/create"; dead {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer s.Close()
+	err := client(t, s.URL).Create(t.Context(), ollama.Creation{Model: "m", Files: blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")})}, quiet)
+	var death *ollama.DeathError
+	if !errors.As(err, &death) || !strings.Contains(err.Error(), "died of it") || !strings.Contains(death.Hint(), "start it again") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -176,7 +192,7 @@ func TestCreateRefused(t *testing.T) {
 	c := client(t, server.URL)
 	whole := gguf(t)
 	for name, content := range map[string][]byte{"cut": whole[:len(whole)/20], "other": []byte("GGUF but nothing more")} {
-		err := c.Create(t.Context(), name, blobs(t, map[string][]byte{"model.gguf": content}), 0, quiet)
+		err := c.Create(t.Context(), ollama.Creation{Model: name, Files: blobs(t, map[string][]byte{"model.gguf": content})}, quiet)
 		var refused *ollama.CreateError
 		if !errors.As(err, &refused) {
 			t.Errorf("%s: %v, want a CreateError", name, err)

@@ -116,8 +116,36 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if err := s.refreshHosts(ctx); err != nil {
 		return err
 	}
+	if rec.Reused, err = s.reused(ctx); err != nil {
+		return err
+	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err
+}
+
+// reused reads which models have all of an earlier run.
+func (s *Store) reused(ctx context.Context) (map[string]eval.Reused, error) {
+	out := make(map[string]eval.Reused)
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var key, text string
+		if err := rows.Scan(&key, &text); err != nil {
+			return err
+		}
+		origin := struct {
+			eval.Reused
+			Checksum string
+		}{}
+		model := strings.TrimPrefix(key, reusedPrefix)
+		if err := json.Unmarshal([]byte(text), &origin); err != nil || origin.Checksum != reusedChecksum(model, origin.Reused) {
+			return damaged(s.dir, fmt.Sprintf("where the replies of %s come from is not what was stored", model))
+		}
+		out[model] = origin.Reused
+		return nil
+	}, "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key", reusedPrefix+"%")
+	if err != nil {
+		return nil, fmt.Errorf("read what %s reuses: %w", s.dir, err)
+	}
+	return out, nil
 }
 
 // jobAt names the job of two stored indexes. A row of a model or a query that
@@ -161,24 +189,35 @@ type place struct{ query, sample int }
 func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
 		for m := range s.record.Plan.Models {
-			after := place{query: -1}
-			for {
-				rows, last, err := s.pageOf(ctx, m, after, page)
-				if err != nil {
-					yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
-					return
-				}
-				for _, r := range rows {
-					if !yield(r, nil) {
-						return
-					}
-				}
-				if len(rows) < page {
-					break
-				}
-				after = last
+			if !s.yieldReplies(ctx, m, yield) {
+				return
 			}
 		}
+	}
+}
+
+// RepliesOf yields the outcomes of one model as Replies does.
+func (s *Store) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+	return func(yield func(eval.ScoredReply, error) bool) { s.yieldReplies(ctx, s.models[model], yield) }
+}
+
+// yieldReplies returns false where nothing more is wanted.
+func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
+	for after := (place{query: -1}); ; {
+		rows, last, err := s.pageOf(ctx, model, after, page)
+		if err != nil {
+			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
+			return false
+		}
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return false
+			}
+		}
+		if len(rows) < page {
+			return true
+		}
+		after = last
 	}
 }
 
@@ -216,8 +255,9 @@ func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (o
 		return nil
 	}, `SELECT r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
 			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
-			s.vals, s.flags
-		FROM replies r LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
+			s.vals, s.flags, `+probeColumns+`
+		FROM replies r LEFT JOIN probes p ON p.model = r.model AND p.query = r.query AND r.sample = 0
+		LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
 		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, scoring, model, after.query, after.sample, most)
 	return out, last, err
 }
@@ -234,10 +274,12 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 		tokens                  string
 		sum                     []byte
 		vals, flags             sql.NullString
+		probe                   probeRow
 	)
 	r := &out.Reply
-	err := rows.Scan(&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
-		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags)
+	err := rows.Scan(append([]any{&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
+		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags},
+		probe.columns()...)...)
 	if err != nil {
 		return out, at, err
 	}
@@ -265,7 +307,14 @@ func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredRepl
 		}
 	}
 	out.Flags = strings.Fields(flags.String)
+	if out.Probe, err = probe.decode(s, model, at.query); err != nil {
+		return out, at, err
+	}
 	out.Scores, err = decodeScores(vals, floor, r.Failure)
+	if at.sample == 0 && err == nil {
+		plan := s.record.Plan
+		copy(out.Scores[len(out.Scores)-len(metrics.Likelihood()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
+	}
 	return out, at, err
 }
 
@@ -296,6 +345,10 @@ func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([
 		out[i] = metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: "not scored yet"}
 		if failure != nil {
 			out[i].Reason = "no answer: " + string(failure.Kind)
+		}
+		if i >= len(metrics.Text()) {
+			out[i].Reason = "of a query, beside its first sample"
+			continue
 		}
 		switch v := row[m.Name].(type) {
 		case float64:

@@ -127,6 +127,22 @@ CREATE TABLE replies (
 	PRIMARY KEY (model, query, sample)
 ) WITHOUT ROWID;
 
+-- What a model makes of texts that it did not write: one row a model and query.
+CREATE TABLE probes (
+	model           INTEGER NOT NULL,
+	query           INTEGER NOT NULL,
+	answers         TEXT    NOT NULL, -- JSON
+	choices         TEXT    NOT NULL, -- JSON
+	divergences     TEXT    NOT NULL, -- JSON
+	incomparable    TEXT    NOT NULL,
+	start_ns        INTEGER NOT NULL,
+	end_ns          INTEGER NOT NULL,
+	failure_kind    TEXT,
+	failure_message TEXT,
+	checksum        BLOB    NOT NULL, -- of all the others
+	PRIMARY KEY (model, query)
+) WITHOUT ROWID;
+
 CREATE TABLE phases (
 	model    INTEGER NOT NULL,
 	host     TEXT    NOT NULL,
@@ -198,6 +214,8 @@ var fromVersion1 = map[string]string{
 	"replies": `SELECT model, query, 0 AS sample, text, '' AS reasoning, done_reason, prompt_tokens, completion_tokens, start_ns, end_ns,
 		attempts, load_ns, prompt_eval_ns, eval_ns, energy_uj, failure_kind, failure_message, '' AS tokens, '' AS host, '' AS reused_from,
 		NULL AS checksum FROM %s`,
+	"probes": `SELECT 0 AS model, 0 AS query, '' AS answers, '' AS choices, '' AS divergences, '' AS incomparable, 0 AS start_ns, 0 AS end_ns,
+		NULL AS failure_kind, NULL AS failure_message, x'' AS checksum FROM %s WHERE 0`,
 	"phases":   `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
 	"scores":   `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
 	"reviews":  `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported, NULL AS checksum FROM %s`,
@@ -214,9 +232,18 @@ func copyRows(table, from string) string {
 func viewVersion1() string {
 	var b strings.Builder
 	for table, rows := range fromVersion1 {
-		fmt.Fprintf(&b, "CREATE TEMP VIEW %s AS %s;\n", table, fmt.Sprintf(rows, "main."+table))
+		fmt.Fprintf(&b, "CREATE TEMP VIEW %s AS %s;\n", table, fmt.Sprintf(rows, "main."+tableOf1(table)))
 	}
 	return b.String()
+}
+
+// tableOf1 is the table of version 1 that a table of version 2 comes from; one
+// that is new stands before an empty selection.
+func tableOf1(table string) string {
+	if table == "probes" {
+		return "replies"
+	}
+	return table
 }
 
 // firstMetrics is the order in which rows of version 1 list their scores.

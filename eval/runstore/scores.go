@@ -97,10 +97,10 @@ func (s *Store) newestScoring(ctx context.Context) (*eval.ScoringRecord, error) 
 }
 
 // encodeScores writes by metric a number where it is scored, and otherwise the
-// reason.
+// reason. What follows from a probe is derived from it anew at every reading.
 func encodeScores(scores []metrics.Score) string {
 	b := append(make([]byte, 0, 256), '{')
-	for i, sc := range scores {
+	for i, sc := range scores[:min(len(scores), len(metrics.Text()))] {
 		if i > 0 {
 			b = append(b, ',')
 		}

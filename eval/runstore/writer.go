@@ -242,6 +242,26 @@ func (s *Store) MoveTo(ctx context.Context, fingerprint string) error {
 	return s.enqueue(ctx, change{query: `INSERT OR IGNORE INTO meta VALUES (?, ?)`, args: []any{"moved to " + fingerprint, fingerprint}})
 }
 
+// reusedPrefix begins the keys in meta that say where all of a model's replies
+// come from; the model's name follows.
+const reusedPrefix = "reused by "
+
+func reusedChecksum(model string, from eval.Reused) string {
+	return checksumText(fmt.Sprintf("%q %+v", model, from))
+}
+
+// PutReused queues that all of a model's replies are those of an earlier run.
+func (s *Store) PutReused(ctx context.Context, model string, from eval.Reused) error {
+	b, err := json.Marshal(struct {
+		eval.Reused
+		Checksum string
+	}{from, reusedChecksum(model, from)})
+	if err != nil {
+		return fmt.Errorf("encode what is reused of %s: %w", model, err)
+	}
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO meta VALUES (?, ?)`, args: []any{reusedPrefix + model, string(b)}})
+}
+
 // Flush waits until everything queued is on disk.
 func (s *Store) Flush(ctx context.Context) error {
 	done := make(chan struct{})

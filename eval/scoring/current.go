@@ -52,10 +52,13 @@ func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) 
 	return out, changed, ctx.Err()
 }
 
-// Any reports whether any metric is scored; em_strict always is once a reply
-// was.
+// Any reports whether any metric of the text is scored; em_strict always is once
+// a reply was.
 func Any(scores []metrics.Score) bool {
-	return slices.ContainsFunc(scores, func(s metrics.Score) bool { return s.Status == metrics.Scored })
+	ofText := metrics.Text()
+	return slices.ContainsFunc(scores, func(s metrics.Score) bool {
+		return s.Status == metrics.Scored && slices.ContainsFunc(ofText, func(m metrics.Metric) bool { return m.Name == s.Metric })
+	})
 }
 
 // renew puts the fresh scores in place of the stored ones that differ, and
@@ -64,7 +67,7 @@ func renew(r *eval.ScoredReply, fresh Result, by eval.Scoring, floor *float64) b
 	served := by.Embedding != eval.EmbeddingBuiltin
 	scores := slices.Clone(r.Scores)
 	differs := false
-	for i, s := range scores {
+	for i, s := range scores[:len(metrics.Text())] {
 		f := fresh.Scores[i]
 		switch {
 		case s.Metric == metrics.CosineLift, served && (s.Metric == metrics.Cosine || s.Metric == metrics.CosineBest):

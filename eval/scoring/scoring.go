@@ -157,7 +157,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 		return Result{}, err
 	}
 	return Result{
-		Scores: []metrics.Score{
+		Scores: append([]metrics.Score{
 			scored(metrics.EM, binary(match.Found), unless(match.Searchable, "the keyword holds no letter or digit")),
 			scored(metrics.EMSubstring, binary(match.Substring), unless(match.SubstringSearchable, "the keyword is empty")),
 			scored(metrics.EMStrict, binary(strict), ""),
@@ -167,13 +167,25 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.Cosine, c.cosine, c.reason),
 			scored(metrics.CosineBest, c.best, c.bestReason),
 			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
-		},
+		}, likelihoods()...),
 		Flags:     flags(match),
 		Match:     match,
 		Rouge:     rouge,
 		BestStart: c.bestStart, BestEnd: c.bestEnd,
 		TextVector: c.textVector, ReferenceVector: c.reference,
 	}, nil
+}
+
+// LikelihoodReason is why the metrics of metrics.Likelihood are Unscored where
+// there is only a text.
+const LikelihoodReason = "needs a run: a model's probabilities do not follow from its reply"
+
+func likelihoods() []metrics.Score {
+	var out []metrics.Score
+	for _, m := range metrics.Likelihood() {
+		out = append(out, scored(m.Name, 0, LikelihoodReason))
+	}
+	return out
 }
 
 // LiftReason is why cosine_lift is Unscored beside a cosine before the floor is

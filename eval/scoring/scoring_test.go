@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/vector"
 )
@@ -140,8 +141,8 @@ func TestFloor(t *testing.T) {
 type server struct {
 	asked   map[string]int
 	batches int
-	spoil   func(vectors [][]float32) [][]float32
-	refuse  string // a text
+	spoil   func(texts []string, vectors [][]float32) [][]float32
+	refuse  error // to embed "in Paris"
 }
 
 func (s *server) Name() string { return "letters" }
@@ -150,8 +151,8 @@ func (s *server) Embed(_ context.Context, texts []string) ([][]float32, error) {
 	s.batches++
 	var vectors [][]float32
 	for _, text := range texts {
-		if text == s.refuse {
-			return nil, errors.New("it does not fit")
+		if text == "in Paris" && s.refuse != nil {
+			return nil, s.refuse
 		}
 		s.asked[text]++
 		v := make([]float32, 27)
@@ -164,7 +165,7 @@ func (s *server) Embed(_ context.Context, texts []string) ([][]float32, error) {
 		vectors = append(vectors, v)
 	}
 	if s.spoil != nil {
-		vectors = s.spoil(vectors)
+		vectors = s.spoil(texts, vectors)
 	}
 	return vectors, nil
 }
@@ -181,13 +182,13 @@ func TestServed(t *testing.T) {
 	if err := s.ScoreAll(t.Context(), pairs, func(_ int, r Result) error { results = append(results, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
+	if want := (len(e.asked)-len(apart)+batchSize-1)/batchSize + 1; e.batches != want {
+		t.Errorf("%d requests for %d texts, want %d", e.batches, len(e.asked), want)
+	}
 	for text, n := range e.asked {
 		if n != 1 {
 			t.Errorf("%q was asked for %d times", text, n)
 		}
-	}
-	if want := (len(e.asked) + batchSize - 1) / batchSize; e.batches != want {
-		t.Errorf("%d requests for %d texts, want %d", e.batches, len(e.asked), want)
 	}
 	r := results[7]
 	if got := pairs[7].Text[r.BestStart:r.BestEnd]; got != "New York" || byName(r.Scores)[metrics.CosineBest].Value != 1 {
@@ -203,35 +204,88 @@ func TestServed(t *testing.T) {
 	}
 }
 
-func TestServedRefusesBadVectors(t *testing.T) {
+// TestServedWithoutAVector: a text that the server has no vector of costs the
+// cosines that hang on it, with the reason, and nothing else.
+func TestServedWithoutAVector(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	bad := func(spoil func([]float32) []float32) func([]string, [][]float32) [][]float32 {
+		return func(texts []string, v [][]float32) [][]float32 {
+			if i := slices.Index(texts, "in Paris"); i >= 0 {
+				v[i] = spoil(v[i])
+			}
+			return v
+		}
+	}
 	for name, test := range map[string]struct {
-		spoil func([][]float32) [][]float32
-		want  string
+		spoil  func([]string, [][]float32) [][]float32
+		refuse error
+		want   string
 	}{
-		"fewer":     {func(v [][]float32) [][]float32 { return v[:1] }, `1 vectors for 4 texts: none for "in Paris"`},
-		"more":      {func(v [][]float32) [][]float32 { return append(v, v[0]) }, "5 vectors for 4 texts"},
-		"none":      {func([][]float32) [][]float32 { return nil }, `none for "Lyon"`},
-		"NaN":       {func(v [][]float32) [][]float32 { v[1][3] = nan; return v }, `vector of "in Paris": component 3 is NaN`},
-		"infinite":  {func(v [][]float32) [][]float32 { v[0][0] = inf; return v }, `vector of "Lyon": component 0 is +Inf`},
-		"zero":      {func(v [][]float32) [][]float32 { clear(v[1]); return v }, `vector of "in Paris": all 27 components are 0`},
-		"dimension": {func(v [][]float32) [][]float32 { v[1] = v[1][:5]; return v }, `vector of "in Paris": 5 components, want 27`},
-		"empty":     {func(v [][]float32) [][]float32 { v[0] = nil; return v }, `vector of "Lyon": 0 components`},
+		"NaN":       {bad(func(v []float32) []float32 { v[3] = nan; return v }), nil, "component 3 is NaN"},
+		"infinite":  {bad(func(v []float32) []float32 { v[0] = inf; return v }), nil, "component 0 is +Inf"},
+		"zero":      {bad(func(v []float32) []float32 { clear(v); return v }), nil, "all 27 components are 0"},
+		"dimension": {bad(func(v []float32) []float32 { return v[:5] }), nil, "5 components, want 27"},
+		"empty":     {bad(func([]float32) []float32 { return nil }), nil, "0 components, want 27"},
+		"none": {func(texts []string, v [][]float32) [][]float32 {
+			if slices.Contains(texts, "in Paris") {
+				return v[:len(v)-1]
+			}
+			return v
+		}, nil, "0 vectors for 1 texts"},
+		"refused": {nil, &eval.Failure{Kind: eval.FailStatus, Message: "HTTP 500: NaN"}, "HTTP 500: NaN"},
 	} {
-		s := New(Config{Embedder: &server{asked: map[string]int{}, spoil: test.spoil}})
-		_, err := s.Score(t.Context(), metrics.Pair{Reference: "Lyon", Text: "in Paris"})
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "letters") {
-			t.Errorf("%s: error %v, want %q", name, err, test.want)
+		e := &server{asked: map[string]int{}, spoil: test.spoil, refuse: test.refuse}
+		s := New(Config{Embedder: e})
+		var got []Result
+		pairs := []metrics.Pair{{Reference: "Lyon", Keyword: "Paris", Text: "in Paris"}, {Reference: "Lyon", Text: "in Lyon"}}
+		if err := s.ScoreAll(t.Context(), pairs, func(_ int, r Result) error { got = append(got, r); return nil }); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		first, second := byName(got[0].Scores), byName(got[1].Scores)
+		for _, metric := range []string{metrics.Cosine, metrics.CosineBest, metrics.CosineLift} {
+			if f := first[metric]; f.Status != metrics.Unscored || f.Reason != "letters has no vector of the text: "+test.want {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if first[metrics.EM].Value != 1 || second[metrics.Cosine].Status != metrics.Scored || second[metrics.CosineBest].Value != 1 {
+			t.Errorf("%s: the rest is %+v, %+v", name, first[metrics.EM], second[metrics.Cosine])
 		}
 	}
 }
 
-// TestServedNamesRefusedText finds the text that a server fails on in a batch.
-func TestServedNamesRefusedText(t *testing.T) {
-	s := New(Config{Embedder: &server{asked: map[string]int{}, refuse: "in Paris"}})
-	_, err := s.Score(t.Context(), metrics.Pair{Reference: "Lyon", Text: "in Paris"})
-	if want := `embed with letters: text "in Paris": it does not fit`; err == nil || err.Error() != want {
-		t.Errorf("error %v, want %s", err, want)
+// TestServedOneTooFew: a server that leaves a vector out when it is asked for
+// several is asked for each.
+func TestServedOneTooFew(t *testing.T) {
+	e := &server{asked: map[string]int{}, spoil: func(texts []string, v [][]float32) [][]float32 {
+		if len(v) > 2 {
+			return v[:len(v)-1]
+		}
+		return v
+	}}
+	r, err := New(Config{Embedder: e}).Score(t.Context(), metrics.Pair{Reference: "Lyon", Text: "it is in Lyon"})
+	if err != nil || byName(r.Scores)[metrics.CosineBest].Value != 1 {
+		t.Errorf("%+v, %v", r.Scores, err)
+	}
+}
+
+// TestServedIsAnError where no text can be told from another, or none asked for.
+func TestServedIsAnError(t *testing.T) {
+	constant := func(_ []string, v [][]float32) [][]float32 {
+		for i := range v {
+			v[i] = []float32{1, 1, 1}
+		}
+		return v
+	}
+	for name, e := range map[string]*server{
+		"get the same vector": {spoil: constant},
+		"1 vectors":           {spoil: func(_ []string, v [][]float32) [][]float32 { return v[:1] }},
+		"gone":                {refuse: &eval.Failure{Kind: eval.FailRefused, Message: "gone"}},
+	} {
+		e.asked = map[string]int{}
+		if _, err := New(Config{Embedder: e}).Score(t.Context(), metrics.Pair{Reference: "Lyon", Text: "in Paris"}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

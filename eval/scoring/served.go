@@ -2,8 +2,10 @@ package scoring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
@@ -21,15 +23,18 @@ const (
 	cachedNumbers = 8 << 20
 )
 
-// served compares by the vectors of an embedding server.
+// served compares by the vectors of an embedding server. A text that the server
+// has no vector of leaves what hangs on it unscored, with the reason; a server
+// that cannot be asked, or knows no difference between texts, is an error.
 type served struct {
 	embedder  eval.Embedder
 	dimension int // 0 before the first vector
 	cache     map[string][]float64
+	failed    map[string]string // by text: why the server has no vector of it
 }
 
 func newServed(e eval.Embedder) *served {
-	return &served{embedder: e, cache: map[string][]float64{}}
+	return &served{embedder: e, cache: map[string][]float64{}, failed: map[string]string{}}
 }
 
 // prepare asks for the references, the texts and, of a text that is not very
@@ -80,6 +85,12 @@ func (s *served) compare(ctx context.Context, pair metrics.Pair, reference, word
 	if err := s.embed(ctx, []string{pair.Reference, pair.Text}); err != nil {
 		return closeness{}, err
 	}
+	for _, t := range []struct{ name, text string }{{"reference", pair.Reference}, {"text", pair.Text}} {
+		if why, failed := s.failed[t.text]; failed {
+			reason := fmt.Sprintf("%s has no vector of the %s: %s", s.embedder.Name(), t.name, why)
+			return closeness{reason: reason, bestReason: reason}, nil
+		}
+	}
 	c := closeness{reference: s.cache[pair.Reference], textVector: s.cache[pair.Text]}
 	c.cosine = cosine(c.reference, c.textVector)
 	err := s.bestWindow(ctx, pair.Text, words, reference.Len(), &c)
@@ -99,6 +110,10 @@ func (s *served) bestWindow(ctx context.Context, scored string, words *text.Word
 			return err
 		}
 		for i, window := range windows {
+			if why, failed := s.failed[window]; failed {
+				c.bestReason = fmt.Sprintf("%s has no vector of %q: %s", s.embedder.Name(), cut(window), why)
+				return nil
+			}
 			if v := cosine(c.reference, s.cache[window]); v > c.best {
 				c.best = v
 				c.bestStart, c.bestEnd = windowOffsets(words, from+i, width)
@@ -119,13 +134,20 @@ func windowOffsets(words *text.Words, i, width int) (start, end int) {
 	return start, end
 }
 
-// embed makes sure that the cache holds every text, asking for each distinct
-// one once.
+// embed makes sure that the cache holds every text that the server has a vector
+// of, asking for each distinct one once.
 func (s *served) embed(ctx context.Context, texts []string) error {
+	if s.dimension == 0 {
+		if err := s.probe(ctx); err != nil {
+			return fmt.Errorf("embed with %s: %w", s.embedder.Name(), err)
+		}
+	}
 	var wanted []string
 	asked := map[string]bool{}
 	for _, t := range texts {
-		if _, have := s.cache[t]; !have && !asked[t] {
+		_, have := s.cache[t]
+		_, failed := s.failed[t]
+		if !have && !failed && !asked[t] {
 			wanted = append(wanted, t)
 			asked[t] = true
 		}
@@ -140,38 +162,84 @@ func (s *served) embed(ctx context.Context, texts []string) error {
 	return nil
 }
 
-func (s *served) request(ctx context.Context, texts []string) error {
-	vectors, err := s.embedder.Embed(ctx, texts)
+// apart are two texts that no embedding takes for the same.
+var apart = []string{"water", "The bank closed its doors on Friday."}
+
+// probe asks for two texts that mean different things, so that a server which
+// cannot embed at all is known as such before any text is blamed.
+func (s *served) probe(ctx context.Context) error {
+	vectors, err := s.embedder.Embed(ctx, apart)
 	if err != nil {
-		return s.blame(ctx, texts, err)
+		return err
 	}
-	if len(vectors) < len(texts) {
-		return fmt.Errorf("%d vectors for %d texts: none for %q", len(vectors), len(texts), cut(texts[len(vectors)]))
-	}
-	if len(vectors) > len(texts) {
-		return fmt.Errorf("%d vectors for %d texts, the last of which is %q", len(vectors), len(texts), cut(texts[len(texts)-1]))
+	if len(vectors) != len(apart) {
+		return fmt.Errorf("%d vectors for %d texts", len(vectors), len(apart))
 	}
 	for i, v := range vectors {
-		checked, err := s.check(v)
-		if err != nil {
-			return fmt.Errorf("vector of %q: %w", cut(texts[i]), err)
+		if _, err := s.check(v); err != nil {
+			return fmt.Errorf("vector of %q: %w", apart[i], err)
 		}
-		s.cache[texts[i]] = checked
+	}
+	if slices.Equal(vectors[0], vectors[1]) {
+		s.dimension = 0
+		return fmt.Errorf("%q and %q get the same vector: it is no embedding of texts", apart[0], apart[1])
 	}
 	return nil
 }
 
-// blame names the text that the server fails on, asking for one at a time.
-func (s *served) blame(ctx context.Context, texts []string, err error) error {
-	for _, t := range texts {
-		if len(texts) > 1 && ctx.Err() == nil {
-			_, err = s.embedder.Embed(ctx, []string{t})
+// request asks for texts together and, where that fails, for each alone. A text
+// that fails alone is left without a vector.
+func (s *served) request(ctx context.Context, texts []string) error {
+	vectors, err := s.embedder.Embed(ctx, texts)
+	if err == nil && len(vectors) != len(texts) {
+		err = fmt.Errorf("%d vectors for %d texts", len(vectors), len(texts))
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil && (len(texts) > 1 || unreachable(err)) {
+		return s.oneByOne(ctx, texts, err)
+	}
+	for i, t := range texts {
+		var checked []float64
+		if err == nil {
+			checked, err = s.check(vectors[i])
 		}
 		if err != nil {
-			return fmt.Errorf("text %q: %w", cut(t), err)
+			s.failed[t] = why(err)
+			err = nil
+			continue
+		}
+		s.cache[t] = checked
+	}
+	return nil
+}
+
+func (s *served) oneByOne(ctx context.Context, texts []string, err error) error {
+	if unreachable(err) {
+		return err
+	}
+	for i := range texts {
+		if err := s.request(ctx, texts[i:i+1]); err != nil {
+			return err
 		}
 	}
-	return fmt.Errorf("%d texts from %q on fail together, but none alone", len(texts), cut(texts[0]))
+	return nil
+}
+
+// why is what a server said of a text, without what it was asked.
+func why(err error) string {
+	var f *eval.Failure
+	if errors.As(err, &f) {
+		return f.Message
+	}
+	return err.Error()
+}
+
+// unreachable reports whether an error is the server's, whatever the text.
+func unreachable(err error) bool {
+	var f *eval.Failure
+	return errors.As(err, &f) && (f.Kind == eval.FailRefused || f.Kind == eval.FailTimeout)
 }
 
 // check refuses a vector that has no direction or another dimension than the

@@ -151,19 +151,19 @@ func (s *Session) Work(ctx, drain context.Context, o WorkerOptions) error {
 		return err
 	}
 	defer conn.Close()
-	s.Say(fmt.Sprintf("worker %s is ready, at %s; %s", o.Name, fleet.Redacted(conn.ConnectedUrl()), s.measures(o.Plan.Emissions)))
-	w := &fleet.Worker{Name: o.Name, Version: s.Version, Host: host, Energy: s.measures(o.Plan.Emissions), Serve: shown.models, Open: shown.open,
+	s.Say(fmt.Sprintf("worker %s is ready, at %s; %s", o.Name, fleet.Redacted(conn.ConnectedUrl()), s.measures(drain, o.Plan.Emissions)))
+	w := &fleet.Worker{Name: o.Name, Version: s.Version, Host: host, Energy: s.measures(drain, o.Plan.Emissions), Serve: shown.models, Open: shown.open,
 		Meter:       func(m eval.Model) emissions.Meter { return meters.Of(serverOf(m)) },
 		Concurrency: o.Concurrency, Backoff: eval.DefaultBackoff, Now: s.Now, Say: s.Say}
 	return w.Run(ctx, drain, conn)
 }
 
 // measures says what energy this machine can measure.
-func (s *Session) measures(e eval.Emissions) string {
+func (s *Session) measures(ctx context.Context, e eval.Emissions) string {
 	if e.Method != "" && e.Method != "auto" {
 		return "energy by " + e.Method
 	}
-	p := machine.Examine(machine.Options{Sysfs: e.Sysfs, Procfs: e.Procfs, CPUTDPW: e.CPUTDPW})
+	p := machine.Examine(ctx, machine.Options{Sysfs: e.Sysfs, Procfs: e.Procfs, CPUTDPW: e.CPUTDPW})
 	if len(p.Auto) == 0 {
 		return "no energy can be measured"
 	}

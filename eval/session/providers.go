@@ -8,6 +8,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/ollama"
+	"github.com/disteval/disteval/eval/openai"
 )
 
 // Providers holds every kind of provider by its name in models.yaml.
@@ -19,10 +20,13 @@ const loadPatience = 5
 // NewProviders makes all providers. silence is the longest that a server may
 // take for the next byte of an answer.
 func NewProviders(silence time.Duration) Providers {
-	limits := ollama.DefaultLimits
+	limits := eval.DefaultLimits
 	limits.Silence, limits.LoadSilence = silence, loadPatience*silence
+	served := ollama.NewProvider(limits)
+	served.Tokenizer = func(values map[string]any) (ollama.Tokenizer, error) { return builtin.NewTokenizer(values) }
 	return Providers{
-		eval.ProviderOllama:  ollama.NewProvider(limits),
+		eval.ProviderOllama:  served,
+		eval.ProviderOpenAI:  openai.NewProvider(limits),
 		eval.ProviderBuiltin: builtin.Provider{},
 	}
 }

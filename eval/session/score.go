@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -17,12 +18,12 @@ func (s *Session) ScoringConfig(ctx context.Context, by eval.Scoring) (scoring.C
 	if by.Embedding == eval.EmbeddingBuiltin || by.Embedding == "" {
 		return cfg, nil
 	}
-	server, ok := s.Providers[eval.ProviderOllama].(eval.EmbeddingProvider)
+	server, ok := s.Providers[cmp.Or(by.Provider, eval.ProviderOllama)].(eval.EmbeddingProvider)
 	if !ok {
 		return cfg, eval.BadInput(fmt.Errorf("no provider makes the vectors of %s", by.Embedding), "choose the embedding builtin")
 	}
 	var err error
-	cfg.Embedder, err = server.Embedder(ctx, by.Embedding)
+	cfg.Embedder, err = server.Embedder(ctx, by)
 	return cfg, err
 }
 

@@ -13,10 +13,10 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
-	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/machine"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
@@ -38,7 +38,10 @@ func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error
 	var err error
 	resolve := s.Providers.Resolve
 	if s.Fleet != nil {
-		resolve = s.Fleet.coordinator.Resolve
+		if plan.Likelihood.Stated() {
+			return plan, eval.BadInput(errors.New("likelihood: workers are asked for answers only, not for the probabilities of texts"), "take likelihood: out of the models file, or run without --nats and --listen")
+		}
+		plan.Likelihood, resolve = eval.LikelihoodOff(), s.Fleet.coordinator.Resolve
 	}
 	if plan.Models, err = resolve(ctx, plan.Models); err != nil {
 		return plan, err
@@ -46,7 +49,39 @@ func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error
 	if err := plan.Check(); err != nil {
 		return plan, err
 	}
-	return plan, s.checkEmbedding(ctx, plan.Scoring)
+	if err := s.checkEmbedding(ctx, plan.Scoring); err != nil {
+		return plan, err
+	}
+	return plan, s.checkLikelihood(ctx, plan)
+}
+
+// checkLikelihood asks served models for one probability where the plan itself
+// wants them: only an answer tells whether a server gives any.
+func (s *Session) checkLikelihood(ctx context.Context, plan eval.Plan) error {
+	if !plan.Likelihood.Stated() {
+		return nil
+	}
+	for _, m := range plan.Models {
+		if !m.Served() {
+			continue
+		}
+		gen, err := s.Providers.Open(m)
+		if err != nil {
+			return err
+		}
+		prober, ok := gen.(eval.Prober)
+		if !ok {
+			return eval.LacksLikelihood(m, "its provider gives none")
+		}
+		reply, err := prober.Probe(ctx, eval.ProbeRequest{Prompt: "Hello", Texts: []string{" world"}})
+		if err != nil {
+			return fmt.Errorf("check that model %s gives log-probabilities: %w", m.Name, err)
+		}
+		if f := reply.Forms[0]; len(f.Steps) == 0 {
+			return eval.LacksLikelihood(m, f.Reason)
+		}
+	}
+	return nil
 }
 
 // Create begins the record of a new run in a folder of its own below out. The
@@ -100,7 +135,7 @@ func (s *Session) resume(ctx context.Context, store *runstore.Store, restate fun
 		return eval.BadInput(fmt.Errorf("resume %s: the plan is not the one that the run began with:\n  %s", rec.Dir, strings.Join(differs, "\n  ")),
 			"make these as they were, or begin a new run without --resume")
 	}
-	if plan.Scoring != rec.Plan.Scoring || plan.Emissions != rec.Plan.Emissions {
+	if plan.Scoring != rec.Plan.Scoring || !reflect.DeepEqual(plan.Emissions, rec.Plan.Emissions) {
 		s.Say("scoring and emissions stay those that the run began with; disteval score RUN and disteval report RUN --country change them afterwards")
 	}
 	store.SetParallel(plan.Parallel)
@@ -142,6 +177,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 	if s.Fleet != nil {
 		return s.Fleet.ask(ctx, drain, store, process, o)
 	}
+	s.sayUnfit(drain, plan)
 	meters, err := s.startMeters(drain, plan)
 	if drain.Err() != nil && err != nil {
 		return eval.ErrInterrupted // while the idle baseline was measured
@@ -150,13 +186,31 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		return err
 	}
 	defer meters.Close()
+	shared := shareOf(plan, meters)
 	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
-		Meter: func(m eval.Model) emissions.Meter { return meters.Of(serverOf(m)) }, Open: s.Providers.Open}
+		Meter: shared.meter, Open: s.Providers.Open}
+	start := s.Now()
 	err = runner.Run(ctx, drain)
+	err = errors.Join(err, shared.state(ctx, store, start, s.Now()))
 	if stored := store.Flush(ctx); !errors.Is(err, stored) {
 		err = errors.Join(err, stored)
 	}
 	return err
+}
+
+// sayUnfit tells of prompts that do not fit before the first question is asked.
+func (s *Session) sayUnfit(ctx context.Context, plan eval.Plan) {
+	for _, m := range plan.Models {
+		var count func(string) (int, error)
+		if g, err := s.Providers.Open(m); err == nil && m.Served() {
+			if counter, ok := g.(eval.TokenCounter); ok {
+				count = func(text string) (int, error) { return counter.CountTokens(ctx, text) }
+			}
+		}
+		if unfit := plan.Unfit(m, count); unfit != "" {
+			s.Say(unfit)
+		}
+	}
 }
 
 // startMeters starts what meters the plan's models. Sampling goes on from
@@ -167,10 +221,13 @@ func (s *Session) startMeters(ctx context.Context, plan eval.Plan) (*machine.Met
 		s.Say(fmt.Sprintf("measuring the idle baseline for %s", e.IdleBaseline))
 	}
 	var servers []string
+	if plan.SideBySide() > 1 {
+		servers = append(servers, thisProcess)
+	}
 	for _, m := range plan.Models {
 		servers = append(servers, serverOf(m))
 	}
-	return machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs,
+	return machine.Start(ctx, machine.Options{Method: e.Method, Sysfs: e.Sysfs, Procfs: e.Procfs, Exporters: e.Exporters,
 		CPUTDPW: e.CPUTDPW, IdleBaseline: e.IdleBaseline, LockDir: s.LockDir}, servers)
 }
 

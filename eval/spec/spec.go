@@ -6,15 +6,10 @@
 package spec
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/queries"
@@ -24,21 +19,7 @@ import (
 const MaxBytes = 1 << 20
 
 // Error is one thing wrong in a models file.
-type Error struct {
-	File   string
-	Line   int // from 1; 0 where it is the file as a whole
-	Reason string
-}
-
-// BadInput marks the error as one of an input file.
-func (*Error) BadInput() {}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s", e.File, e.Reason)
-	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
-}
+type Error = queries.Error
 
 // Defaults are the settings that a models file may leave out and the program's
 // own settings may give instead.
@@ -60,31 +41,19 @@ func Load(path string, d Defaults) (eval.Plan, error) {
 	if err != nil {
 		return eval.Plan{}, err // names the file itself
 	}
-	if len(data) > MaxBytes {
-		return eval.Plan{}, &Error{File: path, Reason: fmt.Sprintf("longer than %d MB; a models file has a few lines a model", MaxBytes>>20)}
-	}
 	return Parse(data, path, d)
 }
 
 // Parse reads a plan from a models file's text. name stands in errors, and
 // its folder is where a query or model file is looked for.
 func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
-	var doc, more yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
-		return eval.Plan{}, &Error{File: name, Reason: "the file is empty; it needs at least version: 1 and models:"}
-	} else if err != nil {
-		return eval.Plan{}, syntaxError(name, err)
+	doc, strict := queries.ParseStrict(data, name, MaxBytes, "it needs at least version: 1 and models:")
+	var f eval.Plan
+	if doc != nil {
+		f = (&parser{strict}).plan(doc.Content[0], d)
 	}
-	if err := decoder.Decode(&more); err == nil {
-		return eval.Plan{}, &Error{File: name, Line: more.Line, Reason: "a second YAML document; a models file is one"}
-	} else if !errors.Is(err, io.EOF) {
-		return eval.Plan{}, syntaxError(name, err)
-	}
-	p := &parser{file: name}
-	f := p.plan(doc.Content[0], d)
-	if len(p.errs) > 0 {
-		return eval.Plan{}, errors.Join(p.errs...)
+	if err := strict.Err(); err != nil {
+		return eval.Plan{}, err
 	}
 	set, err := loadQueries(f.QuerySrc, name)
 	if err != nil {
@@ -92,7 +61,16 @@ func Parse(data []byte, name string, d Defaults) (eval.Plan, error) {
 	}
 	f.Queries, f.Source = set, name
 	for i := range f.Models {
-		f.Models[i].Dir = filepath.Dir(name)
+		m := &f.Models[i]
+		m.Dir = filepath.Dir(name)
+		if m.Prompting.ExamplesSrc == "" || m.Prompting.Shots == 0 {
+			continue
+		}
+		examples, err := loadQueries(m.Prompting.ExamplesSrc, name)
+		if err != nil {
+			return eval.Plan{}, fmt.Errorf("prompt.examples of model %s: %w", m.Name, err)
+		}
+		m.Prompting.Examples = examples.Queries
 	}
 	return f, nil
 }
@@ -111,14 +89,4 @@ func loadQueries(src, models string) (queries.Set, error) {
 		return queries.Builtin(), nil
 	}
 	return queries.Load(beside(models, src))
-}
-
-// syntaxError takes the line out of the yaml package's message.
-func syntaxError(file string, err error) error {
-	msg := strings.TrimPrefix(err.Error(), "yaml: ")
-	var line int
-	if n, _ := fmt.Sscanf(msg, "line %d:", &line); n == 1 {
-		_, msg, _ = strings.Cut(msg, ": ")
-	}
-	return &Error{File: file, Line: line, Reason: "not YAML: " + msg}
 }

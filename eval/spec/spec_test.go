@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/spec"
 )
@@ -46,6 +48,64 @@ models:
 	}
 	if len(p.Queries.Queries) == 0 {
 		t.Errorf("no queries")
+	}
+}
+
+// TestServers: models behind OpenAI's API, chats, samples and prompts.
+func TestServers(t *testing.T) {
+	const file = `
+version: 1
+generation: {raw: false, temperature: 0.8, samples: 5, think: false}
+scoring: {embedding: {openai: e5, host: "http://box:8000", api_key_env: EMBED_KEY}}
+prompt: {template: "Q: {{prompt}}\nA:", shots: 3, system: "Answer in one word."}
+models:
+  - {name: a, provider: openai, host: "http://box:8000/v1", model: m, api: completions, api_key_env: STUDENT_KEY}
+  - {name: b, provider: ollama, model: m, prompt: {shots: 0}}
+`
+	p, err := spec.Parse([]byte(file), "models.yaml", defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := p.Models[0], p.Models[1]
+	if p.Samples != 5 || a.API != eval.APICompletions || a.APIKeyEnv != "STUDENT_KEY" || a.Generation.Think == nil || *a.Generation.Think {
+		t.Errorf("samples %d, model %+v", p.Samples, a)
+	}
+	want := eval.Prompting{Template: "Q: {{prompt}}\nA:", Shots: 3, System: "Answer in one word."}
+	if diff := cmp.Diff(want, a.Prompting); diff != "" {
+		t.Error(diff)
+	}
+	if b.Prompting.Shots != 0 || b.Prompting.Template != want.Template {
+		t.Errorf("a model's own prompt: %+v", b.Prompting)
+	}
+	if s := (eval.Scoring{Embedding: "e5", Provider: "openai", Host: "http://box:8000", APIKeyEnv: "EMBED_KEY"}); p.Scoring != s {
+		t.Errorf("scoring %+v", p.Scoring)
+	}
+}
+
+// TestKeyItself: a key that stands in the file is refused and not repeated.
+func TestKeyItself(t *testing.T) {
+	_, err := spec.Parse([]byte("version: 1\nmodels: [{name: a, provider: openai, host: x, model: b, api_key_env: sk-s3cret}]"), "m.yaml", defaults)
+	if err == nil || !strings.Contains(err.Error(), "environment variable") || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExamplesBesideTheFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"e.jsonl":     `{"id":"x","prompt":"The capital of Peru is","keyword":"Lima"}` + "\n",
+		"models.yaml": "version: 1\nprompt: {shots: 1, examples: e.jsonl}\nmodels: [{name: a, provider: builtin, model: b}]",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := spec.Load(filepath.Join(dir, "models.yaml"), defaults)
+	if err != nil || len(p.Models[0].Prompting.Examples) != 1 {
+		t.Fatalf("%+v, %v", p.Models, err)
+	}
+	if got := p.Prompt(p.Models[0], p.Queries.Queries[0]); !strings.HasPrefix(got, "The capital of Peru is Lima\n\n") {
+		t.Errorf("sent %q", got)
 	}
 }
 
@@ -88,6 +148,26 @@ func TestModelsKnowTheirFolder(t *testing.T) {
 	}
 }
 
+// TestLadder: quantize makes one model of each step beside the model itself.
+func TestLadder(t *testing.T) {
+	p, err := spec.Parse([]byte(`version: 1
+models:
+  - {name: s, provider: ollama, model: "own/my:latest", source: ./my, rope: auto, quantize: [q8_0, q4_K_M], role: reference}
+  - {name: t, provider: ollama, model: "my:v1", quantize: [q4_K_S]}`), "models.yaml", defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"s own/my:latest reference", "s q8_0 own/my:q8_0 student", "s q4_K_M own/my:q4_K_M student", "t my:v1 student", "t q4_K_S my:v1-q4_K_S student"}
+	for i, m := range p.Models {
+		if got := m.Name + " " + m.Model + " " + string(m.Role); i >= len(want) || got != want[i] {
+			t.Errorf("model %d is %s, want %v", i, got, want)
+		}
+	}
+	if m := p.Models[1]; m.Rope != "auto" || m.Base != "s" || m.Quantize != "q8_0" || m.Source != "./my" {
+		t.Errorf("a step is %+v", m)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	const models = "\nmodels: [{name: a, provider: builtin, model: b}]"
 	bomb := "version: 1\na: &a [x,x,x,x,x,x,x,x,x]\n"
@@ -102,7 +182,12 @@ func TestRefuses(t *testing.T) {
 		{"empty", "", 0, "empty"},
 		{"only a comment", "# nothing\n", 0, "empty"},
 		{"a list", "- a\n", 1, "expected a mapping"},
-		{"not YAML", "version: 1\n\tmodels: x", 2, "not YAML"},
+		{"not YAML", "version: 1\n\tmodels: x", 2, "not valid YAML"},
+		{"a quantisation that Ollama does not make", "version: 1\nmodels: [{name: a, provider: ollama, model: b, quantize: [q8_0, q5_0]}]", 2, `does not make "q5_0"; it makes q8_0, q4_K_M, q4_K_S`},
+		{"a step twice", "version: 1\nmodels: [{name: a, provider: ollama, model: b, quantize: [q8_0, q8_0]}]", 2, "q8_0 stands there twice"},
+		{"a step's name taken", "version: 1\nmodels: [{name: a, provider: ollama, model: b, quantize: [q8_0]}, {name: a q8_0, provider: builtin, model: b}]", 2, `the name "a q8_0" stands on line 2 already`},
+		{"a layout of no kind", "version: 1\nmodels: [{name: a, provider: ollama, model: b, rope: neox}]", 2, "one of hf, meta, auto"},
+		{"a ladder in this process", "version: 1\nmodels: [{name: a, provider: builtin, model: b, quantize: [q8_0]}]", 2, "for models of provider ollama"},
 		{"no embedding model", "version: 1\nscoring: {embedding: {}}" + models, 2, "expected {ollama: MODEL}"},
 		{"a server's embedding called builtin", "version: 1\nscoring: {embedding: {ollama: builtin}}" + models, 2, "write embedding: builtin"},
 		{"no version", strings.TrimPrefix(models, "\n"), 1, "version"},
@@ -119,9 +204,23 @@ func TestRefuses(t *testing.T) {
 		{"duplicate name", "version: 1\nmodels:\n  - {name: a, provider: builtin, model: b}\n  - {name: a, provider: builtin, model: c}", 4, `"a" stands on line 3 already`},
 		{"two references", "version: 1\nmodels:\n  - {name: a, provider: builtin, model: b, role: reference}\n  - {name: c, provider: builtin, model: c, role: reference}", 4, "second reference"},
 		{"no provider", "version: 1\nmodels: [{name: a, model: b}]", 2, "provider: is missing"},
-		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, builtin"},
+		{"unknown provider", "version: 1\nmodels: [{name: a, provider: vllm, model: b}]", 2, "one of ollama, openai, builtin"},
+		{"openai without a host", "version: 1\nmodels: [{name: a, provider: openai, model: b}]", 2, "host: is missing"},
+		{"api of Ollama", "version: 1\nmodels: [{name: a, provider: ollama, model: b, api: chat}]", 2, "only with provider: openai"},
+		{"a template without its slot", "version: 1\nprompt: {template: \"Q: \"}" + models, 2, "{{prompt}} once"},
+		{"a template with two", "version: 1\nprompt: {template: \"{{prompt}} {{prompt}}\"}" + models, 2, "{{prompt}} once"},
+		{"examples without shots", "version: 1\nprompt: {examples: e.jsonl}" + models, 2, "prompt.shots"},
+		{"no samples", "version: 1\ngeneration: {samples: 0}" + models, 2, "from 1 to"},
+		{"samples of a model", "version: 1\nmodels: [{name: a, provider: builtin, model: b, generation: {samples: 2}}]", 2, "unknown key \"samples\""},
+		{"embedding by two", "version: 1\nscoring: {embedding: {ollama: a, openai: b}}" + models, 2, "one of ollama and openai"},
+		{"embedding by openai nowhere", "version: 1\nscoring: {embedding: {openai: b}}" + models, 2, "host: is missing"},
+		{"exporter without a scheme", "version: 1\nemissions: {exporters: [\"gpu1:9100\"]}" + models, 2, "no address"},
+		{"exporter with a login", "version: 1\nemissions: {exporters: [\"http://me:secret@gpu1:9100\"]}" + models, 2, "DISTEVAL_EXPORTER_LOGIN"},
+		{"exporters beside rapl", "version: 1\nemissions: {method: rapl, exporters: [\"http://gpu1:9100\"]}" + models, 2, "twice"},
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},
-		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "aliases"},
+		{"alias", "version: 1\nqueries: &q builtin\ngeneration: *q" + models, 3, "a reference to an anchor"},
+		{"a slip of the pen", "version: 1\nquerys: builtin" + models, 2, `did you mean "queries"?`},
+		{"not UTF-8", "version: 1\nqueries: \xe9" + models, 2, "byte 0xe9 is not UTF-8"},
 		{"a second document", "version: 1" + models + "\n---\nversion: 1" + models, 3, "second YAML document"},
 		{"alias bomb", bomb + "models: *j", 2, "unknown key"},
 	}
@@ -158,7 +257,7 @@ func TestLongFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *spec.Error
-	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "longer than 1 MB") {
+	if _, err := spec.Load(path, defaults); !errors.As(err, &e) || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("a file of 10 MB: %v", err)
 	}
 }

@@ -1,8 +1,10 @@
 package likelihood
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disteval/disteval/metrics"
 )
@@ -24,28 +26,20 @@ func (c Choice) Chance() float64 {
 }
 
 // Choose compares the right answer with the others by bits per byte: 1 where it
-// has strictly the fewest. It needs every candidate exactly.
+// has strictly the fewest. It needs every candidate exactly, but for those that
+// were cut because they have more than another already.
 func Choose(right Form, others []Form) Choice {
 	c := Choice{Candidates: 1 + len(others)}
 	if len(others) == 0 {
 		c.Score = unscored(metrics.Choice, "fewer than two candidates")
 		return c
 	}
-	best, tie := 0, false
 	all := append([]Form{right}, others...)
-	for i, f := range all {
-		if !f.Exact() {
+	best, tie := fewest(all)
+	for _, f := range all {
+		if !f.Exact() && (best < 0 || !f.Cut || f.Reason != "" || f.PerByte() <= all[best].PerByte()) {
 			c.Score = unscored(metrics.Choice, fmt.Sprintf("needs every candidate exactly; %s", f.reason()))
 			return c
-		}
-		if i == 0 {
-			continue
-		}
-		switch a, b := perByte(f), perByte(all[best]); {
-		case math.Abs(a-b) <= alike*b:
-			tie = true
-		case a < b:
-			best, tie = i, false
 		}
 	}
 	c.Score = scored(metrics.Choice, 0)
@@ -58,11 +52,52 @@ func Choose(right Form, others []Form) Choice {
 	return c
 }
 
+// Narrow follows forms, which must be Cut, as far as the one with the fewest
+// bits per byte can be told from the others: open lists those to follow, and
+// step takes one a step further, clearing Cut at its end. The most promising by
+// their first step come first. Forms that are exact already count.
+func Narrow(forms []Form, open []int, step func(i int) error) error {
+	for _, i := range open {
+		if err := step(i); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(open, func(a, b int) int { return cmp.Compare(forms[a].PerByte(), forms[b].PerByte()) })
+	least := math.Inf(1)
+	if best, _ := fewest(forms); best >= 0 {
+		least = forms[best].PerByte()
+	}
+	for _, i := range open {
+		for forms[i].Cut && forms[i].Reason == "" && forms[i].PerByte() <= least {
+			if err := step(i); err != nil {
+				return err
+			}
+		}
+		if forms[i].Exact() {
+			least = min(least, forms[i].PerByte())
+		}
+	}
+	return nil
+}
+
+// fewest is the exact form with the fewest bits per byte, -1 without one, and
+// whether another has as few.
+func fewest(forms []Form) (best int, tie bool) {
+	best = -1
+	for i, f := range forms {
+		switch {
+		case !f.Exact():
+		case best < 0:
+			best = i
+		case math.Abs(f.PerByte()-forms[best].PerByte()) <= alike*forms[best].PerByte():
+			tie = true
+		case f.PerByte() < forms[best].PerByte():
+			best, tie = i, false
+		}
+	}
+	return best, tie
+}
+
 // alike is the relative difference of two sums that only their order of adding
 // sets apart.
 const alike = 1e-12
-
-func perByte(f Form) float64 {
-	lo, _ := f.Bits()
-	return lo / float64(f.Bytes)
-}

@@ -72,12 +72,12 @@ func (l LogSoftmax) At(logit float32) float64 { return min(0, float64(logit)-l.n
 // with that log-probability. Everything that is not in both lists, or has no
 // ID, is one lump, which makes the divergence a lower bound by the log sum
 // inequality. ok is false where the most probable tokens cannot be told apart.
-func DivergeTop(reference, model []Alternative, token int32, logprob float64) (d Divergence, ok bool) {
+func DivergeTop(reference, model []Alternative, token int, logprob float64) (d Divergence, ok bool) {
 	if reference[0].ID < 0 || model[0].ID < 0 || token < 0 {
 		return d, false
 	}
 	d = Divergence{SameTop1: reference[0].ID == model[0].ID, KLDBound: metrics.AtLeast}
-	byID := make(map[int32]float64, len(model))
+	byID := make(map[int]float64, len(model))
 	for _, a := range model {
 		byID[a.ID] = a.Logprob
 	}

@@ -46,8 +46,8 @@ func TestDivergeTop(t *testing.T) {
 			q[i] = p[i] + float32(random.NormFloat64())
 		}
 		lp, _ := NewLogSoftmax(p)
-		token := int32(top(p)[random.IntN(20)].ID)
-		exact, _ := Diverge(p, q, token)
+		token := top(p)[random.IntN(20)].ID
+		exact, _ := Diverge(p, q, int32(token))
 		d, ok := DivergeTop(top(p), top(q), token, lp.At(p[token]))
 		if !ok || d.SameTop1 != exact.SameTop1 || d.KLD > exact.KLD+1e-6 || d.KLDBound != metrics.AtLeast {
 			t.Fatalf("%+v, exactly %+v", d, exact)
@@ -66,7 +66,7 @@ func top(logits []float32) []Alternative {
 	l, _ := NewLogSoftmax(logits)
 	all := make([]Alternative, len(logits))
 	for i, v := range logits {
-		all[i] = Alternative{ID: int32(i), Logprob: l.At(v)}
+		all[i] = Alternative{ID: i, Logprob: l.At(v)}
 	}
 	slices.SortFunc(all, func(a, b Alternative) int { return cmp.Compare(b.Logprob, a.Logprob) })
 	return all[:20]
@@ -76,7 +76,7 @@ func TestDivergeTopNeedsIDs(t *testing.T) {
 	known, unknown := []Alternative{{ID: 1}}, []Alternative{{ID: -1}}
 	for _, c := range []struct {
 		a, b  []Alternative
-		token int32
+		token int
 	}{{unknown, known, 1}, {known, unknown, 1}, {known, known, -1}} {
 		if _, ok := DivergeTop(c.a, c.b, c.token, -1); ok {
 			t.Errorf("%+v: tokens without IDs were told apart", c)

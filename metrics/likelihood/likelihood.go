@@ -19,14 +19,14 @@ import (
 
 // Alternative is one token that could come next.
 type Alternative struct {
-	ID      int32   `json:"id"` // -1 where the provider names no IDs
+	ID      int     `json:"id"` // -1 where the provider names no IDs
 	Text    string  `json:"text"`
 	Logprob float64 `json:"logprob"` // natural logarithm, at most 0
 }
 
 // Step is one token of a continuation.
 type Step struct {
-	ID      int32         `json:"id"`
+	ID      int           `json:"id"`
 	Text    string        `json:"text"`
 	Logprob float64       `json:"logprob"`       // natural logarithm; an upper bound of it where Known is false
 	Known   bool          `json:"known"`         // whether Logprob is the token's own
@@ -35,19 +35,20 @@ type Step struct {
 }
 
 // Form is what a model makes of one continuation of a prompt. It is exact
-// where every step is known, bounded where the last one is not, and unknown
-// where Reason says why it could not be followed to its end.
+// where every step is known, bounded where the last one is not or the form was
+// cut, and unknown where Reason says why it could not be followed to its end.
 type Form struct {
 	Text   string `json:"text"`             // the keyword, an alias or another candidate
 	Bytes  int    `json:"bytes"`            // UTF-8 bytes of the continuation: the form and the space before it
 	Steps  []Step `json:"steps"`            // of an unknown form those before it was lost
+	Cut    bool   `json:"cut,omitempty"`    // more steps would follow, which cannot matter where the form was asked for
 	Reason string `json:"reason,omitempty"` // why it is unknown; untrusted where a server says so
 }
 
 // Bits is the form's surprise in bits, at least 0: exact where both are equal,
 // else the true value lies between them. hi is infinite where nothing bounds it.
 func (f Form) Bits() (lo, hi float64) {
-	exact := f.Reason == "" && len(f.Steps) > 0
+	exact := f.Reason == "" && !f.Cut && len(f.Steps) > 0
 	for _, s := range f.Steps {
 		lo -= s.Logprob / math.Ln2
 		exact = exact && s.Known
@@ -65,6 +66,13 @@ func (f Form) Exact() bool {
 	return lo == hi && !math.IsInf(lo, 1)
 }
 
+// PerByte is the form's surprise in bits per byte, or the least that it can be
+// where it is not exact.
+func (f Form) PerByte() float64 {
+	lo, _ := f.Bits()
+	return lo / float64(f.Bytes)
+}
+
 // unknown reports whether not even a bound of the form was reached.
 func (f Form) unknown() bool { return f.Reason != "" || len(f.Steps) == 0 }
 
@@ -75,6 +83,8 @@ func (f Form) reason() string {
 		return fmt.Sprintf("%s: %s", f.Text, f.Reason)
 	case len(f.Steps) == 0:
 		return fmt.Sprintf("%s: no token was looked at", f.Text)
+	case f.Cut:
+		return fmt.Sprintf("%s: it was followed for %d tokens only", f.Text, len(f.Steps))
 	}
 	last := f.Steps[len(f.Steps)-1]
 	return fmt.Sprintf("%s: token %d, %q, is not among the %d most probable", f.Text, len(f.Steps), last.Text, len(last.Top))

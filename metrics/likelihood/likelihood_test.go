@@ -23,6 +23,12 @@ func form(text string, steps ...Step) Form {
 	return Form{Text: text, Bytes: len(text) + 1, Steps: steps}
 }
 
+func cut(text string, steps ...Step) Form {
+	f := form(text, steps...)
+	f.Cut = true
+	return f
+}
+
 func lost(text string, steps ...Step) Form {
 	f := form(text, steps...)
 	f.Reason = "the server ended"
@@ -154,6 +160,7 @@ func TestChoose(t *testing.T) {
 		{"a tie", []Form{form("a", bits(2, 1))}, 0, ""},
 		{"a tie of others below", []Form{form("a", bits(1, 1)), form("b", bits(1, 1))}, 0, ""},
 		{"a tie of others above", []Form{form("a", bits(3, 1)), form("b", bits(3, 1))}, 1, "abc"},
+		{"cut where it has more already", []Form{cut("a", bits(2.1, 1)), form("b", bits(3, 1))}, 1, "abc"},
 		{"a tie undone", []Form{form("a", bits(2, 1)), form("b", bits(1, 1))}, 0, "b"},
 		{"a tie of rounded sums", []Form{form("abcde", bits(2, 1), bits(2, 1), bits(2*(1+1e-15), 1))}, 0, ""},
 	} {

@@ -142,8 +142,8 @@ func TestOffsetsOfJoinedWords(t *testing.T) {
 
 func TestHugeTexts(t *testing.T) {
 	for name, text := range map[string]string{
-		"initials": strings.Repeat("a ", 1<<19), "characters": strings.Repeat("東", 1<<18), "digits": strings.Repeat("1", 1<<20), "groups": "1" + strings.Repeat(" 000", 1<<18),
-		"signs": strings.Repeat("-+", 1<<19), "fractions": strings.Repeat("1/", 1<<19), "apostrophes": strings.Repeat("a'", 1<<19), "marks": "द" + strings.Repeat("\u094d\u093c", 1<<17), "points": strings.Repeat("1.", 1<<19),
+		"initials": strings.Repeat("a ", 1<<17), "characters": strings.Repeat("東", 1<<16), "digits": strings.Repeat("1", 1<<18), "groups": "1" + strings.Repeat(" 000", 1<<16),
+		"signs": strings.Repeat("-+", 1<<17), "fractions": strings.Repeat("1/", 1<<17), "apostrophes": strings.Repeat("a'", 1<<17), "marks": "द" + strings.Repeat("\u094d\u093c", 1<<15), "points": strings.Repeat("1.", 1<<17),
 	} {
 		if m := em("A A Milne", text); m.Found {
 			t.Errorf("%s: found", name)

@@ -14,6 +14,7 @@ type sourced struct {
 	r          rune
 	start, end int
 	class      class
+	order      uint8 // of a mark: its canonical combining class
 	script     script
 }
 
@@ -139,18 +140,15 @@ func (w *Words) appendMark(r rune, at sourced) {
 	if r <= '\u036f' || r != '\u3099' && r != '\u309a' && unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Arabic, unicode.Hebrew, unicode.Inherited) {
 		return
 	}
-	at.r, at.class = r, mark
+	at.r, at.class, at.order = r, mark, norm.NFD.PropertiesString(string(r)).CCC()
 	w.runes = append(w.runes, at)
 	for k, least := len(w.runes)-1, len(w.runes)-mostMarks; k > max(0, least) && w.runes[k-1].class == mark; k-- {
-		before, after := combiningClass(w.runes[k-1].r), combiningClass(w.runes[k].r)
-		if after == 0 || before <= after {
+		if at.order == 0 || w.runes[k-1].order <= at.order {
 			break
 		}
 		w.runes[k-1], w.runes[k] = w.runes[k], w.runes[k-1]
 	}
 }
-
-func combiningClass(r rune) uint8 { return norm.NFD.PropertiesString(string(r)).CCC() }
 
 // appendFolded does full case folding and gives Latin letters that do not
 // decompose their usual spelling. A few small letters are variants of others,

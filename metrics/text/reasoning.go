@@ -23,15 +23,16 @@ type piece struct {
 
 // reasoningTags are those that models write around their reasoning: XML
 // (<think>, <thinking>, <reasoning> …), Mistral's [THINK], Kimi's ◁think▷,
-// special tokens such as <|begin_of_thought|>, and the channels of the harmony
+// special tokens such as <|START_THINKING|> and Gemma's unused ones, and the channels of the harmony
 // format, whose final channel ends the analysis.
 var reasoningTags = regexp.MustCompile(`(?i)` + strings.Join([]string{
-	`<\s*(/?)\s*(?:seed:|ant)?(?:think|thinking|thought|thoughts|thought_process|reason|reasoning|reflection|scratchpad|analysis|inner_monologue|chain_of_thought|cot)(?:\s[^<>]*)?>`,
+	`<\s*(/?)\s*(?:seed:|ant)?(?:think|thinking|thought|thoughts|thought_process|inner_thoughts|reason|reasoning|reasoning_content|reflection|scratchpad|analysis|inner_monologue|chain_of_thought|cot)(?:\s[^<>]*)?>`,
 	`\[\s*(/?)\s*think(?:ing)?\s*\]`,
 	`◁\s*(/?)\s*think(?:ing)?\s*▷`,
 	`<\|(/?)think(?:ing)?\|>`,
-	`<\|(?:begin|start)_of_(?:thought|thinking|reasoning)\|>`,
-	`<\|(end)_of_(?:thought|thinking|reasoning)\|>`,
+	`<\|(?:begin|start)_(?:of_)?(?:thought|thinking|reasoning)\|>`,
+	`<\|(end)_(?:of_)?(?:thought|thinking|reasoning)\|>`,
+	`<unused94>(?:thought)?`, `<(unused95)>`,
 	`<\|channel\|>\s*(?:analysis|commentary)\s*(?:<\|message\|>)?`,
 	`<\|channel\|>\s*(final)\s*(?:<\|message\|>)?`,
 }, `|`))

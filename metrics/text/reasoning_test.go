@@ -20,6 +20,8 @@ func TestSplitReasoning(t *testing.T) {
 		{"brackets", "[THINK]a[/THINK]Paris", "Paris", "a"},
 		{"triangles", "◁think▷a◁/think▷Paris", "Paris", "a"},
 		{"special tokens", "<|begin_of_thought|>a<|end_of_thought|>Paris", "Paris", "a"},
+		{"more special tokens", "<|START_THINKING|>a<|END_THINKING|>Paris", "Paris", "a"},
+		{"unused tokens", "<unused94>thought\na<unused95>Paris", "Paris", "\na"},
 		{"channels", "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>Paris", "Paris", "a<|end|><|start|>assistant"},
 		{"another tag", "<thinker>Paris</thinker> [thinks]", "<thinker>Paris</thinker> [thinks]", ""},
 		{"cut in a tag", "Paris <thin", "Paris <thin", ""},

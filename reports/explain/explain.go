@@ -41,7 +41,7 @@ func Write(ctx context.Context, w io.Writer, run Run, id eval.JobID, configure f
 		return err
 	}
 	s := rec.Plan.Scoring
-	var e explanation
+	e := explanation{stored: r}
 	if rec.Scoring != nil {
 		s = rec.Scoring.Scoring
 		if f, ok := rec.Scoring.Floors[id.Model]; ok {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/text"
@@ -22,6 +23,7 @@ type explanation struct {
 	pair   metrics.Pair // what was scored
 	result scoring.Result
 	floor  *float64 // the model's; nil where it is not known
+	stored eval.ScoredReply
 	words  text.Words
 }
 
@@ -44,6 +46,7 @@ func (e *explanation) write(w io.Writer, q queries.Query, embedding string) erro
 	} else {
 		e.line("vectors", "of the embedding model %s", escape(embedding))
 	}
+	e.probabilities(e.stored.Probe)
 	e.WriteByte('\n')
 	e.formulas()
 	for line := range strings.Lines(e.String()) {
@@ -126,6 +129,11 @@ func (e *explanation) vectors() {
 func (e *explanation) formulas() {
 	scores := slices.Clone(e.result.Scores)
 	metrics.FillLift(scores, e.floor)
+	for i, s := range scores {
+		if slices.ContainsFunc(metrics.Likelihood(), func(m metrics.Metric) bool { return m.Name == s.Metric }) {
+			scores[i] = metrics.Find(e.stored.Scores, s.Metric) // derived from what the model said of the query
+		}
+	}
 	for _, metric := range metrics.All() {
 		s := metrics.Find(scores, metric.Name)
 		if s.Status == metrics.Scored {
@@ -163,7 +171,7 @@ func (e *explanation) formula(s metrics.Score) string {
 		cosine := metrics.Find(e.result.Scores, metrics.Cosine).Value
 		return fmt.Sprintf("(cosine - floor)/(1 - floor) = (%.4f - %.4f)/(1 - %.4f)", cosine, *e.floor, *e.floor)
 	}
-	return ""
+	return likelihoodFormula(s)
 }
 
 func (e *explanation) normalised() []string {

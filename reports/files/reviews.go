@@ -105,40 +105,50 @@ func (i ReviewImport) match(rec eval.RunRecord, read xlsx.Reviews) ([]eval.Revie
 	now := i.Now()
 	reviews := make([]eval.Review, 0, len(read.Rows))
 	for _, row := range read.Rows {
-		id, ok := jobs[eval.JobID{Model: row.Model, Query: row.Query}]
+		id, ok := jobs[row.Job]
 		if !ok {
-			return nil, fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: restore the row's first two cells", row.Cell, row.Model, row.Query)
+			return nil, fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: take a fresh report.xlsx", row.Cell, row.Job.Model, row.Job.Query)
 		}
 		reviews = append(reviews, eval.Review{JobID: id, Reviewer: row.Reviewer, Verdict: row.Verdict, Comment: row.Comment, Imported: now})
 	}
 	return reviews, nil
 }
 
-// sameReplies checks that every row shows the reply that the run holds: names
-// may have slipped to another row, as in a table of which one column was
-// sorted. fault is the workbook's, err the store's.
+// sameReplies checks that every row shows what the run holds: items may have
+// slipped to another row, as in a table of which one column was sorted, and
+// who judges a reply by another question judges another reply. fault is the
+// workbook's, err the store's.
 func sameReplies(ctx context.Context, store ReviewStore, reviews []eval.Review, read xlsx.Reviews) (fault, err error) {
 	for k, review := range reviews {
 		row := read.Rows[k]
 		r, ok, err := store.Reply(ctx, review.JobID)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case !ok || r.Reply.Failure != nil:
-			return fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: remove the row", row.Cell, row.Model, row.Query), nil
-		case xlsx.DigestOf(r.Reply.Text) != row.Reply:
-			return fmt.Errorf("%s: the reply in the row is not what model %.60q replied to query %.60q: restore the row, or take a fresh report.xlsx", row.Cell, row.Model, row.Query), nil
+		}
+		if !ok || r.Reply.Failure != nil {
+			return fmt.Errorf("%s: the run has no reply of model %.60q to query %.60q: remove the row", row.Cell, review.Model, review.Query), nil
+		}
+		for _, c := range []struct {
+			what  string
+			shown xlsx.Digest
+			held  string
+		}{{"prompt", row.Prompt, r.Query.Prompt}, {"keyword", row.Keyword, r.Query.Keyword}, {"reply", row.Reply, r.Reply.Text}} {
+			if xlsx.DigestOf(c.held) != c.shown {
+				return fmt.Errorf("%s: the row's %s is not that of model %.60q and query %.60q: restore the row, or take a fresh report.xlsx",
+					row.Cell, c.what, review.Model, review.Query), nil
+			}
 		}
 	}
 	return nil, nil
 }
 
-// jobsByCell maps the names that cells show to the jobs.
-func jobsByCell(p eval.Plan) map[eval.JobID]eval.JobID {
-	jobs := make(map[eval.JobID]eval.JobID, p.Requests())
+// jobsByCell maps the jobs as cells show them to the jobs.
+func jobsByCell(p eval.Plan) map[xlsx.Job]eval.JobID {
+	jobs := make(map[xlsx.Job]eval.JobID, p.Requests())
 	for _, m := range p.Models {
-		for _, q := range p.Queries.Queries {
-			jobs[eval.JobID{Model: xlsx.CellText(m.Name), Query: xlsx.CellText(q.ID)}] = eval.JobID{Model: m.Name, Query: q.ID}
+		for _, job := range p.Jobs(m) {
+			id := job.ID
+			jobs[xlsx.Job{Model: xlsx.CellText(id.Model), Query: xlsx.CellText(id.Query), Sample: id.Sample}] = id
 		}
 	}
 	return jobs

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,7 @@ type storedReviews struct {
 
 func (s *storedReviews) Record() eval.RunRecord { return s.record }
 func (s *storedReviews) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
-	return eval.ScoredReply{Reply: eval.Reply{JobID: id, Text: "a\n reply"}}, id.Query != "failed", nil
+	return eval.ScoredReply{Query: reviewedQuery(id.Query), Reply: eval.Reply{JobID: id, Text: "a\n reply"}}, id.Query != "failed", nil
 }
 func (s *storedReviews) PutReview(_ context.Context, r eval.Review) error {
 	s.queued = append(s.queued, r)
@@ -39,16 +41,37 @@ func (s *storedReviews) PutReview(_ context.Context, r eval.Review) error {
 func (s *storedReviews) Flush(context.Context) error { s.flushed = len(s.queued); return nil }
 func (s *storedReviews) Close() error                { s.closed = true; return nil }
 
+func reviewedQuery(id string) queries.Query {
+	return queries.Query{ID: id, Prompt: "The capital of France is", Keyword: "Paris"}
+}
+
 // reviewedRun is a run of one model and three queries, one with a hostile name and one
 // without an answer.
 func reviewedRun() eval.RunRecord {
 	var p eval.Plan
 	p.Models = []eval.Model{{Name: "small"}}
-	p.Queries.Queries = []queries.Query{{ID: "q1"}, {ID: "=q\x00"}, {ID: "failed"}}
+	p.Queries.Queries = []queries.Query{reviewedQuery("q1"), reviewedQuery("=q\x00"), reviewedQuery("failed")}
 	return eval.RunRecord{ID: "run-1", PlanHash: strings.Repeat("ab", 32), Plan: p}
 }
 
-// workbookOf writes rec's report and changes cells of its Review sheet.
+// at is the row of the Review sheet that shows the reply to a query.
+func at(t *testing.T, f *excelize.File, query string) string {
+	t.Helper()
+	rows, err := f.GetRows("Key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range rows {
+		if row[2] == xlsx.CellText(query) {
+			return strconv.Itoa(4 + i)
+		}
+	}
+	t.Fatalf("the key does not know the query %q", query)
+	return ""
+}
+
+// workbookOf writes rec's report and changes cells of its Review sheet, which
+// are named by column and query, as in "F q1", or as in "B3".
 func workbookOf(t *testing.T, rec eval.RunRecord, cells map[string]string) string {
 	t.Helper()
 	r := reports.Report{RunID: rec.ID, PlanHash: rec.PlanHash, Plan: rec.Plan,
@@ -71,8 +94,11 @@ func workbookOf(t *testing.T, rec eval.RunRecord, cells map[string]string) strin
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for at, v := range cells {
-		if err := f.SetCellStr("Review", at, v); err != nil {
+	for cell, v := range cells {
+		if column, query, ok := strings.Cut(cell, " "); ok {
+			cell = column + at(t, f, query)
+		}
+		if err := f.SetCellStr("Review", cell, v); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +111,7 @@ func workbookOf(t *testing.T, rec eval.RunRecord, cells map[string]string) strin
 
 func TestReviewImport(t *testing.T) {
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	path := workbookOf(t, reviewedRun(), map[string]string{"B3": "ann", "I5": "right", "I6": "WRONG ", "J6": "not so", "H6": "bob"})
+	path := workbookOf(t, reviewedRun(), map[string]string{"B3": "ann", "F q1": "right", "F =q\x00": "WRONG ", "G =q\x00": "not so", "E =q\x00": "bob"})
 	store := &storedReviews{record: reviewedRun()}
 	var opened string
 	imp := ReviewImport{Workbook: path, Now: func() time.Time { return now },
@@ -98,6 +124,7 @@ func TestReviewImport(t *testing.T) {
 		{JobID: eval.JobID{Model: "small", Query: "q1"}, Reviewer: "ann", Verdict: "right", Imported: now},
 		{JobID: eval.JobID{Model: "small", Query: "=q\x00"}, Reviewer: "bob", Verdict: "wrong", Comment: "not so", Imported: now},
 	}
+	slices.SortFunc(store.queued, func(a, b eval.Review) int { return strings.Compare(a.Reviewer, b.Reviewer) })
 	if diff := cmp.Diff(want, store.queued); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
@@ -117,7 +144,8 @@ func TestReviewImport(t *testing.T) {
 }
 
 func TestReviewImportRefuses(t *testing.T) {
-	otherRun, otherPlan := reviewedRun(), reviewedRun()
+	otherRun, otherPlan, otherQuery := reviewedRun(), reviewedRun(), reviewedRun()
+	otherQuery.Plan.Queries.Queries[0].ID = "q9"
 	otherRun.ID, otherPlan.PlanHash = "run-2", strings.Repeat("cd", 32)
 	for _, tc := range []struct {
 		name  string
@@ -125,13 +153,16 @@ func TestReviewImportRefuses(t *testing.T) {
 		in    eval.RunRecord
 		want  string
 	}{
-		{"another run", map[string]string{"I5": "right", "H5": "ann"}, otherRun, "run run-1, the folder holds run run-2"},
-		{"another plan", map[string]string{"I5": "right", "H5": "ann"}, otherPlan, "hash abababababab"},
-		{"unknown query", map[string]string{"I5": "right", "H5": "ann", "B5": "q9"}, reviewedRun(), `Review!I5: the run has no reply of model "small" to query "q9"`},
-		{"another reply", map[string]string{"I5": "right", "H5": "ann", "E5": "another"}, reviewedRun(), `Review!I5: the reply in the row is not what model "small" replied to query "q1"`},
-		{"a failure", map[string]string{"I7": "right", "H7": "ann"}, reviewedRun(), `Review!I7: the run has no reply of model "small" to query "failed"`},
+		{"another run", map[string]string{"F q1": "right", "E q1": "ann"}, otherRun, "run run-1, the folder holds run run-2"},
+		{"another plan", map[string]string{"F q1": "right", "E q1": "ann"}, otherPlan, "hash abababababab"},
+		{"unknown item", map[string]string{"F q1": "right", "E q1": "ann", "A q1": "9"}, reviewedRun(), `the sheet Key has no item "9"`},
+		{"another query", map[string]string{"F q1": "right", "E q1": "ann"}, otherQuery, `the run has no reply of model "small" to query "q1"`},
+		{"another reply", map[string]string{"F q1": "right", "E q1": "ann", "D q1": "another"}, reviewedRun(), `the row's reply is not that of model "small" and query "q1"`},
+		{"another prompt", map[string]string{"F q1": "right", "E q1": "ann", "B q1": "The capital of Spain is"}, reviewedRun(), `the row's prompt is not that of`},
+		{"another keyword", map[string]string{"F q1": "right", "E q1": "ann", "C q1": "Madrid"}, reviewedRun(), `the row's keyword is not that of`},
+		{"a failure", map[string]string{"F failed": "right", "E failed": "ann"}, reviewedRun(), `the run has no reply of model "small" to query "failed"`},
 		{"no verdict", nil, reviewedRun(), "no row has a verdict"},
-		{"bad verdict after a good one", map[string]string{"B3": "ann", "I5": "right", "I6": "yes"}, reviewedRun(), "Review!I6"},
+		{"bad verdict after a good one", map[string]string{"B3": "ann", "F q1": "right", "F failed": "yes"}, reviewedRun(), `"yes" is no verdict`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			store := &storedReviews{record: tc.in}

@@ -5,18 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 )
 
 // The tolerances that Bless gives to what a file does not have yet.
 const (
 	DefaultTolerance     = "0.02" // of a metric
+	DefaultBitsTolerance = "2%"   // of a metric without a highest value
 	DefaultCostTolerance = "10%"  // of times and energy
 )
 
@@ -156,7 +159,7 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	if !known {
 		set(child(n, Failures, yaml.FlowStyle), "max", number("0"))
 		for _, metric := range m.Metrics {
-			if metric.Value() != nil {
+			if metric.Value() != nil && metric.Bound == metrics.Exact {
 				child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
 			}
 		}
@@ -164,10 +167,13 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	if failures := get(n, Failures); failures != nil && get(failures, "expected") != nil {
 		set(failures, "expected", number("0")) // a run with failures is not blessed
 	}
-	if metrics := get(n, "metrics"); metrics != nil {
-		for i := 0; i < len(metrics.Content); i += 2 {
-			name, bound := metrics.Content[i].Value, metrics.Content[i+1]
-			if err := bless(bound, name, m, DefaultTolerance); err != nil {
+	if measures := get(n, "metrics"); measures != nil {
+		for i := 0; i < len(measures.Content); i += 2 {
+			name, bound := measures.Content[i].Value, measures.Content[i+1]
+			if m.Metric(name).Bound != metrics.Exact && get(bound, "expected") != nil {
+				return fmt.Errorf("%s has only a bound of %s; state min or max in its place", m.Model.Name, name)
+			}
+			if err := bless(bound, name, m, toleranceOf(name, m)); err != nil {
 				return err
 			}
 			// A check refuses a mean over few replies unless the file states how many.
@@ -183,10 +189,19 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	return nil
 }
 
+// toleranceOf is what a metric is given: a share where its scale has no end, as
+// that of bits.
+func toleranceOf(metric string, m reports.Model) string {
+	if _, most := measureRange(metric); math.IsInf(most, 1) && m.Metric(metric).Mean != 0 {
+		return DefaultBitsTolerance
+	}
+	return DefaultTolerance
+}
+
 // costs blesses times and energy that were asked for or stand there.
 func (b blesser) costs(n *yaml.Node, m reports.Model) error {
 	asked := map[string]bool{DurationS: b.options.Time, TokensPerS: b.options.Time, WhPer1000: b.options.Energy}
-	for _, measure := range []string{DurationS, TokensPerS, WhPer1000} {
+	for _, measure := range []string{DurationS, TokensPerS, WhPer1000, MeasuredWhPer1000} {
 		if !asked[measure] && get(n, measure) == nil {
 			continue
 		}
@@ -209,7 +224,7 @@ func bless(bound *yaml.Node, measure string, m reports.Model, tolerance string) 
 	x := value(measure, m)
 	if x == nil {
 		why := "nothing was scored"
-		if measure == WhPer1000 {
+		if measure == WhPer1000 || measure == MeasuredWhPer1000 {
 			why = fmt.Sprintf("the energy is %s; %s", m.Energy.Quality, m.Energy.Reason)
 		}
 		return fmt.Errorf("%s has no %s: %s", m.Model.Name, measure, why)

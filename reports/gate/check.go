@@ -179,9 +179,16 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		c.add(check)
 		return
 	}
-	check.Outcome = b.judge(*x)
 	metric := m.Metric(b.Measure)
+	outcome, decided := b.judgeBounded(*x, metric.Bound)
+	check.Outcome = outcome
+	if metric.Bound != metrics.Exact {
+		check.Got = map[metrics.Bound]string{metrics.AtLeast: "at least ", metrics.AtMost: "at most "}[metric.Bound] + check.Got
+	}
 	switch {
+	case !decided:
+		check.Outcome = reports.Inconclusive
+		check.Reason = fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:
@@ -203,6 +210,10 @@ func value(measure string, m reports.Model) *float64 {
 		x = m.TokensPerS
 	case WhPer1000:
 		x = m.Energy.WhPer1000
+	case MeasuredWhPer1000:
+		if share := m.Energy.MeasuredShare; share != nil && *share > 0 {
+			x = m.Energy.MeasuredWhPer1000
+		}
 	default:
 		x = m.Metric(measure).Value()
 	}
@@ -220,8 +231,8 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 		if x == nil {
 			return "the run has no such figure"
 		}
-		return c.otherHost()
-	case WhPer1000:
+		return c.otherHost(m)
+	case WhPer1000, MeasuredWhPer1000:
 		return c.unlikeEnergy(b, m, x)
 	}
 	n := m.Metric(b.Measure).N
@@ -241,19 +252,25 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 	e := m.Energy
 	switch {
-	case e.Quality != b.Quality:
+	case b.Measure == MeasuredWhPer1000 && x == nil:
+		return strings.TrimSuffix(fmt.Sprintf("none of the energy is measured: it is %s; %s", e.Quality, e.Reason), "; ")
+	case b.Measure == WhPer1000 && e.Quality != b.Quality:
 		return strings.TrimSuffix(fmt.Sprintf("the energy is %s, expected %s; %s", e.Quality, b.Quality, e.Reason), "; ")
 	case b.Method != "" && e.Method != b.Method:
 		return fmt.Sprintf("the energy is by %s, expected %s", e.Method, b.Method)
 	case x == nil:
 		return "the run has no such figure"
 	}
-	return c.otherHost()
+	return c.otherHost(m)
 }
 
-// otherHost says why times and energies of this machine are not judged.
-func (c *checker) otherHost() string {
+// otherHost says why times and energies of the machine that m answered on are
+// not judged.
+func (c *checker) otherHost(m reports.Model) string {
 	got := c.report.HostKind()
+	if m.Reused != nil {
+		got = m.Reused.Kind
+	}
 	switch {
 	case c.options.AnyHost:
 		return ""

@@ -109,6 +109,12 @@ func TestCheck(t *testing.T) {
 		{name: "no energy", file: "{wh_per_1000_queries: {max: 20}}", right: 1, report: func(r *reports.Report) {
 			r.Models[0].Energy = reports.Energy{Quality: emissions.Unavailable, Reason: "no counter"}
 		}, want: reports.Inconclusive, reason: "no counter"},
+		{name: "the measured part", file: "{measured_wh_per_1000_queries: {expected: 7, tolerance: 5%}}", right: 1, report: mixed, want: reports.Pass},
+		{name: "more of the measured part", file: "{measured_wh_per_1000_queries: {max: 6}}", right: 1, report: mixed, want: reports.Regression},
+		{name: "nothing measured", file: "{measured_wh_per_1000_queries: {max: 6}}", right: 1, report: func(r *reports.Report) {
+			none := 0.0
+			r.Models[0].Energy = reports.Energy{Quality: emissions.Estimated, MeasuredShare: &none, MeasuredWhPer1000: &none}
+		}, want: reports.Inconclusive, reason: "none of the energy is measured"},
 		{name: "energy of another host", file: "{wh_per_1000_queries: {max: 20}}", right: 1, report: func(r *reports.Report) { r.Host.CPUModel = "x" }, want: reports.Inconclusive},
 
 		{name: "a reply without scores", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[3]) }, want: reports.Inconclusive, reason: "(q003)"},
@@ -313,4 +319,11 @@ func checked(t *testing.T, r reports.Report, e gate.Expected, o gate.Options) re
 		t.Fatal(err)
 	}
 	return v
+}
+
+// mixed makes the energy one of which 70 % is measured, 7 Wh per 1,000 queries.
+func mixed(r *reports.Report) {
+	share, measured := 0.7, 7.0
+	e := &r.Models[0].Energy
+	e.Quality, e.MeasuredShare, e.MeasuredWhPer1000 = emissions.Partial, &share, &measured
 }

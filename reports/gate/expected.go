@@ -11,6 +11,7 @@ package gate
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
@@ -20,10 +21,11 @@ import (
 
 // Measures beside the metrics.
 const (
-	Failures   = "failures"
-	DurationS  = "duration_s"
-	TokensPerS = "tokens_per_s"
-	WhPer1000  = "wh_per_1000_queries"
+	Failures          = "failures"
+	DurationS         = "duration_s"
+	TokensPerS        = "tokens_per_s"
+	WhPer1000         = "wh_per_1000_queries"
+	MeasuredWhPer1000 = "measured_wh_per_1000_queries" // of a mixed energy, the part that is measured
 )
 
 // Expected is what an expected.yaml says.
@@ -61,7 +63,7 @@ type Bound struct {
 	MinScored int      // fewest replies that a metric's mean must be over; 0: not stated
 
 	Quality emissions.Quality // of WhPer1000: what the energy must be
-	Method  string            // of WhPer1000; empty: any
+	Method  string            // of WhPer1000 and MeasuredWhPer1000; empty: any
 }
 
 // lowerIsBetter holds for times and energy; a metric says so itself.
@@ -69,7 +71,7 @@ func lowerIsBetter(measure string) bool {
 	if m, ok := metrics.Named(measure); ok {
 		return m.Better == metrics.Lower
 	}
-	return measure == DurationS || measure == WhPer1000
+	return slices.Contains([]string{DurationS, WhPer1000, MeasuredWhPer1000}, measure)
 }
 
 // measureRange is where a measure's values lie.
@@ -130,6 +132,20 @@ func (b Bound) judge(x float64) reports.Outcome {
 		return reports.Improved
 	}
 	return reports.Pass
+}
+
+// judgeBounded judges a value of which only one side is known; ok is false where
+// the limits lie beyond it, so that the true value may pass or not.
+func (b Bound) judgeBounded(x float64, known metrics.Bound) (o reports.Outcome, ok bool) {
+	end := x
+	switch known {
+	case metrics.AtLeast:
+		_, end = measureRange(b.Measure)
+	case metrics.AtMost:
+		end, _ = measureRange(b.Measure)
+	}
+	o = b.judge(x)
+	return o, o == b.judge(end)
 }
 
 // String writes the bound as people say it.

@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,24 +13,14 @@ import (
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/queries"
 )
 
 // MaxBytes is the longest expected file that is read.
 const MaxBytes = 16 << 20
 
 // Error is one thing wrong in an expected file.
-type Error struct {
-	File   string
-	Line   int // from 1; 0 where it is the file as a whole
-	Reason string
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s", e.File, e.Reason)
-	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
-}
+type Error = queries.Error
 
 // Load reads the expected file at path.
 func Load(path string) (Expected, error) {
@@ -57,37 +45,26 @@ func Parse(data []byte, name string) (Expected, error) {
 }
 
 func parse(data []byte, name string) (*yaml.Node, Expected, error) {
-	if len(data) > MaxBytes {
-		return nil, Expected{}, &Error{File: name, Reason: fmt.Sprintf("longer than %d MB", MaxBytes>>20)}
+	doc, strict := queries.ParseStrict(data, name, MaxBytes, "remove it, and make it anew from a run with --bless")
+	var e Expected
+	if doc != nil {
+		e = (&parser{strict}).document(doc.Content[0])
 	}
-	var doc, more yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, Expected{}, &Error{File: name, Reason: "empty; remove it, and make it anew from a run with --bless"}
-		}
-		return nil, Expected{}, &Error{File: name, Reason: err.Error()}
-	}
-	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, Expected{}, &Error{File: name, Reason: "more than one YAML document; keep one"}
-	}
-	p := parser{file: name}
-	e := p.document(doc.Content[0])
-	return &doc, e, errors.Join(p.errs...)
+	return doc, e, strict.Err()
 }
 
 func (p *parser) document(n *yaml.Node) Expected {
 	var e Expected
 	p.mapping(n, "the file", []string{"version", "queries", "models"},
-		field{"version", func(n *yaml.Node) {
+		queries.Field{Key: "version", Read: func(n *yaml.Node) {
 			if n.Kind != yaml.ScalarNode || n.Value != "1" {
-				p.fail(n, "version: expected 1, found %s", describe(n))
+				p.Fail(n, "version: expected 1, found %s", queries.Describe(n))
 			}
 		}},
-		field{"queries", func(n *yaml.Node) { e.Queries = p.queries(n) }},
-		field{"host", func(n *yaml.Node) { e.Host = p.text(n, "host") }},
-		field{"scoring", func(n *yaml.Node) { e.Scoring = p.scoring(n) }},
-		field{"models", func(n *yaml.Node) { e.Models = p.models(n) }},
+		queries.Field{Key: "queries", Read: func(n *yaml.Node) { e.Queries = p.queries(n) }},
+		queries.Field{Key: "host", Read: func(n *yaml.Node) { e.Host = p.Text(n, "host") }},
+		queries.Field{Key: "scoring", Read: func(n *yaml.Node) { e.Scoring = p.scoring(n) }},
+		queries.Field{Key: "models", Read: func(n *yaml.Node) { e.Models = p.models(n) }},
 	)
 	return e
 }
@@ -96,11 +73,11 @@ var sha256Hex = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
 func (p *parser) queries(n *yaml.Node) (q QuerySet) {
 	p.mapping(n, "queries", []string{"sha256"},
-		field{"name", func(n *yaml.Node) { q.Name = p.text(n, "queries.name") }},
-		field{"n", func(n *yaml.Node) { q.N = p.count(n, "queries.n", 1) }},
-		field{"sha256", func(n *yaml.Node) {
+		queries.Field{Key: "name", Read: func(n *yaml.Node) { q.Name = p.Text(n, "queries.name") }},
+		queries.Field{Key: "n", Read: func(n *yaml.Node) { q.N = p.count(n, "queries.n", 1) }},
+		queries.Field{Key: "sha256", Read: func(n *yaml.Node) {
 			if n.Kind != yaml.ScalarNode || !sha256Hex.MatchString(n.Value) {
-				p.fail(n, "queries.sha256: expected 64 hexadecimal digits, found %s", describe(n))
+				p.Fail(n, "queries.sha256: expected 64 hexadecimal digits, found %s", queries.Describe(n))
 			}
 			q.SHA256 = strings.ToLower(n.Value)
 		}},
@@ -111,21 +88,22 @@ func (p *parser) queries(n *yaml.Node) (q QuerySet) {
 func (p *parser) scoring(n *yaml.Node) *eval.Scoring {
 	var s eval.Scoring
 	p.mapping(n, "scoring", []string{"include_prompt", "embedding"},
-		field{"include_prompt", func(n *yaml.Node) {
-			if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(&s.IncludePrompt) != nil {
-				p.fail(n, "scoring.include_prompt: expected true or false, found %s", describe(n))
-			}
+		queries.Field{Key: "include_prompt", Read: func(n *yaml.Node) {
+			s.IncludePrompt = p.Boolean(n, "scoring.include_prompt")
 		}},
-		field{"embedding", func(n *yaml.Node) { s.Embedding = p.text(n, "scoring.embedding") }},
+		queries.Field{Key: "embedding", Read: func(n *yaml.Node) { s.Embedding = p.Text(n, "scoring.embedding") }},
 	)
 	return &s
 }
 
 func (p *parser) models(n *yaml.Node) []Model {
 	var out []Model
-	p.entries(n, "models", "model names", func(key, value *yaml.Node) {
+	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+		p.Fail(n, "models: expected a mapping of model names, found an empty mapping")
+	}
+	p.Entries(n, "models", "model names", func(key, value *yaml.Node) {
 		if key.Value == "" {
-			p.fail(key, "models: a model's name is empty")
+			p.Fail(key, "models: a model's name is empty")
 		}
 		out = append(out, p.model(value, key.Value))
 	})
@@ -135,31 +113,31 @@ func (p *parser) models(n *yaml.Node) []Model {
 func (p *parser) model(n *yaml.Node, name string) Model {
 	m := Model{Name: name}
 	what := "models." + name
-	bound := func(measure string) field {
-		return field{measure, func(n *yaml.Node) { m.Bounds = append(m.Bounds, p.bound(n, what, measure)) }}
+	bound := func(measure string) queries.Field {
+		return queries.Field{Key: measure, Read: func(n *yaml.Node) { m.Bounds = append(m.Bounds, p.bound(n, what, measure)) }}
 	}
 	p.mapping(n, what, nil,
-		field{"digest", func(n *yaml.Node) { m.Digest = p.text(n, what+".digest") }},
-		field{Failures, func(n *yaml.Node) { m.MaxFailures = p.failures(n, what) }},
-		field{"metrics", func(n *yaml.Node) {
-			var fields []field
+		queries.Field{Key: "digest", Read: func(n *yaml.Node) { m.Digest = p.Text(n, what+".digest") }},
+		queries.Field{Key: Failures, Read: func(n *yaml.Node) { m.MaxFailures = p.failures(n, what) }},
+		queries.Field{Key: "metrics", Read: func(n *yaml.Node) {
+			var fields []queries.Field
 			for _, metric := range metrics.All() {
 				fields = append(fields, bound(metric.Name))
 			}
 			p.mapping(n, what+".metrics", nil, fields...)
 		}},
-		bound(DurationS), bound(TokensPerS), bound(WhPer1000),
-		field{"queries_right", func(n *yaml.Node) { m.QueriesRight = p.ids(n, what+".queries_right") }},
+		bound(DurationS), bound(TokensPerS), bound(WhPer1000), bound(MeasuredWhPer1000),
+		queries.Field{Key: "queries_right", Read: func(n *yaml.Node) { m.QueriesRight = p.ids(n, what+".queries_right") }},
 	)
 	return m
 }
 
 // failures reads how many failed replies are put up with.
 func (p *parser) failures(n *yaml.Node, model string) int {
-	errs := len(p.errs)
+	errs := p.Faults()
 	b := p.bound(n, model, Failures)
 	_, most := b.limits()
-	if len(p.errs) > errs {
+	if p.Faults() > errs {
 		return 0
 	}
 	return int(min(most+edge, math.MaxInt32))
@@ -168,26 +146,28 @@ func (p *parser) failures(n *yaml.Node, model string) int {
 func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	b := Bound{Measure: measure}
 	what, tolerance := model+"."+measure, false
-	number := func(key string, to **float64) field {
-		return field{key, func(n *yaml.Node) { *to = p.number(n, what+"."+key, measure) }}
+	number := func(key string, to **float64) queries.Field {
+		return queries.Field{Key: key, Read: func(n *yaml.Node) { *to = p.number(n, what+"."+key, measure) }}
 	}
-	fields := []field{number("expected", &b.Expected), number("max", &b.Max),
-		{"tolerance", func(n *yaml.Node) { tolerance = true; b.Tolerance, b.Relative = p.tolerance(n, what+".tolerance") }}}
+	fields := []queries.Field{number("expected", &b.Expected), number("max", &b.Max),
+		{Key: "tolerance", Read: func(n *yaml.Node) { tolerance = true; b.Tolerance, b.Relative = p.tolerance(n, what+".tolerance") }}}
 	if measure != Failures {
 		fields = append(fields, number("min", &b.Min))
 	}
 	switch measure {
 	case Failures, DurationS, TokensPerS:
+	case MeasuredWhPer1000:
+		fields = append(fields, queries.Field{Key: "method", Read: func(n *yaml.Node) { b.Method = p.Text(n, what+".method") }})
 	case WhPer1000:
 		b.Quality = emissions.Measured
-		fields = append(fields, field{"quality", func(n *yaml.Node) { b.Quality = p.quality(n, what+".quality") }},
-			field{"method", func(n *yaml.Node) { b.Method = p.text(n, what+".method") }})
+		fields = append(fields, queries.Field{Key: "quality", Read: func(n *yaml.Node) { b.Quality = p.quality(n, what+".quality") }},
+			queries.Field{Key: "method", Read: func(n *yaml.Node) { b.Method = p.Text(n, what+".method") }})
 	default:
-		fields = append(fields, field{"n", func(n *yaml.Node) { b.MinScored = p.count(n, what+".n", 1) }})
+		fields = append(fields, queries.Field{Key: "n", Read: func(n *yaml.Node) { b.MinScored = p.count(n, what+".n", 1) }})
 	}
-	errs := len(p.errs)
+	errs := p.Faults()
 	p.mapping(n, what, nil, fields...)
-	if len(p.errs) == errs {
+	if p.Faults() == errs {
 		p.sensible(n, what, b, tolerance)
 	}
 	return b
@@ -199,16 +179,16 @@ func (p *parser) sensible(n *yaml.Node, what string, b Bound, tolerance bool) {
 	limits := b.Min != nil || b.Max != nil
 	switch {
 	case b.Expected == nil && !limits:
-		p.fail(n, "%s: expected `expected` with `tolerance`, or `min` or `max`", what)
+		p.Fail(n, "%s: expected `expected` with `tolerance`, or `min` or `max`", what)
 	case b.Expected != nil && limits || tolerance && b.Expected == nil:
-		p.fail(n, "%s: either `expected` with `tolerance`, or `min` and `max`, not both", what)
+		p.Fail(n, "%s: either `expected` with `tolerance`, or `min` and `max`, not both", what)
 	case b.Expected != nil && !tolerance:
-		p.fail(n, "%s: `tolerance` is missing; state 0.02 or 5%%, or 0 for exactly this", what)
+		p.Fail(n, "%s: `tolerance` is missing; state 0.02 or 5%%, or 0 for exactly this", what)
 	case b.Min != nil && b.Max != nil && *b.Min > *b.Max:
-		p.fail(n, "%s: min %s is above max %s", what, digits(*b.Min), digits(*b.Max))
+		p.Fail(n, "%s: min %s is above max %s", what, digits(*b.Min), digits(*b.Max))
 	case b.Relative && *b.Expected == 0:
-		p.fail(n, "%s: a share of 0 is 0; state the tolerance as a number, such as 0.02", what)
+		p.Fail(n, "%s: a share of 0 is 0; state the tolerance as a number, such as 0.02", what)
 	case b.Expected != nil && b.boundless():
-		p.fail(n, "%s: with this tolerance every value passes; five per cent are 5%%, five points 0.05", what)
+		p.Fail(n, "%s: with this tolerance every value passes; five per cent are 5%%, five points 0.05", what)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/go-echarts/go-echarts/v2/charts"
@@ -86,7 +87,7 @@ func tip(name string, m reports.Metric) string {
 // scoreChart shows every metric of every model with its interval.
 func scoreChart(r reports.Report) *figure {
 	names := visibles(modelNames(r))
-	all := metrics.All()
+	all := slices.DeleteFunc(metrics.All(), func(m metrics.Metric) bool { return m.Better == metrics.Lower }) // bits have another scale
 	chart := charts.NewCustom()
 	f := &figure{ID: "scores", Title: "Scores", Height: 70 + len(all)*(18+14*len(names)),
 		Note:  "Each metric's mean with its 95 % interval, a colour per model. Points further right are better.",

@@ -71,8 +71,14 @@ func metricCell(r reports.Report, m reports.Model, metric metrics.Metric) cell {
 	if c.Sub == reports.None {
 		c.Sub = ""
 	}
+	if x.BoundedN > 0 {
+		c.Sub += fmt.Sprintf(" %d are bounds", x.BoundedN)
+	}
 	if x.N != m.Replies {
 		c.Sub += fmt.Sprintf(" n = %d", x.N)
+	}
+	if x.Chance != nil {
+		c.Sub += " by chance " + reports.Fixed(x.Chance, reports.Decimals(x.Name))
 	}
 	if metric.Name == metrics.EM && x.N > 0 {
 		c.Model, c.Filter = m.Model.Name, "outcome=right"
@@ -93,11 +99,14 @@ func comparisonOf(r reports.Report, metric, model string) (reports.Comparison, b
 }
 
 func differenceText(c reports.Comparison) string {
-	s := reports.Signed(&c.Difference, reports.Decimals(c.Metric))
+	s := reports.Signed(c.Delta(), reports.Decimals(c.Metric))
+	if c.Delta() == nil {
+		s = fmt.Sprintf("%d higher, %d lower, %d open", c.Wins, c.Losses, c.Undecided)
+	}
 	if c.HasInterval {
 		s += " " + reports.Interval(&c.Lo, &c.Hi, reports.Decimals(c.Metric))
 	}
-	return s + ", p " + equals(reports.PValue(c.PHolm))
+	return s + ", p " + equals(reports.PValue(&c.P)) + ", corrected " + equals(reports.PValue(c.PHolm))
 }
 
 // equals puts the sign before a p-value that does not bring its own.
@@ -111,10 +120,14 @@ func equals(p string) string {
 // standing says whether a difference is told from noise, and which way.
 func standing(c reports.Comparison) string {
 	m, _ := metrics.Named(c.Metric)
+	direction := c.Difference
+	if c.Delta() == nil {
+		direction = float64(c.Wins - c.Losses)
+	}
 	switch {
 	case c.PHolm == nil || *c.PHolm >= 1-stat.Confidence:
 		return "even"
-	case (c.Difference < 0) == (m.Better == metrics.Lower):
+	case (direction < 0) == (m.Better == metrics.Lower):
 		return "better"
 	}
 	return "worse"
@@ -134,10 +147,14 @@ func outcomeRows(r reports.Report) []row {
 		count("Replies", func(m reports.Model) int { return m.Replies }, ""),
 		count("Failures", func(m reports.Model) int { return m.Failures }, "outcome=failed"),
 		count("Without an outcome", func(m reports.Model) int { return m.Missing }, ""),
+		count("Cut by length", func(m reports.Model) int { return m.Lengths.ByLength }, ""),
+		count("Empty", func(m reports.Model) int { return m.Lengths.Empty }, ""),
 		count("Keyword negated", func(m reports.Model) int { return m.Negated }, "flag=negated"),
 		count("EM and substring disagree", func(m reports.Model) int { return m.Disagree }, "flag=em_disagrees"),
 	}
 }
+
+func threeDigits(x *float64) string { return reports.Significant(x, 3) }
 
 func timeRows(r reports.Report) []row {
 	plain := func(title, unit string, text func(*float64) string, of func(reports.Model) *float64) row {
@@ -145,6 +162,9 @@ func timeRows(r reports.Report) []row {
 	}
 	return []row{
 		plain("Duration", "s", reports.Seconds, func(m reports.Model) *float64 { return m.DurationS }),
+		plain("per answered query", "s", threeDigits, func(m reports.Model) *float64 { return m.SecondsPerReply }),
+		plain("Tokens per reply", "", threeDigits, func(m reports.Model) *float64 { return m.Lengths.MeanTokens }),
+		plain("Characters per reply", "", threeDigits, func(m reports.Model) *float64 { return m.Lengths.MeanChars }),
 		plain("Tokens per second", "1/s", reports.PerSecond, func(m reports.Model) *float64 { return m.TokensPerS }),
 		plain("Latency, median", "ms", reports.PerSecond, func(m reports.Model) *float64 { return m.LatencyMS.P50 }),
 		plain("Latency, 95th percentile", "ms", reports.PerSecond, func(m reports.Model) *float64 { return m.LatencyMS.P95 }),
@@ -156,22 +176,22 @@ func timeRows(r reports.Report) []row {
 }
 
 func energyRows(r reports.Report) []row {
-	plain := func(title, unit string, of func(reports.Model) *float64) row {
-		return rowOf(r, title, unit, func(m reports.Model) cell { return cell{Main: reports.Wh(of(m))} })
+	with := func(title, unit string, of func(reports.Model) *float64) row {
+		return rowOf(r, title, "", func(m reports.Model) cell { return cell{Main: reports.SI(of(m), unit)} })
 	}
 	return []row{
-		rowOf(r, "Energy", "Wh", energyCell),
-		plain("per 1,000 queries", "Wh", func(m reports.Model) *float64 { return m.Energy.WhPer1000 }),
-		plain("per right reply", "Wh", func(m reports.Model) *float64 { return m.Energy.WhPerCorrect }),
-		plain("per token", "J", func(m reports.Model) *float64 { return m.Energy.JPerToken }),
-		plain("Mean power", "W", func(m reports.Model) *float64 { return m.Energy.MeanW }),
-		plain("Energy above idle", "Wh", func(m reports.Model) *float64 { return m.Energy.AboveIdleWh }),
+		rowOf(r, "Energy", "", energyCell),
+		with("per 1,000 queries", "Wh", func(m reports.Model) *float64 { return m.Energy.WhPer1000 }),
+		with("per right reply", "Wh", func(m reports.Model) *float64 { return m.Energy.WhPerCorrect }),
+		with("per token", "J", func(m reports.Model) *float64 { return m.Energy.JPerToken }),
+		with("Mean power", "W", func(m reports.Model) *float64 { return m.Energy.MeanW }),
+		with("Energy above idle", "Wh", func(m reports.Model) *float64 { return m.Energy.AboveIdleWh }),
 		rowOf(r, "Server's share of CPU time", "", func(m reports.Model) cell {
 			return cell{Main: reports.Percent(m.Energy.ServerShare, 1)}
 		}),
-		plain("Energy by that share", "Wh", func(m reports.Model) *float64 { return m.Energy.ServerWh }),
-		plain("Emissions", "kg CO2e", func(m reports.Model) *float64 { return m.EmissionsKg }),
-		plain("per 1,000 queries", "g CO2e", func(m reports.Model) *float64 { return m.GPer1000 }),
+		with("Energy by that share", "Wh", func(m reports.Model) *float64 { return m.Energy.ServerWh }),
+		rowOf(r, "Emissions", "CO2e", func(m reports.Model) cell { return cell{Main: reports.CO2e(m.EmissionsKg)} }),
+		rowOf(r, "per 1,000 queries", "CO2e", func(m reports.Model) cell { return cell{Main: reports.SI(m.GPer1000, "g")} }),
 	}
 }
 
@@ -179,15 +199,12 @@ func energyRows(r reports.Report) []row {
 // measured, and why where it does not exist.
 func energyCell(m reports.Model) cell {
 	e := m.Energy
-	c := cell{Main: reports.Wh(e.Wh), Note: string(e.Quality)}
-	if e.Method != "" {
-		c.Note += " by " + e.Method
-	}
+	c := cell{Main: reports.WattHours(e.Wh), Note: e.How()}
 	if e.Reason != "" {
 		c.Note += ": " + e.Reason
 	}
 	if e.LowWh != nil && e.HighWh != nil && e.Quality != emissions.Measured {
-		c.Sub = "[" + reports.Wh(e.LowWh) + ", " + reports.Wh(e.HighWh) + "]"
+		c.Sub = "[" + reports.WattHours(e.LowWh) + ", " + reports.WattHours(e.HighWh) + "]"
 	}
 	return c
 }

@@ -307,3 +307,25 @@ func benchmark(b *testing.B, replies int) {
 
 func BenchmarkWrite2000(b *testing.B)   { benchmark(b, 2_000) }
 func BenchmarkWrite100000(b *testing.B) { benchmark(b, 100_000) }
+
+// TestWordsReadWell: nothing is said twice, and no figure of energy needs an
+// exponent.
+func TestWordsReadWell(t *testing.T) {
+	r := sampleReport(2)
+	for i := range r.Models {
+		m := &r.Models[i]
+		m.Model.ProviderVersion = "ollama 0.17.4"
+		m.Energy.Quality, m.Energy.Method, m.Energy.WhPerCorrect = emissions.Estimated, "estimate", ptr(0.00000213)
+	}
+	page := render(t, r)
+	for _, said := range []string{"ollama ollama", "estimated by estimate", "e-06"} {
+		if strings.Contains(page, said) {
+			t.Errorf("the page says %q", said)
+		}
+	}
+	for _, want := range []string{"2.13 µWh", "p &lt; 0.001, corrected"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}

@@ -29,6 +29,10 @@ type page struct {
 	OverTime    []figure
 	Paired      []figure
 	Floor       []figure
+	Bits        []figure
+	BothWrong   table
+	Silent      table
+	Distance    table // fidelity
 	Origin      []fact
 	Settings    table // what differs between models
 	FailTable   table
@@ -61,13 +65,17 @@ func newPage(r reports.Report, runs []reports.Report, lib library) page {
 	p := page{Report: r, lib: lib, own: embeddedOwn(),
 		Compare:     comparison(r),
 		Scores:      figures(scoreChart(r)),
-		Tradeoffs:   figures(energyTradeoff(r), timeTradeoff(r)),
+		Tradeoffs:   append(figures(energyTradeoff(r), timeTradeoff(r)), ladderFigures(r)...),
 		Heat:        figures(categoryChart(r)),
 		Cosines:     cosineHistograms(r),
 		Latencies:   latencyHistograms(r),
 		OverTime:    figures(energyChart(r)),
 		Paired:      figures(pairedChart(r)),
 		Floor:       figures(floorChart(r)),
+		Bits:        append(bitsCharts(r), figures(rankChart(r))...),
+		BothWrong:   bothWrong(r),
+		Silent:      silent(r),
+		Distance:    fidelityTable(r),
 		Origin:      origin(r),
 		Settings:    settings(r),
 		FailTable:   failures(r),
@@ -93,7 +101,7 @@ func figures(all ...*figure) []figure {
 
 // figures are all charts of the page in its order.
 func (p page) figures() []figure {
-	all := slices.Concat(p.Scores, p.Tradeoffs, p.Heat, p.Cosines, p.Latencies, p.OverTime, p.Paired, p.Floor)
+	all := slices.Concat(p.Scores, p.Tradeoffs, p.Heat, p.Cosines, p.Latencies, p.OverTime, p.Paired, p.Bits, p.Floor)
 	if p.Trend != nil {
 		all = append(all, p.Trend.Charts...)
 	}
@@ -186,15 +194,16 @@ func settings(r reports.Report) table {
 		of   func(reports.Model) string
 	}{
 		{"Role", func(m reports.Model) string { return string(m.Model.Role) }},
-		{"Provider", func(m reports.Model) string { return m.Model.Provider + " " + m.Model.ProviderVersion }},
+		{"Provider", func(m reports.Model) string { return providerText(m.Model) }},
 		{"Model", func(m reports.Model) string { return m.Model.Model }},
 		{"Digest", func(m reports.Model) string { return m.Model.Digest }},
 		{"Source", func(m reports.Model) string { return m.Model.Source }},
 		{"Parameters", func(m reports.Model) string { return m.Model.Parameters + " " + m.Model.Quantization }},
 		{"Server", func(m reports.Model) string { return m.Model.Host }},
+		{"Reused", reusedText},
 		{"Options", func(m reports.Model) string { return optionsText(m.Model.Generation) }},
 		{"Template", func(m reports.Model) string { return m.Model.Template }},
-		{"Energy method", func(m reports.Model) string { return m.Energy.Method + ", " + string(m.Energy.Quality) }},
+		{"Energy", func(m reports.Model) string { return m.Energy.How() }},
 		{"Energy zones", func(m reports.Model) string { return zonesText(m.Energy.Zones) }},
 		{"Energy notes", energyNotes},
 	}
@@ -211,6 +220,21 @@ func settings(r reports.Report) table {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t
+}
+
+func reusedText(m reports.Model) string {
+	if m.Reused == nil {
+		return ""
+	}
+	return m.Reused.String()
+}
+
+// providerText names a provider once: a version may begin with its name.
+func providerText(m eval.Model) string {
+	if strings.HasPrefix(m.ProviderVersion, m.Provider) {
+		return m.ProviderVersion
+	}
+	return m.Provider + " " + m.ProviderVersion
 }
 
 func optionsText(g eval.Generation) string {

@@ -75,8 +75,9 @@ func sampleModel(i int) reports.Model {
 		Model: eval.Model{Name: sampleModels[i], Provider: "ollama", Model: []string{"llama2:7b-text", "baby", "distil"}[i], Role: eval.RoleStudent, Generation: eval.DefaultGeneration(),
 			Digest: fmt.Sprintf("sha256:%064d", i), ProviderVersion: "0.17.4", Parameters: []string{"7B", "58M", "80M"}[i]},
 		Replies: 200, DurationS: &duration, LoadS: ptr(1.5), Tokens: eval.Usage{PromptTokens: new(2000), CompletionTokens: new(12000)}, TokensPerS: ptr(12000 / duration),
-		LatencyMS: reports.Latency{P50: ptr(duration * 5), P95: ptr(duration * 7), P99: ptr(duration * 9)},
-		Floor:     ptr(0.55), Negated: 2, Disagree: 3, FailKinds: map[eval.FailureKind]int{},
+		LatencyMS:       reports.Latency{P50: ptr(duration * 5), P95: ptr(duration * 7), P99: ptr(duration * 9)},
+		SecondsPerReply: ptr(duration / 200), Lengths: reports.Lengths{MeanTokens: ptr(60), MeanChars: ptr(241.5), ByLength: 180, Empty: i},
+		Floor: ptr(0.55), Negated: 2, Disagree: 3, FailKinds: map[eval.FailureKind]int{},
 		Energy: reports.Energy{Quality: emissions.Measured, Method: "rapl", Wh: ptr(duration / 40), LowWh: ptr(duration / 40), HighWh: ptr(duration / 40), WhPer1000: ptr(duration / 8), MeanW: ptr(90)},
 	}
 	if i == 0 {
@@ -92,7 +93,11 @@ func sampleModel(i int) reports.Model {
 		if at >= 6 {
 			mean = []float64{0.7257, 0.6556, 0.6623}[i]
 		}
-		m.Metrics = append(m.Metrics, reports.Metric{Name: metric.Name, Title: metric.Title, Summary: stat.Summary{N: m.Replies, Mean: mean, Lo: mean - 0.015, Hi: mean + 0.04, HasInterval: true, Method: "wilson"}})
+		var chance *float64
+		if metric.Name == metrics.EM {
+			chance = ptr(0.004)
+		}
+		m.Metrics = append(m.Metrics, reports.Metric{Chance: chance, Name: metric.Name, Title: metric.Title, Summary: stat.Summary{N: m.Replies, Mean: mean, Lo: mean - 0.015, Hi: mean + 0.04, HasInterval: true, Method: "wilson"}})
 	}
 	m.Histograms.Cosine = &reports.Histogram{Low: 0.2, Width: 0.05}
 	m.Histograms.LatencyMS = &reports.Histogram{Low: duration * 4, Width: duration / 4}

@@ -54,7 +54,7 @@ func energyChart(r reports.Report) *figure {
 	chart := charts.NewLine()
 	f := &figure{ID: "energy-over-time", Title: "Energy over time", Height: 320,
 		Note:  "The energy of each model's replies, summed up from its first question on. A straight line is constant power.",
-		Table: table{Head: []string{"Model", "After (s)", "Energy (Wh)"}}}
+		Table: table{Head: []string{"Model", "After (s)", "Energy"}}}
 	for i, m := range r.Models {
 		if len(m.Energy.OverTime) == 0 {
 			continue
@@ -62,8 +62,8 @@ func energyChart(r reports.Report) *figure {
 		name := reports.Clip(reports.Visible(m.Model.Name), 40)
 		var data []opts.LineData
 		for _, p := range m.Energy.OverTime {
-			after, wh := reports.Seconds(&p.Seconds), reports.Wh(&p.Wh)
-			data = append(data, opts.LineData{Name: fmt.Sprintf("%s\n%s Wh after %s s", name, wh, after), Value: []float64{p.Seconds, p.Wh}})
+			after, wh := reports.Seconds(&p.Seconds), reports.WattHours(&p.Wh)
+			data = append(data, opts.LineData{Name: fmt.Sprintf("%s\n%s after %s s", name, wh, after), Value: []float64{p.Seconds, p.Wh}})
 			f.Table.Rows = append(f.Table.Rows, []string{name, after, wh})
 		}
 		chart.AddSeries(name, data, painted(i), charts.WithLineStyleOpts(opts.LineStyle{Color: color(i), Width: 2}),

@@ -40,7 +40,7 @@ func energyTradeoff(r reports.Report) *figure {
 	var costs []cost
 	for i, m := range r.Models {
 		if e := m.Energy; e.Wh != nil {
-			c := cost{i, m.Model.Name, m.Metric(metrics.EM), *e.Wh, *e.Wh, *e.Wh, fmt.Sprintf("%s Wh (%s by %s)", reports.Wh(e.Wh), e.Quality, e.Method)}
+			c := cost{i, m.Model.Name, m.Metric(metrics.EM), *e.Wh, *e.Wh, *e.Wh, fmt.Sprintf("%s (%s)", reports.WattHours(e.Wh), e.How())}
 			if e.LowWh != nil && e.HighWh != nil {
 				c.low, c.hi = *e.LowWh, *e.HighWh
 			}

@@ -66,9 +66,9 @@ func measures() []measure {
 			return single(m.DurationS), reports.Seconds(m.DurationS)
 		}},
 		measure{"energy", "Energy (Wh)", func(m reports.Model) (reports.Metric, string) {
-			text := reports.Wh(m.Energy.Wh)
+			text := reports.WattHours(m.Energy.Wh)
 			if m.Energy.Wh != nil {
-				text += " " + string(m.Energy.Quality) + " by " + m.Energy.Method
+				text += " " + m.Energy.How()
 			}
 			return single(m.Energy.Wh), text
 		}},

@@ -8,30 +8,50 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
+// mostAnnotations is how many errors and how many notices GitHub shows of one
+// step; the others it drops in silence.
+const mostAnnotations = 10
+
 // WriteAnnotations writes the judgement as workflow commands of GitHub Actions:
 // an error for each check that is inconclusive or a regression, a notice for
-// each that improved. They count only on the standard output of a step; the
-// step's summary is WriteMarkdown.
+// each that improved, and the last of too many says how many more there are.
+// They count only on the standard output of a step; the step's summary is
+// WriteMarkdown.
 func WriteAnnotations(w io.Writer, j reports.Judgement) error {
 	var b strings.Builder
 	for _, kind := range []struct {
-		outcome reports.Outcome
-		command string
-	}{{reports.Inconclusive, "error"}, {reports.Regression, "error"}, {reports.Improved, "notice"}} {
-		for _, c := range j.Checks {
-			if c.Outcome != kind.outcome {
-				continue
+		command  string
+		outcomes []reports.Outcome
+	}{{"error", []reports.Outcome{reports.Inconclusive, reports.Regression}}, {"notice", []reports.Outcome{reports.Improved}}} {
+		var checks []reports.Check
+		for _, outcome := range kind.outcomes {
+			for _, c := range j.Checks {
+				if c.Outcome == outcome {
+					checks = append(checks, c)
+				}
 			}
-			title := fmt.Sprintf("%s: %s", c.Outcome, subject(c))
+		}
+		most := mostAnnotations
+		if len(checks) > most {
+			most--
+		}
+		for _, c := range checks[:min(most, len(checks))] {
 			text := fmt.Sprintf("expected %s, got %s", c.Expected, c.Got)
 			if c.Reason != "" {
 				text += ". " + c.Reason
 			}
-			fmt.Fprintf(&b, "::%s title=%s::%s\n", kind.command, annotationProperty(title), annotationData(text))
+			annotate(&b, kind.command, fmt.Sprintf("%s: %s", c.Outcome, subject(c)), text)
+		}
+		if more := andMore(len(checks), most); more != "" {
+			annotate(&b, kind.command, "disteval gate", more+": the step's summary lists them")
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func annotate(b *strings.Builder, command, title, text string) {
+	fmt.Fprintf(b, "::%s title=%s::%s\n", command, annotationProperty(clip(title)), annotationData(clip(text)))
 }
 
 // annotationData escapes a command's text as GitHub's toolkit does, after

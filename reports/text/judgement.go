@@ -39,12 +39,12 @@ func terminalChanges(b *strings.Builder, what string, changes []reports.Change) 
 		return
 	}
 	fmt.Fprintf(b, "  %d %s:\n", len(changes), what)
-	for _, c := range changes[:min(folded, len(changes))] {
+	for _, c := range changes[:min(mostChanges, len(changes))] {
 		fmt.Fprintf(b, "    %s  %s => %s (keyword %s)\n", reports.Line(c.Query), reports.Line(reports.Clip(c.Prompt, 60)),
 			reports.Line(reports.Clip(c.Reply, 60)), reports.Line(c.Keyword))
 	}
-	if len(changes) > folded {
-		fmt.Fprintf(b, "    (the first %d)\n", folded)
+	if more := andMore(len(changes), mostChanges); more != "" {
+		b.WriteString("    " + more + "\n")
 	}
 }
 

@@ -10,41 +10,86 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// folded is how many changed queries of a model Markdown lists; the counts
-// tell how many there are.
-const folded = 50
+// How many items of a list are shown; after them stands how many more there
+// are.
+const (
+	mostChanges  = 50  // queries of a model that changed
+	mostChecks   = 100 // checks that did not pass
+	mostBullets  = 100
+	mostCompared = 300
+)
+
+// mostMarkdown is how many bytes summary.md has at most, and mostText how many
+// characters of one text it shows: GitHub shows a step's summary up to 1 MiB.
+const (
+	mostMarkdown = 900_000
+	mostText     = 500
+)
 
 // WriteMarkdown writes summary.md, made for a pull request: the headlines, the
 // models in a table, the comparisons and warnings and, where the run was
 // judged, the checks with what turned wrong folded below.
 func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "## disteval: %s on %d queries of %s\n", plural(len(r.Models), "model"), r.Queries.N, code(r.Queries.Name))
-	if r.Status != reports.Complete {
-		b.WriteString("\n**The run is partial: not every query has an outcome.**\n")
+	var all strings.Builder
+	for _, part := range []func(*strings.Builder){
+		func(b *strings.Builder) { writeTitle(b, r) },
+		func(b *strings.Builder) { writeGate(b, r.Judgement) },
+		func(b *strings.Builder) { bullets(b, "", r.Headlines) },
+		func(b *strings.Builder) { writeModels(b, r) },
+		func(b *strings.Builder) { writeProbabilities(b, r) },
+		func(b *strings.Builder) { writeLadders(b, r.Ladders) },
+		func(b *strings.Builder) { writeComparisons(b, r.Comparisons) },
+		func(b *strings.Builder) { writeMachines(b, r) },
+		func(b *strings.Builder) { writeReviews(b, r.Reviews) },
+		func(b *strings.Builder) { bullets(b, "### Warnings", warnings(r)) },
+		func(b *strings.Builder) { writeOrigin(b, r) },
+	} {
+		var b strings.Builder
+		if part(&b); all.Len()+b.Len() > mostMarkdown {
+			all.WriteString("\nWhat belongs here is left out, since GitHub would not show a summary of that length; report.html has it.\n")
+			continue
+		}
+		all.WriteString(b.String())
 	}
-	if r.Judgement != nil {
-		writeGate(&b, *r.Judgement)
-	}
-	bullets(&b, "", r.Headlines)
-	writeModels(&b, r)
-	writeComparisons(&b, r.Comparisons)
-	writeMachines(&b, r)
-	writeReviews(&b, r.Reviews)
-	bullets(&b, "### Warnings", warnings(r))
-	fmt.Fprintf(&b, "\nRun %s, plan %s, queries %s (sha256 %s), disteval %s.\n",
-		code(r.RunID), code(short(r.PlanHash)), code(r.Queries.Label()), code(r.Queries.SHA256), code(r.ToolVersion))
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, all.String())
 	return err
 }
 
+func writeTitle(b *strings.Builder, r reports.Report) {
+	fmt.Fprintf(b, "## disteval: %s on %d queries of %s\n", plural(len(r.Models), "model"), r.Queries.N, code(r.Queries.Name))
+	if r.Status != reports.Complete {
+		b.WriteString("\n**The run is partial: not every query has an outcome.**\n")
+	}
+}
+
+func writeOrigin(b *strings.Builder, r reports.Report) {
+	fmt.Fprintf(b, "\nRun %s, plan %s, queries %s (sha256 %s), disteval %s.\n",
+		code(r.RunID), code(short(r.PlanHash)), code(r.Queries.Label()), code(r.Queries.SHA256), code(r.ToolVersion))
+}
+
+// andMore tells how many items of a list are not shown; empty where all are.
+func andMore(all, most int) string {
+	if all <= most {
+		return ""
+	}
+	return fmt.Sprintf("and %d more", all-most)
+}
+
+// belowTable writes how many rows of a table are not shown.
+func belowTable(b *strings.Builder, all, most int) {
+	if more := andMore(all, most); more != "" {
+		fmt.Fprintf(b, "\n%s\n", more)
+	}
+}
+
 func writeModels(b *strings.Builder, r reports.Report) {
-	b.WriteString("\n| Model | EM [95 %] | Cosine | ROUGE-L F1 | Seconds | Tokens/s | Wh | kgCO2e | Energy | Failed |\n")
-	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---|---:|\n")
+	b.WriteString("\n| Model | EM [95 %] | EM by chance | Cosine | ROUGE-L F1 | Seconds | Tokens/s | Energy | CO2e | The energy is | Tokens a reply | Cut by length | Empty | Failed |\n")
+	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|\n")
 	for _, m := range r.Models {
-		cells(b, code(m.Model.Name), meanInterval(m.Metric(metrics.EM)), m.Metric(metrics.Cosine).MeanText(),
-			m.Metric(metrics.RougeLF1).MeanText(), reports.Seconds(m.DurationS), reports.PerSecond(m.TokensPerS),
-			reports.Wh(m.Energy.Wh), reports.KgCO2e(m.EmissionsKg), prose(energyMark(m.Energy)), failed(m))
+		cells(b, code(m.Model.Name), meanInterval(m.Metric(metrics.EM)), reports.Fixed(m.Metric(metrics.EM).Chance, reports.Decimals(metrics.EM)),
+			m.Metric(metrics.Cosine).MeanText(), m.Metric(metrics.RougeLF1).MeanText(), reports.Seconds(m.DurationS), reports.PerSecond(m.TokensPerS),
+			reports.WattHours(m.Energy.Wh), reports.CO2e(m.EmissionsKg), prose(energyMark(m)),
+			reports.Significant(m.Lengths.MeanTokens, 3), fmt.Sprint(m.Lengths.ByLength), fmt.Sprint(m.Lengths.Empty), failed(m))
 	}
 }
 
@@ -54,11 +99,11 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 	}
 	b.WriteString("\n<details><summary>Comparisons with the reference on the same queries</summary>\n\n")
 	b.WriteString("| Metric | Model | Reference | n | Difference [95 %] | p | p (Holm) | Test |\n|---|---|---|---:|---:|---:|---:|---|\n")
-	for _, c := range comparisons {
+	for _, c := range comparisons[:min(mostCompared, len(comparisons))] {
 		difference, p := reports.None, reports.None
 		if c.N > 0 {
 			digits := reports.Decimals(c.Metric)
-			difference, p = reports.Signed(&c.Difference, digits), reports.PValue(&c.P)
+			difference, p = reports.Signed(c.Delta(), digits), reports.PValue(&c.P)
 			if c.HasInterval {
 				difference += " " + reports.Interval(&c.Lo, &c.Hi, digits)
 			}
@@ -66,19 +111,29 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 		cells(b, prose(c.Title), code(c.Model), code(c.Reference), fmt.Sprint(c.N), difference, escapeMarkdown(p),
 			escapeMarkdown(reports.PValue(c.PHolm)), prose(c.Test))
 	}
+	belowTable(b, len(comparisons), mostCompared)
+	b.WriteString("\nEach interval is of one comparison; p (Holm) is corrected for their number, so that an interval may leave out 0 where it is not below 0.05.\n")
 	b.WriteString("\n</details>\n")
 }
 
-func writeGate(b *strings.Builder, j reports.Judgement) {
-	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(gateSentence(j)))
+func writeGate(b *strings.Builder, j *reports.Judgement) {
+	if j == nil {
+		return
+	}
+	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(gateSentence(*j)))
 	if j.Count(reports.Pass) < len(j.Checks) {
 		b.WriteString("\n| Model | Check | Expected | Got | Outcome | Why |\n|---|---|---|---|---|---|\n")
 	}
+	shown := 0
 	for _, c := range j.Checks {
-		if c.Outcome != reports.Pass {
+		if c.Outcome == reports.Pass {
+			continue
+		}
+		if shown++; shown <= mostChecks {
 			cells(b, code(c.Model), code(checkName(c)), prose(c.Expected), prose(c.Got), "**"+string(c.Outcome)+"**", prose(c.Reason))
 		}
 	}
+	belowTable(b, shown, mostChecks)
 	for _, p := range j.Paired {
 		fmt.Fprintf(b, "\n%s: %s\n", code(p.Model), prose(pairedSentence(p)))
 		writeChanges(b, "newly wrong", p.NewlyWrong)
@@ -91,12 +146,10 @@ func writeChanges(b *strings.Builder, what string, changes []reports.Change) {
 		return
 	}
 	fmt.Fprintf(b, "\n<details><summary>%d %s</summary>\n\n| Query | Prompt | Keyword | Reply |\n|---|---|---|---|\n", len(changes), what)
-	for _, c := range changes[:min(folded, len(changes))] {
-		cells(b, code(c.Query), code(clip(c.Prompt)), code(c.Keyword), code(clip(c.Reply)))
+	for _, c := range changes[:min(mostChanges, len(changes))] {
+		cells(b, code(c.Query), code(c.Prompt), code(c.Keyword), code(c.Reply))
 	}
-	if len(changes) > folded {
-		fmt.Fprintf(b, "\nThe first %d are shown.\n", folded)
-	}
+	belowTable(b, len(changes), mostChanges)
 	b.WriteString("\n</details>\n")
 }
 
@@ -112,8 +165,11 @@ func bullets(b *strings.Builder, head string, texts []string) {
 		b.WriteString("\n" + head + "\n")
 	}
 	b.WriteString("\n")
-	for _, t := range texts {
+	for _, t := range texts[:min(mostBullets, len(texts))] {
 		b.WriteString("- " + prose(t) + "\n")
+	}
+	if more := andMore(len(texts), mostBullets); more != "" {
+		b.WriteString("- " + more + "\n")
 	}
 }
 
@@ -123,13 +179,13 @@ func code(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "<code>" + escapeMarkdown(reports.Visible(s)) + "</code>"
+	return "<code>" + escapeMarkdown(reports.Visible(clip(s))) + "</code>"
 }
 
 // prose shows text that may hold names or messages from elsewhere. An empty
 // comment after @ and # keeps them from calling people and issues.
 func prose(s string) string {
-	s = escapeMarkdown(reports.Line(s))
+	s = escapeMarkdown(reports.Line(clip(s)))
 	return strings.NewReplacer("&#64;", "&#64;<!-- -->", "&#35;", "&#35;<!-- -->").Replace(s)
 }
 
@@ -146,7 +202,7 @@ var markdownEscapes = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-func clip(s string) string { return reports.Clip(s, 300) }
+func clip(s string) string { return reports.Clip(s, mostText) }
 
 func short(hash string) string { return hash[:min(12, len(hash))] }
 

@@ -64,6 +64,9 @@ func appendReply(b []byte, s eval.ScoredReply) []byte {
 		b = append(b, "null"...)
 	}
 	b = appendScores(append(b, `,"scores":`...), s.Scores)
+	if s.Probe != nil {
+		b = appendLikelihood(append(b, `,"likelihood":`...), s.Probe)
+	}
 	b = append(b, `,"flags":[`...)
 	for i, flag := range s.Flags {
 		if i > 0 {
@@ -71,7 +74,13 @@ func appendReply(b []byte, s eval.ScoredReply) []byte {
 		}
 		b = appendString(b, flag)
 	}
-	return append(b, "]}"...)
+	b = append(b, ']')
+	for _, f := range []struct{ name, value string }{{"host", r.Host}, {"reused_from", r.ReusedFrom}} {
+		if f.value != "" {
+			b = appendString(append(b, `,"`+f.name+`":`...), f.value)
+		}
+	}
+	return append(b, '}')
 }
 
 func appendTokens(b []byte, r eval.Reply) []byte {

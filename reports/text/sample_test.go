@@ -52,9 +52,10 @@ func sample() reports.Report {
 		Model:   eval.Model{Name: "teacher", Provider: "ollama", Model: "llama2:7b-text", Digest: "sha256:aa", Role: eval.RoleReference, Generation: eval.DefaultGeneration()},
 		Replies: 2, DurationS: ptr(18215.61), LoadS: ptr(4.5), Tokens: eval.Usage{PromptTokens: new(20), CompletionTokens: new(30)}, TokensPerS: ptr(12.345),
 		LatencyMS: reports.Latency{P50: ptr(900.5), P95: ptr(1000.0), P99: ptr(1001.0)},
-		Energy: reports.Energy{Quality: emissions.Estimated, Method: "estimate", Wh: ptr(366.76), LowWh: ptr(300.0), HighWh: ptr(400.0),
+		Energy: reports.Energy{Quality: emissions.Partial, Method: "estimate+nvml", Wh: ptr(366.76), LowWh: ptr(300.0), HighWh: ptr(400.0), MeasuredWh: ptr(256.732), MeasuredShare: ptr(0.7),
 			Zones: []emissions.Zone{{Name: "package-0", Energy: 3.6e9, Counted: true}}},
-		EmissionsKg: ptr(0.184), Floor: ptr(0.31),
+		EmissionsKg: ptr(0.184), Floor: ptr(0.31), SecondsPerReply: ptr(9107.805),
+		Lengths:   reports.Lengths{MeanTokens: ptr(15.0), MeanChars: ptr(61.5), ByLength: 1},
 		FailKinds: map[eval.FailureKind]int{},
 	}
 	student := reports.Model{
@@ -63,7 +64,11 @@ func sample() reports.Report {
 		FailKinds: map[eval.FailureKind]int{eval.FailRefused: 1},
 	}
 	for _, m := range metrics.All() {
-		teacher.Metrics = append(teacher.Metrics, reports.Metric{Name: m.Name, Title: m.Title, Summary: stat.MeanBinary([]float64{1, 0})})
+		var chance *float64
+		if m.Name == metrics.EM {
+			chance = ptr(0.0125)
+		}
+		teacher.Metrics = append(teacher.Metrics, reports.Metric{Chance: chance, Name: m.Name, Title: m.Title, Summary: stat.MeanBinary([]float64{1, 0})})
 		student.Metrics = append(student.Metrics, reports.Metric{Name: m.Name, Title: m.Title, Summary: stat.MeanBinary(nil)})
 	}
 	return reports.Report{

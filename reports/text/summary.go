@@ -27,6 +27,9 @@ type summary struct {
 	Scoring     *scoring         `json:"scoring"`
 	Models      []model          `json:"models"`
 	Comparisons []comparison     `json:"comparisons"`
+	Rivals      []rivalry        `json:"rivals"`
+	Fidelity    []fidelity       `json:"fidelity"`
+	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
 	Hosts       []machine        `json:"hosts"`   // workers that answered; empty where the machine of the run did
 	Audits      []auditPair      `json:"audits"`  // of hosts that were asked the same
@@ -68,13 +71,19 @@ type model struct {
 	Missing         int                      `json:"missing"`
 	FailureKinds    map[eval.FailureKind]int `json:"failure_kinds"`
 	GaveUp          *string                  `json:"gave_up"`
+	Reused          *reuse                   `json:"reused,omitempty"`
 	DurationS       *float64                 `json:"duration_s"`
+	UnmeteredS      float64                  `json:"unmetered_s"`
+	SecondsPerReply *float64                 `json:"seconds_per_reply"`
 	LoadS           *float64                 `json:"load_s"`
 	WarmupS         *float64                 `json:"warmup_s"`
+	ProbeS          *float64                 `json:"probe_s"`
+	ProbeWh         *float64                 `json:"probe_wh"`
 	UnloadS         *float64                 `json:"unload_s"`
 	Tokens          eval.Usage               `json:"tokens"`
 	TokensPerS      *float64                 `json:"tokens_per_s"`
 	LatencyMS       latency                  `json:"latency_ms"`
+	Lengths         lengths                  `json:"lengths"`
 	Energy          energy                   `json:"energy"`
 	EmissionsKg     *float64                 `json:"emissions_kg"`
 	GPer1000        *float64                 `json:"g_per_1000_queries"`
@@ -85,6 +94,14 @@ type model struct {
 	EMDisagrees     int                      `json:"em_disagrees"`
 }
 
+type lengths struct {
+	MeanTokens    *float64 `json:"mean_tokens"`
+	MeanChars     *float64 `json:"mean_chars"`
+	ByLength      int      `json:"ended_by_length"`
+	Empty         int      `json:"empty"`
+	ReasoningOnly int      `json:"reasoning_only"`
+}
+
 type latency struct {
 	P50 *float64 `json:"p50"`
 	P95 *float64 `json:"p95"`
@@ -92,22 +109,24 @@ type latency struct {
 }
 
 type energy struct {
-	Quality      emissions.Quality `json:"quality"`
-	Method       string            `json:"method"`
-	Reason       *string           `json:"reason"`
-	Wh           *float64          `json:"wh"`
-	LowWh        *float64          `json:"low_wh"`
-	HighWh       *float64          `json:"high_wh"`
-	WhPer1000    *float64          `json:"wh_per_1000_queries"`
-	WhPerCorrect *float64          `json:"wh_per_correct"`
-	JPerToken    *float64          `json:"j_per_token"`
-	MeanW        *float64          `json:"mean_w"`
-	AboveIdleWh  *float64          `json:"above_idle_wh"`
-	ServerShare  *float64          `json:"server_share"`
-	ServerWh     *float64          `json:"server_wh"`
-	Zones        []zone            `json:"zones"`
-	Gaps         []emissions.Gap   `json:"gaps"`
-	Warnings     []string          `json:"warnings"`
+	Quality       emissions.Quality `json:"quality"`
+	Method        string            `json:"method"`
+	Reason        *string           `json:"reason"`
+	Wh            *float64          `json:"wh"`
+	LowWh         *float64          `json:"low_wh"`
+	HighWh        *float64          `json:"high_wh"`
+	MeasuredWh    *float64          `json:"measured_wh"`
+	MeasuredShare *float64          `json:"measured_share"`
+	WhPer1000     *float64          `json:"wh_per_1000_queries"`
+	WhPerCorrect  *float64          `json:"wh_per_correct"`
+	JPerToken     *float64          `json:"j_per_token"`
+	MeanW         *float64          `json:"mean_w"`
+	AboveIdleWh   *float64          `json:"above_idle_wh"`
+	ServerShare   *float64          `json:"server_share"`
+	ServerWh      *float64          `json:"server_wh"`
+	Zones         []zone            `json:"zones"`
+	Gaps          []emissions.Gap   `json:"gaps"`
+	Warnings      []string          `json:"warnings"`
 }
 
 type zone struct {
@@ -131,6 +150,9 @@ type metric struct {
 	Mean     *float64 `json:"mean"`
 	CI95     *ci      `json:"ci95"`
 	CIMethod *string  `json:"ci_method"`
+	Bound    *string  `json:"bound,omitempty"`     // at_least or at_most: some values are only bounds
+	BoundedN int      `json:"bounded_n,omitempty"` // how many
+	Chance   *float64 `json:"chance,omitempty"`
 	Warnings []string `json:"warnings"`
 }
 
@@ -149,6 +171,7 @@ type comparison struct {
 	Wins       int      `json:"wins"`
 	Losses     int      `json:"losses"`
 	Ties       int      `json:"ties"`
+	Undecided  int      `json:"undecided,omitempty"` // of sign-exact: pairs whose order bounds leave open
 	Warnings   []string `json:"warnings"`
 }
 
@@ -211,7 +234,10 @@ func summaryOf(r reports.Report) summary {
 		Host:        host{r.Host, r.Host.Fingerprint()},
 		Models:      make([]model, 0, len(r.Models)),
 		Comparisons: make([]comparison, 0, len(r.Comparisons)),
+		Rivals:      make([]rivalry, 0, len(r.Rivals)),
+		Fidelity:    make([]fidelity, 0, len(r.Fidelity)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
+		Ladders:     laddersOf(r.Ladders),
 		Hosts:       machinesOf(r.Machines), Audits: agreementsOf(r.Agreements),
 		Reviews:   reviewsOf(r.Reviews),
 		Headlines: list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
@@ -225,6 +251,12 @@ func summaryOf(r reports.Report) summary {
 	for _, c := range r.Comparisons {
 		s.Comparisons = append(s.Comparisons, comparisonOf(c))
 	}
+	for _, c := range r.Rivals {
+		s.Rivals = append(s.Rivals, rivalryOf(c))
+	}
+	for _, f := range r.Fidelity {
+		s.Fidelity = append(s.Fidelity, fidelityOf(f))
+	}
 	for _, c := range r.Categories {
 		s.Categories = append(s.Categories, categoryOf(c, r.Models))
 	}
@@ -237,14 +269,30 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Model: m.Model.Model, Digest: m.Model.Digest, Role: m.Model.Role, Source: m.Model.Source,
 		Generation: m.Model.Generation,
 		Replies:    m.Replies, Failures: m.Failures, Missing: m.Missing,
-		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp),
-		DurationS: finite(m.DurationS), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS),
+		FailureKinds: failKinds(m.FailKinds), GaveUp: stated(m.GaveUp), Reused: reuseOf(m.Reused),
+		DurationS: finite(m.DurationS), UnmeteredS: m.UnmeteredS, SecondsPerReply: finite(m.SecondsPerReply), LoadS: finite(m.LoadS), WarmupS: finite(m.WarmupS), UnloadS: finite(m.UnloadS), ProbeS: finite(m.ProbeS), ProbeWh: finite(m.ProbeWh),
 		Tokens: m.Tokens, TokensPerS: finite(m.TokensPerS),
 		LatencyMS:   latency{finite(m.LatencyMS.P50), finite(m.LatencyMS.P95), finite(m.LatencyMS.P99)},
+		Lengths:     lengths{finite(m.Lengths.MeanTokens), finite(m.Lengths.MeanChars), m.Lengths.ByLength, m.Lengths.Empty, m.Lengths.ReasoningOnly},
 		Energy:      energyOf(m.Energy),
 		EmissionsKg: finite(m.EmissionsKg), GPer1000: finite(m.GPer1000), Carbon: factor,
 		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree,
 	}
+}
+
+// reuse says which replies were taken from earlier runs.
+type reuse struct {
+	Replies int      `json:"replies"`
+	Runs    []string `json:"runs"`
+	Whole   bool     `json:"whole"` // the times and energy are theirs
+	Host    string   `json:"host,omitempty"`
+}
+
+func reuseOf(u *reports.Reuse) *reuse {
+	if u == nil {
+		return nil
+	}
+	return &reuse{Replies: u.Replies, Runs: u.Runs, Whole: u.Whole, Host: u.Host}
 }
 
 func energyOf(e reports.Energy) energy {
@@ -254,7 +302,7 @@ func energyOf(e reports.Energy) energy {
 	}
 	return energy{
 		Quality: e.Quality, Method: e.Method, Reason: stated(e.Reason),
-		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh),
+		Wh: finite(e.Wh), LowWh: finite(e.LowWh), HighWh: finite(e.HighWh), MeasuredWh: finite(e.MeasuredWh), MeasuredShare: finite(e.MeasuredShare),
 		WhPer1000: finite(e.WhPer1000), WhPerCorrect: finite(e.WhPerCorrect),
 		JPerToken: finite(e.JPerToken), MeanW: finite(e.MeanW), AboveIdleWh: finite(e.AboveIdleWh),
 		ServerShare: finite(e.ServerShare), ServerWh: finite(e.ServerWh),
@@ -277,17 +325,17 @@ func carbonOf(r reports.Report) *carbon {
 func metricOf(m reports.Metric) metric {
 	return metric{
 		N: m.N, Mean: m.Value(), CI95: interval(m.N > 0 && m.HasInterval, m.Lo, m.Hi),
-		CIMethod: stated(m.Method), Warnings: list(m.Warnings),
+		CIMethod: stated(m.Method), Bound: stated(string(m.Bound)), BoundedN: m.BoundedN, Chance: finite(m.Chance), Warnings: list(m.Warnings),
 	}
 }
 
 func comparisonOf(c reports.Comparison) comparison {
 	out := comparison{
 		Metric: c.Metric, Model: c.Model, Reference: c.Reference, N: c.N, Test: c.Test,
-		Wins: c.Wins, Losses: c.Losses, Ties: c.Ties, PHolm: finite(c.PHolm), Warnings: list(c.Warnings),
+		Wins: c.Wins, Losses: c.Losses, Ties: c.Ties, Undecided: c.Undecided, PHolm: finite(c.PHolm), Warnings: list(c.Warnings),
 	}
 	if c.N > 0 {
-		out.Difference, out.P = finite(&c.Difference), finite(&c.P)
+		out.Difference, out.P = finite(c.Delta()), finite(&c.P)
 		out.CI95 = interval(c.HasInterval, c.Lo, c.Hi)
 	}
 	return out

@@ -76,6 +76,11 @@ type drawing struct {
 }
 
 func (d *drawing) add(c *excelize.Chart) error {
+	if d.n == 0 { // printed on a page of their own, charts are whole
+		if err := d.sheet.book.file.InsertPageBreak(d.sheet.name, cell(1, d.below)); err != nil {
+			return err
+		}
+	}
 	c.Format.Positioning = "oneCell" // a widened column shall not stretch it
 	at := cell(d.columnAt(d.n%chartsARow*(chartWidth+chartGap)), d.below+d.n/chartsARow*chartRows)
 	d.n++

@@ -31,7 +31,7 @@ func TestLibreOfficeOpens(t *testing.T) {
 		"Categories":  {"geography,1,0.8,0\n", "science,2,0.63,\n"},
 		"Energy":      {"measured,rapl,77.125,1.25", "package-0,yes,1.25"},
 		"Provenance":  {r.PlanHash, "501.7"},
-		"Review":      {"Run,20260301-123000", "Model,Query,Prompt,Keyword,Reply,EM,Flags,Reviewer,Verdict,Comment", ",=1+1,"},
+		"Review":      {"Run,20260301-123000", "Item,Prompt,Keyword,Reply,Reviewer,Verdict,Comment", ",=1+1,"},
 	} {
 		got, err := os.ReadFile(filepath.Join(dir, "report-"+sheet+".csv"))
 		if err != nil {
@@ -55,7 +55,7 @@ func TestLibreOfficeOpens(t *testing.T) {
 func TestReviewsSavedByLibreOffice(t *testing.T) {
 	soffice := needLibreOffice(t)
 	dir := t.TempDir()
-	before := reviewed(t, cells("B3", "ann", "I5", "right", "H7", "bob", "I7", "wrong", "J7", "=1+1"))
+	before := reviewed(t, cells("B3", "ann", "F5", "right", "E7", "bob", "F7", "wrong", "G7", "=1+1"))
 	path := filepath.Join(dir, "report.xlsx")
 	if err := os.WriteFile(path, before, 0o600); err != nil {
 		t.Fatal(err)

@@ -5,20 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/xuri/excelize/v2"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 )
 
-// Names of the sheets that go on in further ones.
-const (
-	repliesName = "Replies"
-	reviewName  = "Review"
-)
+// repliesName is the sheet with a row per outcome.
+const repliesName = "Replies"
 
 // series is a table that goes on in further sheets where one is full.
 type series struct {
@@ -83,28 +77,40 @@ func (t *series) close() error {
 	return nil
 }
 
-// replies writes a row per outcome to Replies and one per answer to Review, in
-// one pass.
+// replies writes a row per outcome to Replies and, in another order, one per
+// answer to Review.
 func (b *workbook) replies(ctx context.Context, r reports.Report) error {
 	all := &series{book: b, name: repliesName, cols: replyColumns(), keep: 2}
-	review := b.reviewSheets(r)
-	if r.Replies != nil {
-		for sr, err := range r.Replies(ctx) {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				return err
-			}
-			if err := all.reply(sr); err != nil {
-				return err
-			}
-			if err := review.review(sr); err != nil {
-				return err
-			}
+	answers := 0
+	err := each(ctx, r, func(sr eval.ScoredReply) error {
+		if sr.Reply.Failure == nil {
+			answers++
+		}
+		return all.reply(sr)
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(all.close(), b.reviews(ctx, r, answers))
+}
+
+// each goes over the outcomes.
+func each(ctx context.Context, r reports.Report, do func(eval.ScoredReply) error) error {
+	if r.Replies == nil {
+		return nil
+	}
+	for sr, err := range r.Replies(ctx) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = do(sr)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return errors.Join(all.close(), review.close())
+	return nil
 }
 
 func replyColumns() []column {
@@ -192,98 +198,4 @@ func joules(r eval.Reply) any {
 		return nil
 	}
 	return r.Energy.Joules()
-}
-
-// Labels above the Review sheet's head, and heads of its columns. An import
-// finds the cells by them.
-const (
-	labelRun      = "Run"
-	labelPlan     = "Plan hash"
-	labelReviewer = "Reviewer"
-
-	headModel    = "Model"
-	headQuery    = "Query"
-	headReply    = "Reply"
-	headReviewer = "Reviewer"
-	headVerdict  = "Verdict"
-	headComment  = "Comment"
-)
-
-// Verdicts are the words that a reviewer can choose from.
-var Verdicts = []string{"right", "wrong", "unsure"}
-
-const howTo = "Write your name here, or in a row's own Reviewer cell. Choose a verdict for each reply you judge; then run: disteval review import report.xlsx"
-
-func (b *workbook) reviewSheets(r reports.Report) *series {
-	return &series{book: b, name: reviewName, above: 3, keep: 2,
-		cols: []column{
-			{head: headModel, kind: text, width: 20}, {head: headQuery, kind: text, width: 24},
-			{head: "Prompt", kind: wrapped, width: 45}, {head: "Keyword", kind: wrapped, width: 18},
-			{head: headReply, kind: wrapped, width: 60}, {head: "EM", kind: count, rule: upToOne, width: 8},
-			{head: "Flags", kind: text, width: 16},
-			{head: headReviewer, kind: entry, width: 14}, {head: headVerdict, kind: entry, width: 12},
-			{head: headComment, kind: entry, width: 40},
-		},
-		top: func(s *sheet) error {
-			row := []column{{kind: line}, {kind: line}, {kind: line}}
-			if err := s.put(row, labelRun, r.RunID); err != nil {
-				return err
-			}
-			if err := s.put(row, labelPlan, r.PlanHash); err != nil {
-				return err
-			}
-			row[1].kind = entry
-			return s.put(row, labelReviewer, nil, howTo)
-		},
-		done: dropDown,
-	}
-}
-
-// review writes an answer; a failure has nothing to judge.
-func (t *series) review(sr eval.ScoredReply) error {
-	if sr.Reply.Failure != nil {
-		return nil
-	}
-	s, err := t.next()
-	if err != nil {
-		return err
-	}
-	s.fill(t.cols, []any{sr.Reply.JobID.Model, sr.Reply.JobID.Query, sr.Query.Prompt, sr.Query.Keyword,
-		sr.Reply.Text, scoreOf(sr.Scores, metrics.EM), optional(strings.Join(sr.Flags, " ")),
-		nil, nil, nil})
-	return s.end(excelize.RowOpts{Height: t.height(s)})
-}
-
-// height is what the row's wrapped texts need, in points. Not every program
-// fits the rows of a file that it opens.
-func (t *series) height(s *sheet) float64 {
-	const lineHeight = 15
-	lines := 1
-	for i, c := range t.cols {
-		if v, ok := s.cells[i].Value.(string); ok && c.kind == wrapped {
-			lines = max(lines, linesOf(v, int(c.width)))
-		}
-	}
-	return min(float64(lines*lineHeight), excelize.MaxRowHeight)
-}
-
-// linesOf is about how many lines of the given width a text takes.
-func linesOf(s string, width int) int {
-	n := 0
-	for l := range strings.SplitSeq(s, "\n") {
-		n += 1 + utf8.RuneCountInString(l)/width
-	}
-	return n
-}
-
-// dropDown offers the verdicts in every row under the head.
-func dropDown(s *sheet, head int) error {
-	const col = 9 // Verdict
-	v := excelize.NewDataValidation(true)
-	v.SetSqref(cell(col, head+1) + ":" + cell(col, max(s.row, head+1)))
-	v.SetError(excelize.DataValidationErrorStyleStop, "No such verdict", "Choose "+strings.Join(Verdicts, ", ")+".")
-	if err := v.SetDropList(Verdicts); err != nil {
-		return err
-	}
-	return s.book.file.AddDataValidation(s.name, v)
 }

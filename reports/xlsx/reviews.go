@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -32,29 +33,37 @@ type Reviews struct {
 
 // ReviewRow is one person's verdict on one reply.
 type ReviewRow struct {
-	Cell     string // where the verdict stands, such as Review!I7
-	Model    string // as CellText
-	Query    string // as CellText
-	Reply    Digest // of the reply that stands in the row
+	Cell     string // where the verdict stands, such as Review!F7
+	Job      Job
+	Prompt   Digest // of what stands in the row
+	Keyword  Digest
+	Reply    Digest
 	Reviewer string
 	Verdict  string // one of Verdicts
 	Comment  string
 }
 
-// Digest identifies a reply as a cell shows it, but for its blanks: a program
+// Job is whose reply to which query an item is, by the key sheet.
+type Job struct {
+	Model  string // as CellText
+	Query  string // as CellText
+	Sample int
+}
+
+// Digest identifies a text as a cell shows it, but for its blanks: a program
 // that saves a workbook again may change those.
 type Digest [sha256.Size]byte
 
-// DigestOf is the digest of a reply in its row.
-func DigestOf(reply string) Digest { return digestOf(CellText(reply)) }
+// DigestOf is the digest of a text in its row.
+func DigestOf(s string) Digest { return digestOf(CellText(s)) }
 
 func digestOf(cell string) Digest {
-	return sha256.Sum256([]byte(strings.Join(strings.Fields(cell), " ")))
+	return sha256.Sum256([]byte(strings.Join(strings.Fields(surrogate.ReplaceAllString(cell, "")), " ")))
 }
 
 // ReadReviews reads the reviews out of the workbook r of the given size in
 // bytes. Rows may be sorted, filtered or removed, and columns moved: cells are
-// found by the heads. A row without verdict and comment is left out. A verdict
+// found by the heads, and whose reply an item is by the Key sheet. A row without verdict and comment is left out. A verdict
 // that is none of Verdicts (in any case), a comment without a verdict, a
 // verdict without a reviewer and two verdicts of one person on one reply are
 // errors that name the cell.
@@ -68,17 +77,25 @@ func ReadReviews(ctx context.Context, r io.ReaderAt, size int64) (out Reviews, e
 		return Reviews{}, fmt.Errorf("open it as a workbook: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	in := &reviewReader{ctx: ctx, file: f, seen: map[ReviewRow]string{}}
-	for _, name := range f.GetSheetList() {
-		if name == reviewName || strings.HasPrefix(name, reviewName+" ") {
-			if err := in.sheet(name); err != nil {
-				return Reviews{}, fmt.Errorf("sheet %s: %w", name, err)
+	in := &reviewReader{ctx: ctx, file: f, jobs: map[string]Job{}, seen: map[by]string{}}
+	for _, part := range []struct {
+		name string
+		read func(string) error
+	}{{keyName, in.key}, {reviewName, in.sheet}} {
+		found := false
+		for _, name := range f.GetSheetList() {
+			if name == part.name || strings.HasPrefix(name, part.name+" ") {
+				found = true
+				if err := part.read(name); err != nil {
+					return Reviews{}, fmt.Errorf("sheet %s: %w", name, err)
+				}
 			}
+		}
+		if !found {
+			return Reviews{}, fmt.Errorf("it has no sheet %s: take a report.xlsx that this version of disteval wrote", part.name)
 		}
 	}
 	switch {
-	case !in.found:
-		return Reviews{}, fmt.Errorf("it has no sheet %s: take a report.xlsx that disteval wrote", reviewName)
 	case in.faults != nil:
 		return Reviews{}, in.faulty()
 	}
@@ -112,14 +129,20 @@ func checkSizes(r io.ReaderAt, size int64) error {
 type reviewReader struct {
 	ctx    context.Context
 	file   *excelize.File
+	jobs   map[string]Job // by item, as its cell has it
 	out    Reviews
-	found  bool
 	faults []string
 	more   int // faults not listed
 	bytes  int
-	seen   map[ReviewRow]string // model, query and reviewer to the cell
+	seen   map[by]string // the cell of a verdict
 
 	reviewer string // whoever the sheet's top names
+}
+
+// by is a person who judges a reply.
+type by struct {
+	job      Job
+	reviewer string
 }
 
 func (in *reviewReader) fault(format string, args ...any) {
@@ -137,16 +160,15 @@ func (in *reviewReader) faulty() error {
 	return errors.New(strings.Join(in.faults, "\n"))
 }
 
-// sheet reads one Review sheet.
-func (in *reviewReader) sheet(name string) (err error) {
+// table reads a sheet: above is given the rows above the one that holds all
+// the heads, row each one below it. Both may be nil.
+func (in *reviewReader) table(name string, heads []string, above func(cells []string), row func(n int, get func(head string) string, where func(head string) string) error) (err error) {
 	rows, err := in.file.Rows(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	in.found = true
-	var top labels
-	var heads map[string]int
+	var at map[string]int
 	for n := 1; rows.Next(); n++ {
 		if err := in.ctx.Err(); err != nil {
 			return err
@@ -155,25 +177,77 @@ func (in *reviewReader) sheet(name string) (err error) {
 		if err != nil {
 			return fmt.Errorf("row %d: %w", n, err)
 		}
-		if heads != nil {
-			if err := in.row(name, n, heads, cells); err != nil {
-				return err
+		if at == nil {
+			if at = headsIn(cells, heads); at == nil {
+				above(cells)
+			}
+			if at == nil && n == headWithin {
+				break
 			}
 			continue
 		}
-		if heads = headsIn(cells); heads == nil {
-			top.add(cells)
-		} else if err := in.belongs(top); err != nil {
+		get := func(head string) string {
+			if i := at[head]; i < len(cells) {
+				return cells[i]
+			}
+			return ""
+		}
+		if err := row(n, get, func(head string) string { return name + "!" + cell(at[head]+1, n) }); err != nil {
 			return err
 		}
-		if n == headWithin && heads == nil {
-			break
-		}
 	}
-	if heads == nil {
-		return fmt.Errorf("no row has the heads %s", strings.Join(needed, ", "))
+	if at == nil {
+		return fmt.Errorf("no row has the heads %s", strings.Join(heads, ", "))
 	}
 	return nil
+}
+
+// key reads one Key sheet.
+func (in *reviewReader) key(name string) error {
+	heads := []string{headItem, headModel, headQuery, headSample}
+	return in.table(name, heads, func([]string) {}, func(n int, get, _ func(string) string) error {
+		sample, err := strconv.Atoi(get(headSample))
+		if err != nil {
+			return fmt.Errorf("row %d: %.40q is no sample: take a fresh report.xlsx", n, get(headSample))
+		}
+		item := get(headItem)
+		if _, twice := in.jobs[item]; twice {
+			return fmt.Errorf("row %d: item %.40q stands there twice: take a fresh report.xlsx", n, item)
+		}
+		in.jobs[item] = Job{get(headModel), get(headQuery), sample}
+		return in.count(n, item, get(headModel), get(headQuery))
+	})
+}
+
+// count bounds the memory that names and comments take.
+func (in *reviewReader) count(row int, texts ...string) error {
+	for _, s := range texts {
+		in.bytes += len(s)
+	}
+	if in.bytes > maxText {
+		return fmt.Errorf("row %d: names and comments up to here exceed %d bytes", row, maxText)
+	}
+	return nil
+}
+
+// sheet reads one Review sheet.
+func (in *reviewReader) sheet(name string) error {
+	var top labels
+	checked := false
+	heads := []string{headItem, headPrompt, headKeyword, headReply, headReviewer, headVerdict, headComment}
+	err := in.table(name, heads, top.add, func(n int, get, where func(string) string) error {
+		if !checked {
+			if err := in.belongs(top); err != nil {
+				return err
+			}
+			checked = true
+		}
+		return in.row(n, get, where)
+	})
+	if err != nil || checked {
+		return err
+	}
+	return in.belongs(top)
 }
 
 // labels are the values beside the labels above the table.
@@ -209,36 +283,27 @@ func (in *reviewReader) belongs(l labels) error {
 	return nil
 }
 
-// needed are the heads without which a table is none of reviews.
-var needed = []string{headModel, headQuery, headReply, headReviewer, headVerdict, headComment}
-
-// headsIn returns where the needed heads stand; nil where one is missing.
-func headsIn(cells []string) map[string]int {
-	heads := make(map[string]int, len(needed))
+// headsIn returns where the heads stand; nil where one is missing.
+func headsIn(cells, heads []string) map[string]int {
+	at := make(map[string]int, len(heads))
 	for i, c := range cells {
-		for _, h := range needed {
+		for _, h := range heads {
 			if strings.EqualFold(strings.TrimSpace(c), h) {
-				heads[h] = i
+				at[h] = i
 			}
 		}
 	}
-	if len(heads) < len(needed) {
+	if len(at) < len(heads) {
 		return nil
 	}
-	return heads
+	return at
 }
 
 // row takes one row under the head. Only the size of it all is an error.
-func (in *reviewReader) row(sheet string, n int, heads map[string]int, cells []string) error {
-	get := func(head string) string {
-		if i := heads[head]; i < len(cells) {
-			return cells[i]
-		}
-		return ""
-	}
-	where := func(head string) string { return sheet + "!" + cell(heads[head]+1, n) }
-	r := ReviewRow{Cell: where(headVerdict), Model: get(headModel), Query: get(headQuery),
-		Reply: digestOf(get(headReply)), Reviewer: strings.TrimSpace(get(headReviewer)), Comment: strings.TrimSpace(get(headComment)),
+func (in *reviewReader) row(n int, get, where func(head string) string) error {
+	r := ReviewRow{Cell: where(headVerdict),
+		Prompt: digestOf(get(headPrompt)), Keyword: digestOf(get(headKeyword)), Reply: digestOf(get(headReply)),
+		Reviewer: strings.TrimSpace(get(headReviewer)), Comment: strings.TrimSpace(get(headComment)),
 		Verdict: strings.ToLower(strings.TrimSpace(get(headVerdict)))}
 	if r.Verdict == "" && r.Comment == "" {
 		return nil
@@ -246,13 +311,15 @@ func (in *reviewReader) row(sheet string, n int, heads map[string]int, cells []s
 	if r.Reviewer == "" {
 		r.Reviewer = in.reviewer
 	}
-	for _, s := range []string{r.Model, r.Query, r.Reviewer, r.Verdict, r.Comment} {
-		in.bytes += len(s)
+	if err := in.count(n, r.Reviewer, r.Verdict, r.Comment); err != nil {
+		return err
 	}
-	if in.bytes > maxText {
-		return fmt.Errorf("row %d: names and comments up to here exceed %d bytes", n, maxText)
-	}
+	item := strings.TrimSpace(get(headItem))
+	var known bool
+	r.Job, known = in.jobs[item]
 	switch {
+	case !known:
+		in.fault("%s: the sheet %s has no item %.40q: restore the row's first cell", where(headItem), keyName, item)
 	case r.Verdict == "":
 		in.fault("%s: a comment without a verdict; choose %s", r.Cell, strings.Join(Verdicts, ", "))
 	case !slices.Contains(Verdicts, r.Verdict):
@@ -267,7 +334,7 @@ func (in *reviewReader) row(sheet string, n int, heads map[string]int, cells []s
 
 // keep keeps a sound row, unless its reviewer has judged the reply before.
 func (in *reviewReader) keep(r ReviewRow) {
-	key := ReviewRow{Model: r.Model, Query: r.Query, Reviewer: r.Reviewer}
+	key := by{r.Job, r.Reviewer}
 	if at, twice := in.seen[key]; twice {
 		in.fault("%s: %s has judged this reply at %s already; keep one of the two", r.Cell, r.Reviewer, at)
 		return

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,22 +45,33 @@ func read(t testing.TB, b []byte) (Reviews, error) {
 	return ReadReviews(t.Context(), bytes.NewReader(b), int64(len(b)))
 }
 
+// shownIn is what a row of the Review sheet says of the sample's reply n.
+func shownIn(cell string, n int, row ReviewRow) ReviewRow {
+	model := []string{"big", "small"}[n/2]
+	sr := sampleReply(model, n%2, false)
+	row.Cell, row.Job = cell, Job{Model: model, Query: sr.Query.ID}
+	row.Prompt, row.Keyword, row.Reply = DigestOf(sr.Query.Prompt), DigestOf(sr.Query.Keyword), DigestOf(sr.Reply.Text)
+	return row
+}
+
 func TestReadReviews(t *testing.T) {
+	answer := shuffledRows(sample(3).RunID, 4)
 	want := Reviews{RunID: sample(3).RunID, PlanHash: sample(3).PlanHash, Rows: []ReviewRow{
-		{Cell: "Review!I5", Model: "big", Query: "q000000", Reply: DigestOf(sampleReply("big", 0, false).Reply.Text), Reviewer: "ann", Verdict: "right"},
-		{Cell: "Review!I7", Model: "small", Query: "q000000", Reply: DigestOf(sampleReply("big", 0, false).Reply.Text), Reviewer: "bob", Verdict: "unsure", Comment: "why = not?"},
+		shownIn("Review!F5", answer[5], ReviewRow{Reviewer: "ann", Verdict: "right"}),
+		shownIn("Review!F7", answer[7], ReviewRow{Reviewer: "bob", Verdict: "unsure", Comment: "why = not?"}),
 	}}
-	fill := cells("B3", " ann ", "I5", " Right", "H7", "bob", "I7", "UNSURE", "J7", "why = not?")
+	fill := cells("B3", " ann ", "F5", " Right", "E7", "bob", "F7", "UNSURE", "G7", "why = not?")
 	for _, tc := range []struct {
 		name string
 		edit func(*excelize.File) error
 		want func(*Reviews)
 	}{
 		{"as written", func(*excelize.File) error { return nil }, func(*Reviews) {}},
-		{"widened", func(f *excelize.File) error { return f.SetColWidth("Review", "A", "J", 80) }, func(*Reviews) {}},
-		{"a row removed", func(f *excelize.File) error { return f.RemoveRow("Review", 6) }, func(r *Reviews) { r.Rows[1].Cell = "Review!I6" }},
+		{"widened", func(f *excelize.File) error { return f.SetColWidth("Review", "A", "G", 80) }, func(*Reviews) {}},
+		{"a row removed", func(f *excelize.File) error { return f.RemoveRow("Review", 6) }, func(r *Reviews) { r.Rows[1].Cell = "Review!F6" }},
 		{"a column inserted", func(f *excelize.File) error { return f.InsertCols("Review", "C", 1) },
-			func(r *Reviews) { r.Rows[0].Cell, r.Rows[1].Cell = "Review!J5", "Review!J7" }},
+			func(r *Reviews) { r.Rows[0].Cell, r.Rows[1].Cell = "Review!G5", "Review!G7" }},
+		{"the key shown", func(f *excelize.File) error { return f.SetSheetVisible("Key", true) }, func(*Reviews) {}},
 		{"a row hidden", func(f *excelize.File) error { return f.SetRowVisible("Review", 5, false) }, func(*Reviews) {}},
 		{"rows swapped", func(f *excelize.File) error {
 			if err := f.DuplicateRowTo("Review", 5, 9); err != nil {
@@ -68,7 +80,7 @@ func TestReadReviews(t *testing.T) {
 			return f.RemoveRow("Review", 5)
 		}, func(r *Reviews) {
 			r.Rows[0], r.Rows[1] = r.Rows[1], r.Rows[0]
-			r.Rows[0].Cell, r.Rows[1].Cell = "Review!I6", "Review!I8"
+			r.Rows[0].Cell, r.Rows[1].Cell = "Review!F6", "Review!F8"
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,12 +109,16 @@ func TestReadReviewsRefuses(t *testing.T) {
 		edit func(*excelize.File) error
 		want string
 	}{
-		{"another word", cells("B3", "ann", "I6", "correct"), `Review!I6: "correct" is no verdict`},
-		{"a comment alone", cells("B3", "ann", "J6", "hm"), "Review!I6: a comment without a verdict"},
-		{"nobody", cells("I6", "right"), "Review!H6: a verdict without a reviewer"},
-		{"twice", cells("B3", "ann", "I5", "right", "A6", "big", "B6", "q000000", "I6", "wrong"), "Review!I6: ann has judged this reply at Review!I5 already"},
+		{"another word", cells("B3", "ann", "F6", "correct"), `Review!F6: "correct" is no verdict`},
+		{"a comment alone", cells("B3", "ann", "G6", "hm"), "Review!F6: a comment without a verdict"},
+		{"nobody", cells("F6", "right"), "Review!E6: a verdict without a reviewer"},
+		{"twice", cells("B3", "ann", "F5", "right", "A6", "1", "F6", "wrong"), "Review!F6: ann has judged this reply at Review!F5 already"},
 		{"no run", cells("B1", ""), `"Run"`},
-		{"no head", cells("I4", "Judgement"), "no row has the heads"},
+		{"no head", cells("F4", "Opinion"), "no row has the heads"},
+		{"an unknown item", cells("B3", "ann", "A5", "9", "F5", "right"), `Review!A5: the sheet Key has no item "9"`},
+		{"no key", func(f *excelize.File) error { return f.DeleteSheet("Key") }, "no sheet Key"},
+		{"an item twice in the key", func(f *excelize.File) error { return f.SetCellInt("Key", "A3", 1) }, "twice"},
+		{"no sample in the key", func(f *excelize.File) error { return f.SetCellStr("Key", "D3", "x") }, `"x" is no sample`},
 		{"no sheet", func(f *excelize.File) error { return f.SetSheetName("Review", "Other") }, "no sheet Review"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -124,7 +140,7 @@ func TestReadReviewsFurtherSheets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for at, v := range map[[2]string]string{{"Review", "B3"}: "ann", {"Review", "I5"}: "right", {"Review 3", "I5"}: "wrong"} {
+	for at, v := range map[[2]string]string{{"Review", "B3"}: "ann", {"Review", "F5"}: "right", {"Review 3", "F5"}: "wrong"} {
 		if err := f.SetCellStr(at[0], at[1], v); err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +153,7 @@ func TestReadReviewsFurtherSheets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Rows) != 2 || got.Rows[1].Cell != "Review 3!I5" || got.Rows[1].Reviewer != "ann" {
+	if len(got.Rows) != 2 || got.Rows[1].Cell != "Review 3!F5" || got.Rows[1].Reviewer != "ann" {
 		t.Errorf("read %+v", got.Rows)
 	}
 }
@@ -176,8 +192,14 @@ func smallReviews(t testing.TB) []byte {
 	f := excelize.NewFile()
 	defer f.Close()
 	err := f.SetSheetName("Sheet1", "Review")
-	for i, row := range [][]string{{"Run", "r1", "Plan hash", "ab", "Reviewer", "ann"}, needed, {"big", "q1", "a reply", "", "right", "why"}} {
+	for i, row := range [][]string{{"Run", "r1", "Plan hash", "ab", "Reviewer", "ann"},
+		{headItem, headPrompt, headKeyword, headReply, headReviewer, headVerdict, headComment}, {"1", "a prompt", "a", "a reply", "", "right", "why"}} {
 		err = errors.Join(err, f.SetSheetRow("Review", cell(1, i+1), &row))
+	}
+	_, newErr := f.NewSheet("Key")
+	err = errors.Join(err, newErr)
+	for i, row := range [][]string{{headItem, headModel, headQuery, headSample}, {"1", "big", "q1", "0"}} {
+		err = errors.Join(err, f.SetSheetRow("Key", cell(1, i+1), &row))
 	}
 	b, werr := f.WriteToBuffer()
 	if err := errors.Join(err, werr); err != nil {
@@ -249,4 +271,67 @@ func replaced(t testing.TB, workbook []byte, parts map[string]string) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// TestReviewIsBlind: no model, score or flag stands in the Review sheet, and the
+// order is neither that of the models nor that of the questions.
+func TestReviewIsBlind(t *testing.T) {
+	r := sample(40)
+	f, _ := written(t, r)
+	rows, err := f.GetRows("Review")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Item", "Prompt", "Keyword", "Reply", "Reviewer", "Verdict", "Comment"}, rows[3]); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
+	}
+	for _, row := range rows[3:] {
+		for _, told := range []string{"big", "small", "em_disagrees", "q0000"} {
+			if strings.Contains(strings.Join(row, " "), told) {
+				t.Errorf("the row %q tells %q", row, told)
+			}
+		}
+	}
+	if shown, err := f.GetSheetVisible("Key"); err != nil || shown {
+		t.Errorf("the key is shown: %t, error %v", shown, err)
+	}
+	key, err := f.GetRows("Key")
+	if err != nil || len(key) != 1+2*39 {
+		t.Fatalf("the key has %d rows, error %v", len(key), err)
+	}
+	jobs, changes := map[string]bool{}, 0
+	for i, row := range key[1:] {
+		if row[0] != strconv.Itoa(i+1) || row[3] != "0" {
+			t.Errorf("row %d of the key is %q", i, row)
+		}
+		if jobs[row[1]+row[2]] = true; i > 0 && row[1] != key[i][1] {
+			changes++
+		}
+	}
+	if len(jobs) != 2*39 || changes < 20 {
+		t.Errorf("%d different replies, the model changes %d times", len(jobs), changes)
+	}
+	again, _ := written(t, r)
+	if rows, err := again.GetRows("Key"); err != nil || !cmp.Equal(key, rows) {
+		t.Errorf("written again, the order is another; error %v", err)
+	}
+}
+
+// TestSurrogateSurvives: a reply that holds what looks like half a character
+// can be judged.
+func TestSurrogateSurvives(t *testing.T) {
+	const reply = "half _xD800_ of it"
+	r := replying([]string{reply})
+	f, _ := written(t, r)
+	if err := cells("B3", "ann", "F5", "right")(f); err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.WriteToBuffer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := read(t, b.Bytes())
+	if err != nil || len(got.Rows) != 1 || got.Rows[0].Reply != DigestOf(reply) {
+		t.Errorf("read %+v, error %v", got, err)
+	}
 }

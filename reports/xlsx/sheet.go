@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -33,6 +34,7 @@ type sheet struct {
 	out    *excelize.StreamWriter
 	widths []float64 // of the columns
 	row    int       // the last one written
+	head   int       // the row of the first table's head: every printed page repeats it
 	filter string    // the area that is offered filters
 	cells  []excelize.Cell
 	refs   []any
@@ -49,6 +51,9 @@ func (b *workbook) open(name string, widths []float64) (*sheet, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.layOut(name); err != nil {
+		return nil, err
+	}
 	s := &sheet{book: b, name: name, widths: widths}
 	if s.out, err = b.file.NewStreamWriter(name); err != nil {
 		return nil, err
@@ -62,8 +67,26 @@ func (b *workbook) open(name string, widths []float64) (*sheet, error) {
 	return s, nil
 }
 
-// freeze keeps the rows and columns before the cell in view.
+// layOut sets how a sheet is printed: landscape on A4, as wide as the page, on
+// as many pages as it takes. It must come before the first row.
+func (b *workbook) layOut(name string) error {
+	fit, landscape, a4, wide, high := true, "landscape", 9, 1, 0
+	return errors.Join(
+		b.file.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &fit}),
+		b.file.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &landscape, Size: &a4, FitToWidth: &wide, FitToHeight: &high}))
+}
+
+// repeatHead prints the head of the sheet's first table on every page. Sheets
+// must have their final places: the file names them by these.
+func (s *sheet) repeatHead() error {
+	return s.book.file.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", Scope: s.name,
+		RefersTo: fmt.Sprintf("'%s'!$%d:$%d", s.name, s.head, s.head)})
+}
+
+// freeze keeps the rows and columns before the cell in view; the last of the
+// rows is the head of a table.
 func (s *sheet) freeze(rows, cols int) error {
+	s.head = rows
 	pane := "bottomLeft"
 	if cols > 0 {
 		pane = "bottomRight"
@@ -102,7 +125,7 @@ func (s *sheet) begin(n int) {
 func (s *sheet) set(i int, k kind, v any) {
 	switch t := v.(type) {
 	case string:
-		v = CellText(t)
+		v = literal(CellText(t))
 		if k != head && k != title && k != line && k != wrapped && k != entry {
 			k = text
 		}

@@ -87,11 +87,17 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 	}
 	fields = append(fields,
 		col("Duration (s)", seconds, func(m M) any { return value(m.DurationS) }),
+		col("Seconds per answered query", general, func(m M) any { return value(m.SecondsPerReply) }),
+		col("Completion tokens per reply", rate, func(m M) any { return value(m.Lengths.MeanTokens) }),
+		col("Characters per reply", rate, func(m M) any { return value(m.Lengths.MeanChars) }),
+		col("Replies cut by length", count, func(m M) any { return m.Lengths.ByLength }),
+		col("Empty replies", count, func(m M) any { return m.Lengths.Empty }).ruled(positive),
 		col("Completion tokens per second", rate, func(m M) any { return value(m.TokensPerS) }),
 		col("Latency p50 (ms)", rate, func(m M) any { return value(m.LatencyMS.P50) }),
 		col("Latency p95 (ms)", rate, func(m M) any { return value(m.LatencyMS.P95) }),
 		col("Latency p99 (ms)", rate, func(m M) any { return value(m.LatencyMS.P99) }),
 		col("Energy quality", text, func(m M) any { return string(m.Energy.Quality) }),
+		col("Energy measured (share)", general, func(m M) any { return value(m.Energy.MeasuredShare) }),
 		col("Wh per 1,000 queries", general, func(m M) any { return value(m.Energy.WhPer1000) }),
 		col("kg CO2e", general, func(m M) any { return value(m.EmissionsKg) }),
 		col("g CO2e per 1,000 queries", general, func(m M) any { return value(m.GPer1000) }),
@@ -100,6 +106,7 @@ func summaryFields(r reports.Report) []field[reports.Model] {
 		fields = append(fields, metricFields(name)...)
 	}
 	return append(fields,
+		col("EM by chance", share, func(m M) any { return value(m.Metric(metrics.EM).Chance) }),
 		col("Cosine floor", score, func(m M) any { return value(m.Floor) }),
 		col("Replies flagged negated", count, func(m M) any { return m.Negated }),
 		col("Replies on which EM and EM substring differ", count, func(m M) any { return m.Disagree }),
@@ -138,12 +145,21 @@ func metricFields(name string) []field[reports.Model] {
 		return func(m M) any { return of(m.Metric(name).Summary) }
 	}
 	t := titleOf(name)
-	return []field[M]{
+	fields := []field[M]{
 		col(t, kindOf(name), from(func(s stat.Summary) any { return given(s.N > 0, s.Mean) })).ruled(ruleOf(name)),
 		col(t+" 95 % low", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Lo) })),
 		col(t+" 95 % high", kindOf(name), from(func(s stat.Summary) any { return given(s.HasInterval, s.Hi) })),
 		col(t+" n", count, from(func(s stat.Summary) any { return s.N })),
 	}
+	if slices.ContainsFunc(metrics.Likelihood(), func(m metrics.Metric) bool { return m.Name == name }) {
+		fields = append(fields,
+			col(t+" is", text, func(m M) any { return optional(boundName[m.Metric(name).Bound]) }),
+			col(t+" values that are bounds", count, func(m M) any { return m.Metric(name).BoundedN }))
+	}
+	if name == metrics.Choice {
+		fields = append(fields, col("Choice by chance", share, func(m M) any { return value(m.Metric(name).Chance) }))
+	}
+	return fields
 }
 
 func titleOf(metric string) string {
@@ -188,7 +204,6 @@ func agreement(r reports.ReviewSummary) []block {
 	return out
 }
 
-// optional is s, or nothing where it is empty.
 // orEmpty leaves a cell without a number empty.
 func orEmpty(n *int) any {
 	if n == nil {
@@ -197,6 +212,7 @@ func orEmpty(n *int) any {
 	return *n
 }
 
+// optional is s, or nothing where it is empty.
 func optional(s string) any {
 	if s == "" {
 		return nil

@@ -5,9 +5,9 @@
 // rounding in the number format; a number that does not exist is an empty
 // cell, never 0. Text is written as text: no cell holds a formula, and cells
 // with text carry the quote prefix, so that typing one again does not turn it
-// into a formula. What cannot stand in a cell is replaced visibly. The two
-// sheets with a row per reply are streamed, so that memory does not grow with
-// their number.
+// into a formula. What cannot stand in a cell is replaced visibly. Who reviews
+// sees neither model nor score. The sheets with a row per reply are streamed,
+// so that memory does not grow with their number.
 package xlsx
 
 import (
@@ -34,9 +34,10 @@ type workbook struct {
 	sheets  []*sheet
 }
 
-// Write writes r to w: the sheets Summary, Comparisons, Replies, Categories,
-// Energy, Provenance and Review. Replies and Review go on in "Replies 2",
-// "Review 2" and so on where a sheet is full.
+// Write writes r to w: the sheets Summary, Comparisons, Likelihood, Replies,
+// Categories, Energy, Provenance and Review, and the hidden Key to Review's items. Where a
+// sheet is full, Replies goes on in "Replies 2" and so on, Review and Key
+// likewise.
 func Write(ctx context.Context, w io.Writer, r reports.Report) error {
 	if err := write(ctx, w, r, excelize.TotalRows); err != nil {
 		return fmt.Errorf("write the workbook of run %s: %w", r.RunID, err)
@@ -56,6 +57,7 @@ func write(ctx context.Context, w io.Writer, r reports.Report, maxRows int) (err
 	for _, step := range []func() error{
 		func() error { return b.summary(r) },
 		func() error { return b.comparisons(r) },
+		func() error { return b.likelihood(r) },
 		func() error { return b.categories(r) },
 		func() error { return b.energy(r) },
 		func() error { return b.provenance(r) },
@@ -83,7 +85,7 @@ func (b *workbook) finish() error {
 		}
 	}
 	for _, s := range b.sheets {
-		if err := b.file.AutoFilter(s.name, s.filter, nil); err != nil {
+		if err := errors.Join(b.file.AutoFilter(s.name, s.filter, nil), s.repeatHead()); err != nil {
 			return err
 		}
 		if err := s.out.Flush(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func columnOf(t testing.TB, f *excelize.File, sheet, head string, row int) strin
 
 func TestSheetsInOrder(t *testing.T) {
 	f, _ := written(t, sample(6))
-	want := []string{"Summary", "Comparisons", "Replies", "Categories", "Energy", "Provenance", "Review"}
+	want := []string{"Summary", "Comparisons", "Likelihood", "Replies", "Categories", "Energy", "Provenance", "Review", "Key"}
 	if diff := cmp.Diff(want, f.GetSheetList()); diff != "" {
 		t.Error(diff)
 	}
@@ -110,8 +111,9 @@ func TestCells(t *testing.T) {
 		{"Categories", "small EM", 1, 2, number, "0", "0.000"},
 		{"Categories", "small EM", 1, 3, number, "", ""},
 		{"Energy", "Energy (Wh)", 1, 2, number, "1.25", "1.25"},
-		{"Energy", "Wh per correct reply", 1, 2, number, "", ""},
-		{"Review", "EM", 4, 5, number, "0", "0"},
+		{"Energy", "J per correct reply", 1, 2, number, "", ""},
+		{"Review", "Item", 4, 5, number, "1", "1"},
+		{"Review", "Keyword", 4, 5, text, "Paris", "Paris"},
 	} {
 		at := columnOf(t, f, tc.sheet, tc.head, tc.headRow) + cell(1, tc.row)[1:]
 		raw, err := f.GetCellValue(tc.sheet, at, excelize.Options{RawCellValue: true})
@@ -130,7 +132,7 @@ func TestCells(t *testing.T) {
 func TestNothingIsComputed(t *testing.T) {
 	_, b := written(t, sample(6))
 	formula := regexp.MustCompile(`<f[ >/]`)
-	for i := 1; i <= 7; i++ {
+	for i := 1; i <= 9; i++ {
 		name := "xl/worksheets/sheet" + string(rune('0'+i)) + ".xml"
 		if at := formula.FindStringIndex(part(t, b, name)); at != nil {
 			t.Errorf("%s holds a formula", name)
@@ -144,8 +146,8 @@ func TestFrozenFilteredAndColoured(t *testing.T) {
 		sheet, filter string
 		frozen        int
 	}{
-		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Categories", "A1:D3", 1},
-		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:Y13", 1}, {"Review", "A4:J14", 4},
+		{"Summary", "A1:", 1}, {"Comparisons", "A1:O3", 1}, {"Likelihood", "A1:", 1}, {"Categories", "A1:D3", 1},
+		{"Energy", "A1:", 1}, {"Provenance", "A1:B", 1}, {"Replies", "A1:AE13", 1}, {"Review", "A4:G14", 4}, {"Key", "A1:D11", 1},
 	} {
 		panes, err := f.GetPanes(tc.sheet)
 		if err != nil || !panes.Freeze || panes.YSplit != tc.frozen {
@@ -155,7 +157,7 @@ func TestFrozenFilteredAndColoured(t *testing.T) {
 		if !strings.Contains(strings.ReplaceAll(xml, "$", ""), `<autoFilter ref="`+tc.filter) {
 			t.Errorf("%s: no filter over %s", tc.sheet, tc.filter)
 		}
-		coloured := tc.sheet != "Provenance" && tc.sheet != "Energy"
+		coloured := slices.Contains([]string{"Summary", "Comparisons", "Categories", "Replies"}, tc.sheet)
 		if rules, err := f.GetConditionalFormats(tc.sheet); err != nil || (len(rules) > 0) != coloured {
 			t.Errorf("%s: %d conditional formats, error %v", tc.sheet, len(rules), err)
 		}
@@ -196,7 +198,7 @@ func TestDropDown(t *testing.T) {
 	if err != nil || len(v) != 1 {
 		t.Fatalf("%d validations, error %v", len(v), err)
 	}
-	if v[0].Sqref != "I5:I14" || v[0].Formula1 != `"right,wrong,unsure"` || v[0].Type != "list" {
+	if v[0].Sqref != "F5:F14" || v[0].Formula1 != `"right,wrong,unsure"` || v[0].Type != "list" {
 		t.Errorf("validation %+v", v[0])
 	}
 }
@@ -225,10 +227,11 @@ func TestFullSheetGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	want := []string{"Summary", "Comparisons", "Replies", "Replies 2", "Replies 3", "Categories", "Energy", "Provenance", "Review"}
+	want := []string{"Summary", "Comparisons", "Likelihood", "Replies", "Replies 2", "Replies 3", "Categories", "Energy", "Provenance", "Review"}
 	for i := 2; i <= 10; i++ {
-		want = append(want, "Review "+strings.TrimLeft(string(rune('0'+i/10))+string(rune('0'+i%10)), "0"))
+		want = append(want, "Review "+strconv.Itoa(i))
 	}
+	want = append(want, "Key", "Key 2", "Key 3")
 	if diff := cmp.Diff(want, f.GetSheetList()); diff != "" {
 		t.Fatal(diff)
 	}
@@ -256,8 +259,8 @@ func TestFullSheetGoesOn(t *testing.T) {
 
 func TestEmptyReport(t *testing.T) {
 	f, _ := written(t, reports.Report{RunID: "r", Created: created})
-	if got := len(f.GetSheetList()); got != 7 {
-		t.Errorf("%d sheets, want 7", got)
+	if got := len(f.GetSheetList()); got != 9 {
+		t.Errorf("%d sheets, want 9", got)
 	}
 }
 
@@ -285,3 +288,35 @@ var errFull = errors.New("disk full")
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
+
+// TestPrints: every sheet is printed landscape, as wide as a page, with its head
+// on every page, and charts on a page of their own.
+func TestPrints(t *testing.T) {
+	f, b := written(t, sample(6))
+	heads := map[string]string{}
+	for _, n := range f.GetDefinedName() {
+		if n.Name == "_xlnm.Print_Titles" {
+			heads[n.Scope] = n.RefersTo
+		}
+	}
+	for i, sheet := range []string{"Summary", "Comparisons", "Categories", "Energy", "Provenance", "Replies", "Review"} {
+		layout, err := f.GetPageLayout(sheet)
+		if err != nil || *layout.Orientation != "landscape" || *layout.FitToWidth != 1 || *layout.FitToHeight != 0 {
+			t.Errorf("%s: layout %+v, error %v", sheet, layout, err)
+		}
+		if props, err := f.GetSheetProps(sheet); err != nil || props.FitToPage == nil || !*props.FitToPage {
+			t.Errorf("%s does not fit the page, error %v", sheet, err)
+		}
+		head := "1"
+		if sheet == "Review" {
+			head = "4"
+		}
+		if want := "'" + sheet + "'!$" + head + ":$" + head; heads[sheet] != want {
+			t.Errorf("%s repeats %q, want %q", sheet, heads[sheet], want)
+		}
+		xml := part(t, b, "xl/worksheets/sheet"+strconv.Itoa(i+1)+".xml")
+		if broken := strings.Contains(xml, "<rowBreaks"); broken != strings.Contains(xml, "<drawing") {
+			t.Errorf("%s: a page break is there: %t", sheet, broken)
+		}
+	}
+}

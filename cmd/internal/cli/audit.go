@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/emissions/audit"
-
 	"github.com/disteval/disteval/eval"
 )
 

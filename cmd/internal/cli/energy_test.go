@@ -46,7 +46,7 @@ func TestEnergyProbe(t *testing.T) {
 		"dtpm-only":          {"(rapl): unavailable", "emissions.sysfs", "method auto would give: estimate (quality estimated)"},
 	} {
 		var out bytes.Buffer
-		if err := energyProbe(&out, machine.Examine(machine.Options{Sysfs: fakeSysfs(t, tree), Procfs: fakeProc(t)})); err != nil {
+		if err := energyProbe(&out, machine.Examine(t.Context(), machine.Options{Sysfs: fakeSysfs(t, tree), Procfs: fakeProc(t)})); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range says {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/machine"
-
 	"github.com/disteval/disteval/eval"
 )
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,10 @@ func newModelsCmd(a *app) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "List, check or fetch the models of a models file",
-		Args:  exactArgs("list|check|pull"),
+		Short: "List, check or fetch the models of a models file, or examine a checkpoint",
+		Args:  exactArgs("list|check|pull|doctor"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("models: %q is not list, check or pull", args[0]), "see disteval models --help")
+			return eval.BadInput(fmt.Errorf("models: %q is not list, check, pull or doctor", args[0]), "see disteval models --help")
 		},
 	}
 	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")
@@ -31,12 +32,13 @@ func newModelsCmd(a *app) *cobra.Command {
 		do          func(context.Context, string) error
 	}{
 		{"list", "Show what is known of each model", a.listModels},
-		{"check", "Fail when a model is missing or has too few positions", a.checkModels},
+		{"check", "Fail when a model is missing, has too few positions, or cannot do what the file asks of it", a.checkModels},
 		{"pull", "Fetch what is missing into Ollama", a.pullModels},
 	} {
 		cmd.AddCommand(&cobra.Command{Use: c.name, Short: c.short, Args: exactArgs(),
 			RunE: func(cmd *cobra.Command, _ []string) error { return c.do(cmd.Context(), file) }})
 	}
+	cmd.AddCommand(newModelsDoctorCmd(a))
 	return cmd
 }
 
@@ -59,8 +61,8 @@ func (a *app) checkModels(ctx context.Context, file string) error {
 		return err
 	}
 	for _, r := range rows {
-		if r.err != nil {
-			return r.err
+		if err := cmp.Or(r.err, r.lacks); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -70,7 +72,8 @@ func (a *app) checkModels(ctx context.Context, file string) error {
 type modelRow struct {
 	model  eval.Model
 	loaded string
-	err    error
+	lacks  error // what the plan asks of it and it cannot do
+	err    error // that it cannot be reached or is not there
 }
 
 func (a *app) describeModels(ctx context.Context, file string) ([]modelRow, error) {
@@ -88,6 +91,9 @@ func (a *app) describeModels(ctx context.Context, file string) ([]modelRow, erro
 		} else {
 			row.model = described[0]
 			row.loaded = ps.Loaded(ctx, row.model)
+			checked := plan
+			checked.Models = described
+			row.lacks = checked.Check()
 		}
 		rows = append(rows, row)
 	}
@@ -96,7 +102,7 @@ func (a *app) describeModels(ctx context.Context, file string) ([]modelRow, erro
 
 func writeModels(w io.Writer, rows []modelRow) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tMODEL\tDIGEST\tPARAMETERS\tQUANTIZATION\tCONTEXT\tSIZE\tLOADED")
+	fmt.Fprintln(t, "NAME\tMODEL\tDIGEST\tPARAMETERS\tQUANTIZATION\tCONTEXT\tSIZE\tLOADED\tSERVER\tCAN")
 	for _, r := range rows {
 		m := r.model
 		if r.err != nil {
@@ -110,10 +116,18 @@ func writeModels(w io.Writer, rows []modelRow) error {
 		if m.SizeBytes > 0 {
 			size = humanize.Bytes(uint64(m.SizeBytes))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(shortDigest(m.Digest)),
-			inert(orDash(m.Parameters)), inert(orDash(m.Quantization)), context, size, r.loaded)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(orDash(shortDigest(m.Digest))),
+			inert(orDash(m.Parameters)), inert(orDash(m.Quantization)), context, size, r.loaded, inert(strings.TrimSpace(m.ProviderVersion+" "+m.Host)), m.Capabilities)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.lacks != nil {
+			fmt.Fprintf(w, "! %s\n", inert(r.lacks.Error()))
+		}
+	}
+	return nil
 }
 
 // shortDigest is as much of a digest as ollama list shows.

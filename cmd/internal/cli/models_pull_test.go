@@ -88,7 +88,7 @@ func TestPullIntoOllama(t *testing.T) {
 	if err := a.pullModels(t.Context(), file); err != nil {
 		t.Fatalf("%v\n%s", err, messages)
 	}
-	if got := strings.Count(out.String(), "\n"); got != 7 || !strings.Contains(out.String(), "old created from hf://own/old") {
+	if got := strings.Count(out.String(), "\n"); got != 12 || !strings.Contains(out.String(), "old: answers 5 prompts as its source does") {
 		t.Errorf("pull says:\n%s", out)
 	}
 	askEach(t, a, file)
@@ -148,16 +148,17 @@ func askEach(t *testing.T, a *app, file string) {
 	}
 }
 
-// TestPullBadTokenizer passes Ollama's own words on.
+// TestPullBadTokenizer says what is wrong with a tokenizer, before anything is
+// sent to a server.
 func TestPullBadTokenizer(t *testing.T) {
-	server := ollamatest.Start(t)
+	server := evaltest.NewOllama(t)
 	files := hubtest.TinyLLaMA()
 	files["tokenizer.json"] = []byte(`{"model": {"type": "BPE", "vocab": {}, "merges": 7}}`)
 	h := hubtest.New(t, map[string]map[string][]byte{"own/tiny": files})
 	a, _, messages := pullApp(t, server.URL, h.URL)
 	file := modelsFile(t, t.TempDir(), `{name: M, provider: ollama, model: m, role: reference, source: "hf://own/tiny"}`)
 	err := a.pullModels(t.Context(), file)
-	if codeOfExit(err) != exitFailed || !strings.Contains(messages.String(), "could not parse tokenizer merges") || !strings.Contains(messages.String(), "convert_hf_to_gguf.py") {
+	if codeOfExit(err) != exitUsage || !strings.Contains(messages.String(), "neither texts nor pairs") || !strings.Contains(messages.String(), "models doctor hf://own/tiny") {
 		t.Errorf("%v\n%s", err, messages)
 	}
 }

@@ -60,7 +60,8 @@ func writePlan(w io.Writer, p eval.Plan, settings []setting) error {
 	q := p.Queries
 	line("models file", "%s", p.Source)
 	line("queries", "%s%s: %d, sha256 %s", q.Name, versionOf(q.Version), len(q.Queries), q.SHA256())
-	line("requests", "%d models x %d queries = %d, %d in flight", len(p.Models), len(q.Queries), p.Requests(), p.Parallel)
+	line("requests", "%d models x %d queries x %d samples = %d, %d in flight, %d hosts at the same time",
+		len(p.Models), len(q.Queries), max(1, p.Samples), p.Requests(), p.Parallel, p.SideBySide())
 	line("plan hash", "%s", p.Hash())
 	line("scoring", "include_prompt %t, embedding %s", p.Scoring.IncludePrompt, p.Scoring.Embedding)
 	e := p.Emissions
@@ -72,9 +73,13 @@ func writePlan(w io.Writer, p eval.Plan, settings []setting) error {
 		line("  provider", "%s %s", m.ProviderVersion, m.Host)
 		line("  digest", "%s", m.Digest)
 		line("  size", "%s parameters, %s, %d positions, %d bytes", orUnset(m.Parameters), orUnset(m.Quantization), m.ContextLength, m.SizeBytes)
+		line("  can", "%s", m.Capabilities)
+		if pr := m.Prompting; !pr.IsZero() {
+			line("  prompt", "template %q, shots %d, examples %s, system %q", pr.Template, pr.Shots, orUnset(pr.ExamplesSrc), pr.System)
+		}
 		g := m.Generation
-		line("  generation", "raw %t, temperature %g, repeat_penalty %g, seed %d, num_predict %d, num_ctx %d, top_k %s, top_p %s, num_thread %s, stop %q",
-			g.Raw, g.Temperature, g.RepeatPenalty, g.Seed, g.NumPredict, g.NumCtx, orUnsetPointer(g.TopK), orUnsetPointer(g.TopP), orUnsetPointer(g.NumThread), g.Stop)
+		line("  generation", "raw %t, temperature %g, repeat_penalty %g, seed %d, num_predict %d, num_ctx %d, top_k %s, top_p %s, num_thread %s, stop %q, think %s",
+			g.Raw, g.Temperature, g.RepeatPenalty, g.Seed, g.NumPredict, g.NumCtx, orUnsetPointer(g.TopK), orUnsetPointer(g.TopP), orUnsetPointer(g.NumThread), g.Stop, orUnsetPointer(g.Think))
 	}
 	fmt.Fprintln(t)
 	for _, s := range settings {

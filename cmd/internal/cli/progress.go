@@ -16,7 +16,8 @@ import (
 )
 
 // progress tells on stderr how a run comes along: a bar a model on a
-// terminal, a line every tenth elsewhere. It is an eval.Observer.
+// terminal, one below the other where several hosts are asked at the same time,
+// and a line every tenth elsewhere. It is an eval.Observer.
 type progress struct {
 	w    io.Writer
 	tty  bool
@@ -25,10 +26,16 @@ type progress struct {
 
 	queries map[string]queries.Query // by ID
 
-	mu       sync.Mutex
-	bar      *progressbar.ProgressBar // nil between models and off a terminal
-	scorer   text.Scorer
-	words    text.Words
+	mu     sync.Mutex
+	scorer text.Scorer
+	words  text.Words
+	screen *screen
+	models map[string]*course // by name
+}
+
+// course is how far one model has come.
+type course struct {
+	bar      *progressbar.ProgressBar // nil between phases and off a terminal
 	start    time.Time
 	open     int // questions of this process to the model
 	total    int
@@ -39,7 +46,11 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *progress {
-	p := &progress{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]queries.Query, len(plan.Queries.Queries))}
+	p := &progress{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]queries.Query, len(plan.Queries.Queries)),
+		screen: &screen{w: w}, models: make(map[string]*course)}
+	for _, m := range plan.Models {
+		p.models[m.Name] = new(course)
+	}
 	for _, q := range plan.Queries.Queries {
 		p.queries[q.ID] = q
 	}
@@ -51,20 +62,28 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.log.Debug("phase", "model", m.Name, "phase", name)
+	c := p.models[m.Name]
 	switch name {
 	case eval.PhaseLoad:
-		fmt.Fprintf(p.w, "%s: loading %s\n", inert(m.Name), inert(m.Model))
+		p.screen.printf("%s: loading %s\n", inert(m.Name), inert(m.Model))
+	case eval.PhaseProbe:
+		p.endBar(m.Name)
+		p.screen.printf("%s: asking for probabilities, %d queries\n", inert(m.Name), open)
+		p.begin(m, open)
 	case eval.PhaseAnswer:
-		p.start, p.open, p.total = time.Now(), open, total
-		p.received, p.right, p.failed, p.tenth = 0, 0, 0, 0
+		*c = course{bar: c.bar, start: time.Now(), open: open, total: total}
 		if open < total {
-			fmt.Fprintf(p.w, "%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
+			p.screen.printf("%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
 		}
-		if p.tty {
-			p.bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.w), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-				progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-				progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
-		}
+		p.begin(m, open)
+	}
+}
+
+func (p *progress) begin(m eval.Model, open int) {
+	if p.tty {
+		p.models[m.Name].bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.screen.line(m.Name)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
 	}
 }
 
@@ -72,30 +91,44 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 func (p *progress) WarmupFailed(m eval.Model, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.w, "%s: the warm-up failed, the questions are asked all the same: %s\n", inert(m.Name), inert(err.Error()))
+	p.screen.printf("%s: the warm-up failed, the questions are asked all the same: %s\n", inert(m.Name), inert(err.Error()))
 }
 
 // ReplyReceived moves the bar on.
 func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.received++
+	c := p.models[m.Name]
+	c.received++
 	if r.Failure != nil {
-		p.failed++
+		c.failed++
 		p.log.Debug("no answer", "model", m.Name, "query", r.Query, "attempts", r.Timing.Attempts, "failure", r.Failure.Error())
 	} else if p.keywordIn(r) {
-		p.right++
+		c.right++
 	}
-	if p.bar != nil {
-		p.bar.Describe(fmt.Sprintf("%s  %s", inert(m.Name), p.running()))
-		_ = p.bar.Add(1) // a bar that cannot be drawn is no reason to stop
+	if c.bar != nil {
+		c.bar.Describe(fmt.Sprintf("%s  %s", inert(m.Name), c.running()))
+		_ = c.bar.Add(1) // a bar that cannot be drawn is no reason to stop
 		return
 	}
-	if tenth := 10 * p.received / p.open; tenth > p.tenth {
-		p.tenth = tenth
-		rate := float64(p.received) / time.Since(p.start).Seconds()
-		left := time.Duration(float64(p.open-p.received) / rate * float64(time.Second))
-		fmt.Fprintf(p.w, "%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), p.received, p.open, rate, elapsed(left), p.running())
+	if tenth := 10 * c.received / c.open; tenth > c.tenth {
+		c.tenth = tenth
+		rate := float64(c.received) / time.Since(c.start).Seconds()
+		left := time.Duration(float64(c.open-c.received) / rate * float64(time.Second))
+		p.screen.printf("%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), c.received, c.open, rate, elapsed(left), c.running())
+	}
+}
+
+// ProbeReceived is told of at the log level debug alone where it failed: probes
+// are fast where they are exact, and their number is the queries'.
+func (p *progress) ProbeReceived(m eval.Model, r eval.Probe) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Failure != nil {
+		p.log.Debug("no probabilities", "model", m.Name, "query", r.Query, "failure", r.Failure.Error())
+	}
+	if c := p.models[m.Name]; c.bar != nil {
+		_ = c.bar.Add(1) // as above
 	}
 }
 
@@ -108,13 +141,13 @@ func (p *progress) keywordIn(r eval.Reply) bool {
 	return p.scorer.Keyword(q.Keyword, q.Aliases, scored, &p.words).Found
 }
 
-func (p *progress) running() string {
+func (c *course) running() string {
 	s := "EM -"
-	if n := p.received - p.failed; n > 0 {
-		s = fmt.Sprintf("EM %.3f", float64(p.right)/float64(n))
+	if n := c.received - c.failed; n > 0 {
+		s = fmt.Sprintf("EM %.3f", float64(c.right)/float64(n))
 	}
-	if p.failed > 0 {
-		s += fmt.Sprintf(", %d failed", p.failed)
+	if c.failed > 0 {
+		s += fmt.Sprintf(", %d failed", c.failed)
 	}
 	return s
 }
@@ -123,22 +156,24 @@ func (p *progress) running() string {
 func (p *progress) ModelEnded(m eval.Model, gaveUp string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
+	p.endBar(m.Name)
 	if gaveUp != "" {
-		fmt.Fprintf(p.w, "%s: given up after %s\n", inert(m.Name), inert(gaveUp))
+		p.screen.printf("%s: given up after %s\n", inert(m.Name), inert(gaveUp))
 	}
 }
 
 func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
+	for name := range p.models {
+		p.endBar(name)
+	}
 }
 
-func (p *progress) endBar() {
-	if p.bar != nil {
-		_ = p.bar.Exit()
-		fmt.Fprintln(p.w)
-		p.bar = nil
+func (p *progress) endBar(model string) {
+	if c := p.models[model]; c.bar != nil {
+		_ = c.bar.Exit()
+		c.bar = nil
+		p.screen.end(model)
 	}
 }

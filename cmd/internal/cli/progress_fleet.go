@@ -67,6 +67,9 @@ func (p *fleetProgress) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total i
 // WarmupFailed is for runs on one machine; a worker says it itself.
 func (p *fleetProgress) WarmupFailed(eval.Model, error) {}
 
+// ProbeReceived is for runs on one machine; workers are not probed.
+func (p *fleetProgress) ProbeReceived(eval.Model, eval.Probe) {}
+
 // ReplyReceived moves the host's bar on.
 func (p *fleetProgress) ReplyReceived(m eval.Model, r eval.Reply) {
 	p.mu.Lock()

@@ -23,6 +23,7 @@ type runOptions struct {
 	Expected    string
 	DryRun      bool
 	fleet       fleetFlags
+	Reuse       session.Reuse
 
 	expected *gate.Expected // that Expected holds; nil: nothing is judged
 }
@@ -55,6 +56,8 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 	f.StringVar(&o.Expected, "expected", "", "judge the run against this file, as gate does")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and the settings, ask nothing")
 	o.fleet.add(f)
+	f.StringArrayVar(&o.Reuse.Runs, "reuse", nil, "take the replies that this earlier `RUN`, or a folder of runs, has of the same model to the same question")
+	f.BoolVar(&o.Reuse.Undigested, "reuse-undigested", false, "with --reuse: also of models whose server does not identify the weights")
 	return cmd
 }
 
@@ -68,6 +71,8 @@ func (o *runOptions) check() error {
 		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
 	case o.fleet.check() != nil:
 		return o.fleet.check()
+	case o.Reuse.Undigested && len(o.Reuse.Runs) == 0:
+		return eval.BadInput(errors.New("run: --reuse-undigested says what --reuse takes"), "add --reuse RUN")
 	case o.Expected != "":
 		// A file that cannot judge is told before anything is asked.
 		expected, err := loadExpected(o.Expected)
@@ -93,13 +98,16 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		if err != nil {
 			return err
 		}
-		return writePlan(a.out, plan, a.settings.all())
+		return a.showPlan(ctx, s, plan, o)
 	}
 	store, err := a.openRun(ctx, s, o)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
+	if err := a.reuse(ctx, s, store, o); err != nil {
+		return err
+	}
 	report, err := a.askAndReport(ctx, s, store, o)
 	if err != nil {
 		return err
@@ -109,6 +117,38 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	return a.conclude(report)
+}
+
+// showPlan prints what the run would do.
+func (a *app) showPlan(ctx context.Context, s *session.Session, plan eval.Plan, o runOptions) error {
+	if err := writePlan(a.out, plan, a.settings.all()); err != nil || len(o.Reuse.Runs) == 0 {
+		return err
+	}
+	taken, err := s.Reusable(ctx, plan, o.Reuse)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	for _, m := range plan.Models {
+		total := plan.RequestsPerModel()
+		fmt.Fprintf(a.out, "reuse %s: %d of %d replies; %d questions are left\n", inert(m.Name), taken[m.Name], total, total-taken[m.Name])
+	}
+	return nil
+}
+
+// reuse takes what earlier runs have.
+func (a *app) reuse(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) error {
+	if len(o.Reuse.Runs) == 0 {
+		return nil
+	}
+	taken, err := s.Reuse(ctx, store, o.Reuse)
+	if err != nil {
+		return err
+	}
+	for _, m := range store.Record().Plan.Models {
+		fmt.Fprintf(a.err, "%s: %d of %d replies are reused\n", inert(m.Name), taken[m.Name], store.Record().Plan.RequestsPerModel())
+	}
+	return store.Refresh(ctx)
 }
 
 // session is what a command's steps share.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 )
 
 // Positions is the context length of the tiny LLaMA.
@@ -53,7 +54,7 @@ func Settings() map[string][]byte {
 			"num_key_value_heads": 2, "vocab_size": vocab, "max_position_embeddings": Positions, "rms_norm_eps": 1e-5,
 			"rope_theta": 10000.0, "bos_token_id": vocab - 1, "eos_token_id": vocab - 1, "tie_word_embeddings": false,
 		}),
-		"tokenizer.json":        tokenizer(),
+		"tokenizer.json":        tokenizer("t h", "th e", "Ġ the"),
 		"tokenizer_config.json": marshal(map[string]any{"bos_token": "<|end|>", "eos_token": "<|end|>", "add_bos_token": false, "tokenizer_class": "GPT2Tokenizer"}),
 	}
 }
@@ -67,9 +68,9 @@ func marshal(v any) []byte {
 }
 
 // tokenizer is a byte-level BPE: every byte as the printable character that
-// GPT-2 gives it, and three merges.
-func tokenizer() []byte {
-	ids := make(map[string]int, vocab)
+// GPT-2 gives it, the merges, and one special token behind them.
+func tokenizer(merges ...string) []byte {
+	ids := make(map[string]int)
 	next := rune(256)
 	for b := range 256 {
 		r := rune(b)
@@ -78,13 +79,12 @@ func tokenizer() []byte {
 		}
 		ids[string(r)] = b
 	}
-	merges := []string{"t h", "th e", "Ġ the"}
-	for i, token := range []string{"th", "the", "Ġthe"} {
-		ids[token] = 256 + i
+	for i, merge := range merges {
+		ids[strings.ReplaceAll(merge, " ", "")] = 256 + i
 	}
 	return marshal(map[string]any{
 		"version":       "1.0",
-		"added_tokens":  []map[string]any{{"id": vocab - 1, "content": "<|end|>", "special": true}},
+		"added_tokens":  []map[string]any{{"id": 256 + len(merges), "content": "<|end|>", "special": true}},
 		"pre_tokenizer": map[string]any{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
 		"decoder":       map[string]any{"type": "ByteLevel"},
 		"model":         map[string]any{"type": "BPE", "vocab": ids, "merges": merges},

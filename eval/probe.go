@@ -1,0 +1,217 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/likelihood"
+	"github.com/disteval/disteval/queries"
+)
+
+// Prober is a Generator whose loaded model also gives the probabilities of
+// texts that it did not write.
+type Prober interface {
+	// Probe looks at all texts of a request. An error that is a *Failure is the
+	// probe's outcome; ctx.Err() means interrupted.
+	Probe(ctx context.Context, r ProbeRequest) (ProbeReply, error)
+}
+
+// ProbeRequest is what a Prober is asked about one query.
+type ProbeRequest struct {
+	Prompt    string    // as sent, after template and examples
+	Texts     []string  // each right after the prompt, as it stands
+	Choices   []string  // likewise, of which only the one with the fewest bits per byte matters: the others may be cut
+	Reply     []Token   // of the reference, on which predictions are compared; nil: none are
+	Reference Generator // that wrote Reply, loaded; nil where a server runs it
+}
+
+// ProbeReply is what it says.
+type ProbeReply struct {
+	Forms        []likelihood.Form       // one for each text, in order
+	Choices      []likelihood.Form       // likewise
+	Divergences  []likelihood.Divergence // one for each token of Reply that both models have room for
+	Incomparable string                  // why there are no Divergences although Reply was given
+}
+
+// ProbeID names a probe: one query to one model.
+type ProbeID struct {
+	Model string // Model.Name
+	Query string // Query.ID
+}
+
+// Probe is the outcome of one probe, as it is stored: before any score.
+type Probe struct {
+	ProbeID
+	Answers      []likelihood.Form       // the keyword, then the aliases; nil where not asked for
+	Choices      []likelihood.Form       // the candidates, the right one first, without alternatives; nil where not asked for or there are none
+	Divergences  []likelihood.Divergence // from the reference, on its own reply
+	Incomparable string                  // why there are none although they were asked for
+	Start, End   time.Time
+	Failure      *Failure // nil where the probe was answered
+}
+
+// Likelihood says which probabilities a plan asks for beside the answers. What
+// it leaves nil is asked where it costs little: of a model that gives exact
+// probabilities everything, of one that must be walked the answers. It does not
+// change what is answered, so it is no part of the plan's hash.
+type Likelihood struct {
+	Answers        *bool `json:"answers,omitempty"`         // how probable the right answer is
+	Choice         *bool `json:"choice,omitempty"`          // which answer of the query's category is the most probable
+	FidelityTokens *int  `json:"fidelity_tokens,omitempty"` // of the reference's reply, on which predictions are compared; 0: none
+}
+
+// LikelihoodOff asks for nothing.
+func LikelihoodOff() Likelihood {
+	no, none := false, 0
+	return Likelihood{Answers: &no, Choice: &no, FidelityTokens: &none}
+}
+
+// defaultFidelityTokens is how many tokens of the reference's reply are looked
+// at where the plan does not say.
+const defaultFidelityTokens = 16
+
+// Probing is what one model of a plan is probed for.
+type Probing struct {
+	Answers        bool
+	Choice         bool
+	FidelityTokens int // 0: none
+}
+
+// Any reports whether the model is probed at all.
+func (p Probing) Any() bool { return p.Answers || p.Choice || p.FidelityTokens > 0 }
+
+// Probing is what a resolved model is probed for: what the plan asks for and
+// the model can give.
+func (p Plan) Probing(m Model) Probing {
+	exact, any := m.Capabilities.Continuations, m.Capabilities.canProbe()
+	l, out := p.Likelihood, Probing{}
+	out.Answers = any && stated(l.Answers, true)
+	out.Choice = any && stated(l.Choice, exact)
+	if ref := p.Reference(); ref != nil && ref.Name != m.Name && comparable(*ref, m) {
+		n := 0
+		if exact {
+			n = defaultFidelityTokens
+		}
+		out.FidelityTokens = stated(l.FidelityTokens, n)
+	}
+	return out
+}
+
+func stated[T any](v *T, fallback T) T {
+	if v == nil {
+		return fallback
+	}
+	return *v
+}
+
+// canProbe reports whether the provider gives probabilities of texts, exactly
+// or by walking over alternatives.
+func (c Capabilities) canProbe() bool { return c.Continuations || c.Logprobs > 0 }
+
+// comparable reports whether two models' predictions can be compared: in one
+// process, or by the alternatives that servers name.
+func comparable(a, b Model) bool {
+	return a.Provider == b.Provider && a.Capabilities.canProbe() && b.Capabilities.canProbe()
+}
+
+// keptTokens is how many tokens of m's replies are kept with their
+// log-probabilities: those of the reference that others are compared on.
+func (p Plan) keptTokens(m Model) int {
+	if m.Role != RoleReference {
+		return 0
+	}
+	most := 0
+	for _, other := range p.Models {
+		most = max(most, p.Probing(other).FidelityTokens)
+	}
+	return most
+}
+
+// turns lists the models in the order in which they are asked: the plan's, the
+// reference first where others are compared on its replies.
+func (p Plan) turns() []Model {
+	ref := p.Reference()
+	if ref == nil || p.keptTokens(*ref) == 0 {
+		return p.Models
+	}
+	out := []Model{*ref}
+	for _, m := range p.Models {
+		if m.Name != ref.Name {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// Continuation is how a form of an answer goes on after a prompt: behind a
+// space, unless the prompt ends in one.
+func Continuation(prompt, form string) string {
+	if len(prompt) > 0 && prompt[len(prompt)-1] == ' ' {
+		return form
+	}
+	return " " + form
+}
+
+// probeRequest asks for the forms of one query's answer and its candidates.
+func (p Plan) probeRequest(m Model, q queries.Query) (r ProbeRequest, forms, candidates []string) {
+	asks := p.Probing(m)
+	if asks.Answers {
+		forms = q.Answers()
+	}
+	if asks.Choice {
+		candidates = p.Queries.Candidates(q)
+	}
+	r.Prompt = p.Request(m, q, 0).Prompt
+	for _, f := range forms {
+		r.Texts = append(r.Texts, Continuation(r.Prompt, f))
+	}
+	for _, f := range candidates {
+		r.Choices = append(r.Choices, Continuation(r.Prompt, f))
+	}
+	return r, forms, candidates
+}
+
+// NoProbe is why a query has no probabilities, where it has none.
+func (p Plan) NoProbe(m Model, probe *Probe) string {
+	switch {
+	case probe != nil && probe.Failure != nil:
+		return fmt.Sprintf("asking for probabilities failed: %v", probe.Failure)
+	case !m.Capabilities.canProbe():
+		return fmt.Sprintf("%s gives no log-probabilities for this model", m.Provider)
+	case !p.Probing(m).Any():
+		return "not asked for (likelihood in the models file)"
+	}
+	return "not asked for yet"
+}
+
+// LikelihoodScores derives the scores of metrics.Likelihood from what m said of
+// q, in their order; probe is nil where it said nothing.
+func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics.Score {
+	if probe == nil || probe.Failure != nil {
+		return noLikelihood(p.NoProbe(m, probe))
+	}
+	scores := noLikelihood("not asked for (likelihood in the models file)")
+	if len(probe.Answers) > 0 {
+		copy(scores, likelihood.Score(probe.Answers).Scores())
+	}
+	choice := &scores[len(scores)-1]
+	switch {
+	case len(probe.Choices) > 0:
+		*choice = likelihood.Choose(probe.Choices[0], probe.Choices[1:]).Score
+	case p.Probing(m).Choice && q.Category == "":
+		choice.Reason = "the query has no category to choose from"
+	case p.Probing(m).Choice:
+		choice.Reason = "fewer than two candidates in the query's category"
+	}
+	return scores
+}
+
+func noLikelihood(reason string) []metrics.Score {
+	var out []metrics.Score
+	for _, m := range metrics.Likelihood() {
+		out = append(out, metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: reason})
+	}
+	return out
+}

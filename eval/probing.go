@@ -1,0 +1,255 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/metrics/likelihood"
+	"github.com/disteval/disteval/queries"
+)
+
+// openProbes lists the queries on which m was not probed yet.
+func (r *Runner) openProbes(m Model, done map[ProbeID]bool) []queries.Query {
+	if !r.Plan.Probing(m).Any() {
+		return nil
+	}
+	var open []queries.Query
+	for _, q := range r.Plan.Queries.Queries {
+		if !done[ProbeID{m.Name, q.ID}] {
+			open = append(open, q)
+		}
+	}
+	return open
+}
+
+// probe takes the probe phase: timed and metered apart from the answers, and in
+// no figure of theirs. A model that stops answering here has answered its
+// questions, so it is not given up: what is missing is stored as such and asked
+// again when the run is resumed. The error is for what ends the run.
+func (t *turn) probe(ctx, drain context.Context, open []queries.Query) error {
+	prober, ok := t.worker.Generator.(Prober)
+	if !ok || len(open) == 0 {
+		return nil
+	}
+	t.Observer.PhaseBegun(t.model, PhaseProbe, len(open), len(t.Plan.Queries.Queries))
+	p := &probing{turn: t, prober: prober, open: open, start: t.Now()}
+	if err := p.openReference(drain); err != nil {
+		return err
+	}
+	defer p.closeReference(ctx)
+	stop, cancel := context.WithCancel(drain)
+	defer cancel()
+	var workers sync.WaitGroup
+	for range max(1, t.Plan.Parallel) {
+		workers.Go(func() {
+			if !p.work(ctx, stop) {
+				cancel()
+			}
+		})
+	}
+	workers.Wait()
+	if !p.end.IsZero() {
+		p.checkpoint(ctx, emissions.ReadWhole(t.worker.Meter, p.start, p.end))
+	}
+	switch {
+	case p.err != nil:
+		return p.err
+	case p.interrupted, drain.Err() != nil && p.next < len(open), ctx.Err() != nil:
+		return ErrInterrupted
+	}
+	return nil
+}
+
+// probing is the state that the workers of one probe phase share.
+type probing struct {
+	*turn
+	prober    Prober
+	reference Generator // nil where it is not needed here or could not be loaded
+	start     time.Time
+
+	mu          sync.Mutex
+	open        []queries.Query
+	next        int // of open
+	inARow      int // failures
+	end         time.Time
+	lastStored  time.Time
+	interrupted bool
+	err         error // of the store
+}
+
+// openReference loads the model that this one is compared with, where that runs
+// in this process and is not known by its replies alone.
+func (p *probing) openReference(ctx context.Context) error {
+	ref := p.Plan.Reference()
+	if p.Plan.Probing(p.model).FidelityTokens == 0 || ref.Served() {
+		return nil
+	}
+	gen, err := p.Runner.reference, error(nil)
+	if gen == nil {
+		gen, err = p.Open(*ref)
+	}
+	if err == nil {
+		err = gen.Load(ctx)
+	}
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	if err == nil {
+		p.reference = gen
+	}
+	return nil // each probe says that its reference is missing
+}
+
+func (p *probing) closeReference(ctx context.Context) {
+	if p.reference != nil {
+		_ = p.reference.Unload(ctx) // memory of this process
+	}
+}
+
+// take is the next query; ok is false where none is left, or the model has
+// failed so often in a row that the rest is left for a resumption.
+func (p *probing) take() (q queries.Query, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == len(p.open) || p.inARow >= MaxConsecutiveFailures {
+		return q, false
+	}
+	p.next++
+	return p.open[p.next-1], true
+}
+
+// work probes one query after another until none is left or stop is done. It
+// returns false when nobody should go on.
+func (p *probing) work(ctx, stop context.Context) bool {
+	for stop.Err() == nil {
+		q, ok := p.take()
+		if !ok {
+			return true
+		}
+		result, err := p.ask(ctx, stop, q)
+		if err == nil {
+			err = p.Store.PutProbe(ctx, result)
+		}
+		if !p.received(ctx, result, err) {
+			return false
+		}
+	}
+	return true
+}
+
+// ask probes one query, as often as a question may be asked.
+func (p *probing) ask(ctx, drain context.Context, q queries.Query) (Probe, error) {
+	r, forms, candidates := p.Plan.probeRequest(p.model, q)
+	out := Probe{ProbeID: ProbeID{p.model.Name, q.ID}}
+	var err error
+	if r.Reply, out.Incomparable, err = p.referenceReply(ctx, q); err != nil {
+		return out, err
+	}
+	r.Reference = p.reference
+	for n := 1; ; n++ {
+		out.Start = p.Now()
+		reply, err := p.prober.Probe(ctx, r)
+		out.End = p.Now()
+		if err == nil {
+			out.fill(reply, forms, candidates)
+			return out, nil
+		}
+		if ctx.Err() != nil {
+			return out, ErrInterrupted
+		}
+		out.Failure = asFailure(err)
+		if !out.Failure.Retry || n > p.Backoff.Retries {
+			return out, nil
+		}
+		if !sleep(drain, p.Backoff.wait(n, out.Failure.After)) {
+			return out, ErrInterrupted
+		}
+	}
+}
+
+// fill takes over what was said of the texts, under the names of the forms.
+func (p *Probe) fill(r ProbeReply, forms, candidates []string) {
+	p.Failure = nil
+	if len(r.Forms) != len(forms) || len(r.Choices) != len(candidates) {
+		p.Failure = &Failure{Kind: FailMalformed, Message: fmt.Sprintf("%d texts and %d candidates were looked at, not %d and %d",
+			len(r.Forms), len(r.Choices), len(forms), len(candidates))}
+		return
+	}
+	p.Answers, p.Choices, p.Divergences = named(r.Forms, forms), named(r.Choices, candidates), r.Divergences
+	for _, f := range p.Choices {
+		for i := range f.Steps {
+			f.Steps[i].Top = nil // the choice does not hang on them, and they are the bulk
+		}
+	}
+	if r.Incomparable != "" {
+		p.Incomparable = r.Incomparable
+	}
+}
+
+func named(forms []likelihood.Form, names []string) []likelihood.Form {
+	for i, name := range names {
+		forms[i].Text = name
+	}
+	return forms
+}
+
+// referenceReply gives the tokens of the reference's reply that the model is
+// compared on, or why there are none.
+func (p *probing) referenceReply(ctx context.Context, q queries.Query) (tokens []Token, missing string, err error) {
+	n := p.Plan.Probing(p.model).FidelityTokens
+	if n == 0 {
+		return nil, "", nil
+	}
+	ref := p.Plan.Reference()
+	r, ok, err := p.Store.Reply(ctx, JobID{Model: ref.Name, Query: q.ID})
+	switch {
+	case err != nil:
+		return nil, "", err
+	case !ok || r.Reply.Failure != nil:
+		return nil, fmt.Sprintf("%s has no reply to this query", ref.Name), nil
+	case len(r.Reply.Tokens) == 0:
+		return nil, fmt.Sprintf("the reply of %s is stored without its tokens", ref.Name), nil
+	case p.reference == nil && !ref.Served():
+		return nil, fmt.Sprintf("%s could not be loaded beside this model", ref.Name), nil
+	}
+	return r.Reply.Tokens[:min(n, len(r.Reply.Tokens))], "", nil
+}
+
+// received notes one outcome. It returns false when nobody should go on.
+func (p *probing) received(ctx context.Context, result Probe, err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == ErrInterrupted:
+		p.interrupted = true
+		return false
+	case err != nil:
+		p.err = err
+		return false
+	}
+	p.Observer.ProbeReceived(p.model, result)
+	if p.inARow++; result.Failure == nil {
+		p.inARow = 0
+	}
+	if result.End.After(p.end) {
+		p.end = result.End
+	}
+	if p.lastStored.IsZero() || p.end.Sub(p.lastStored) >= checkpointEvery {
+		p.lastStored = p.end
+		p.checkpoint(ctx, p.worker.Meter.Read(p.start, p.end))
+	}
+	return p.err == nil
+}
+
+// checkpoint stores the phase as far as it has come. The caller holds mu or is
+// alone.
+func (p *probing) checkpoint(ctx context.Context, sofar emissions.Reading) {
+	err := p.Store.PutPhase(ctx, Phase{Model: p.model.Name, Process: p.Process, Name: PhaseProbe,
+		Start: p.start, End: p.end, Reading: sofar})
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+}

@@ -1,0 +1,387 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/likelihood"
+	"github.com/disteval/disteval/metrics/stat"
+)
+
+// Rivalry compares two models by what they say and by what they know.
+type Rivalry struct {
+	A, B      string          // models, in the plan's order
+	EM        stat.Comparison // on all queries
+	Bits      stat.Comparison // answer_bits, on all queries
+	BothWrong stat.Comparison // answer_bits, on the queries that both get wrong, where em says nothing at all
+	PHolm     *float64        // of BothWrong, corrected over all rivalries; nil where there is no p
+}
+
+// Fidelity is how far a model's predictions lie from the reference's, on the
+// reference's own replies. It is a distance: it does not say which is right.
+type Fidelity struct {
+	Model, Reference string
+	Tokens           int    // positions that were compared
+	Reason           string // why there are none, or fewer than asked for
+	SameTop1         stat.Summary
+	KLD              stat.Summary
+	KLDAt            struct{ P50, P95, P99, Max *float64 }
+	KLDBound         metrics.Bound
+	DeltaP           stat.Summary
+	DeltaPRMS        *float64      // root mean square; at least so much where DeltaPBound is set
+	DeltaPBound      metrics.Bound // of the mean
+	Flips            *Flips        // nil where the two have no query in common
+}
+
+// Flips counts the queries on which em differs.
+type Flips struct{ RightToWrong, WrongToRight int }
+
+// Knowledge is what a model makes of one query's answer, beside what it said.
+type Knowledge struct {
+	Query     string   // ID
+	Bits      *float64 // answer_bits; nil where they are not known
+	Bound     metrics.Bound
+	Rank      int // of the first token of any form; 0: not known
+	RankBound metrics.Bound
+	Chosen    string   // among the candidates; empty: none or not known
+	Choice    *float64 // 1 where that is the right one
+	EM        *float64 // nil without a scored reply
+}
+
+// Silent reports whether the model knows the answer and does not say it: it
+// would choose it, or write it next, and its reply is wrong.
+func (k Knowledge) Silent() bool {
+	knows := k.Choice != nil && *k.Choice == 1 || k.Rank == 1 && k.RankBound == metrics.Exact
+	return knows && k.EM != nil && *k.EM == 0
+}
+
+// mostKnowledge bounds the queries that a report lists one by one.
+const mostKnowledge = 2000
+
+// knowledge lists the first queries of which anything is known.
+func (t *tally) knowledge(p eval.Plan) []Knowledge {
+	var out []Knowledge
+	for q, query := range p.Queries.Queries[:min(mostKnowledge, len(p.Queries.Queries))] {
+		k := Knowledge{Query: query.ID, Chosen: t.probed.chosen[q], Rank: t.probed.ranks[q].rank, RankBound: t.probed.ranks[q].bound,
+			EM: known(t.values[metrics.EM][q]), Choice: known(t.values[metrics.Choice][q])}
+		if s, ok := t.score(metrics.AnswerBits, q); ok {
+			k.Bits, k.Bound = &s.Value, s.Bound
+		}
+		if k.Bits != nil || k.Rank > 0 || k.Choice != nil {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func known(x float64) *float64 {
+	if math.IsNaN(x) {
+		return nil
+	}
+	return &x
+}
+
+// ranked is the best rank of any form of an answer.
+type ranked struct {
+	rank  int // 0: not known
+	bound metrics.Bound
+}
+
+// probed gathers what a model's probes yield, by query.
+type probed struct {
+	bounds       map[string][]metrics.Bound // by metric
+	chance       []float64                  // of a blind choice, where there was one
+	ranks        []ranked
+	chosen       []string
+	divergences  [][]likelihood.Divergence
+	incomparable string // the first reason
+}
+
+func newProbed(queries int) probed {
+	p := probed{bounds: make(map[string][]metrics.Bound), ranks: make([]ranked, queries), chosen: make([]string, queries),
+		divergences: make([][]likelihood.Divergence, queries)}
+	for _, m := range metrics.Likelihood() {
+		p.bounds[m.Name] = make([]metrics.Bound, queries)
+	}
+	return p
+}
+
+// addLikelihood takes in the scores that follow from probabilities. They are of
+// the query, whether or not it was answered.
+func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
+	if r.Reply.Sample != 0 {
+		return
+	}
+	for _, m := range metrics.Likelihood() {
+		if s := metrics.Find(r.Scores, m.Name); s.Status == metrics.Scored {
+			t.values[m.Name][query], t.probed.bounds[m.Name][query] = s.Value, s.Bound
+		}
+	}
+	if r.Probe == nil {
+		return
+	}
+	if choice := metrics.Find(r.Scores, metrics.Choice); choice.Status == metrics.Scored {
+		t.probed.chance = append(t.probed.chance, 1/float64(len(r.Probe.Choices)))
+	}
+	if len(r.Probe.Answers) > 0 {
+		a := likelihood.Score(r.Probe.Answers)
+		t.probed.ranks[query] = ranked{a.Rank, a.RankBound}
+	}
+	if len(r.Probe.Choices) > 0 {
+		t.probed.chosen[query] = likelihood.Choose(r.Probe.Choices[0], r.Probe.Choices[1:]).Chosen
+	}
+	t.probed.divergences[query] = r.Probe.Divergences
+	if t.probed.incomparable == "" {
+		t.probed.incomparable = r.Probe.Incomparable
+	}
+}
+
+// score is one query's score, as far as it is known.
+func (t *tally) score(metric string, query int) (s metrics.Score, ok bool) {
+	s = metrics.Score{Metric: metric, Value: t.values[metric][query], Status: metrics.Scored}
+	if bounds, has := t.probed.bounds[metric]; has {
+		s.Bound = bounds[query]
+	}
+	return s, !math.IsNaN(s.Value)
+}
+
+// mean is a metric's mean. One that holds bounds is a bound itself, without an
+// interval: where some are lower bounds, upper ones count as the metric's least.
+func (t *tally) mean(def metrics.Metric) Metric {
+	out := Metric{Name: def.Name, Title: def.Title}
+	var xs []float64
+	var upper []int
+	for q := range t.values[def.Name] {
+		s, ok := t.score(def.Name, q)
+		if !ok {
+			continue
+		}
+		switch s.Bound {
+		case metrics.AtLeast:
+			out.Bound = metrics.AtLeast
+			out.BoundedN++
+		case metrics.AtMost:
+			upper = append(upper, len(xs))
+			out.BoundedN++
+		}
+		xs = append(xs, s.Value)
+	}
+	if out.Bound == metrics.AtLeast {
+		for _, i := range upper {
+			xs[i] = def.Min
+		}
+	} else if len(upper) > 0 {
+		out.Bound = metrics.AtMost
+	}
+	if def.Binary {
+		out.Summary = stat.MeanBinary(xs)
+	} else {
+		out.Summary = stat.MeanBootstrap(xs, seed)
+	}
+	if out.Bound != metrics.Exact {
+		out.Lo, out.Hi, out.HasInterval, out.Method = 0, 0, false, ""
+		out.Warnings = []string{fmt.Sprintf("n = %d: %d are bounds, so the mean is %s", out.N, out.BoundedN, boundWords[out.Bound])}
+	}
+	if def.Name == metrics.Choice && len(t.probed.chance) > 0 {
+		mean := stat.MeanBootstrap(t.probed.chance, seed).Mean
+		out.Chance = &mean
+	}
+	return out
+}
+
+var boundWords = map[metrics.Bound]string{metrics.AtLeast: "at least this", metrics.AtMost: "at most this"}
+
+// pairWhere compares two models' scores on the queries that keep is true of. A
+// pair of which one is a bound makes it a comparison of orders.
+func pairWhere(a, b *tally, m metrics.Metric, keep func(query int) bool) stat.Comparison {
+	var xs, ys []float64
+	var wins, losses, ties, undecided int
+	bounded := false
+	for q := range a.values[m.Name] {
+		x, okX := a.score(m.Name, q)
+		y, okY := b.score(m.Name, q)
+		if !okX || !okY || !keep(q) {
+			continue
+		}
+		bounded = bounded || x.Bound != metrics.Exact || y.Bound != metrics.Exact
+		xs, ys = append(xs, x.Value), append(ys, y.Value)
+		switch order, known := metrics.Compare(x, y); {
+		case !known:
+			undecided++
+		case order > 0:
+			wins++
+		case order < 0:
+			losses++
+		default:
+			ties++
+		}
+	}
+	if bounded {
+		return stat.Signs(wins, losses, ties, undecided)
+	}
+	return stat.ComparePaired(xs, ys, m.Binary, seed)
+}
+
+func everywhere(int) bool { return true }
+
+// mostRivals bounds the models of which every two are compared.
+const mostRivals = 12
+
+// rivals compares every two models of which anything is known beyond em.
+func rivals(p eval.Plan, t []*tally) []Rivalry {
+	em, _ := metrics.Named(metrics.EM)
+	bits, _ := metrics.Named(metrics.AnswerBits)
+	var out []Rivalry
+	for i := range t[:min(len(t), mostRivals)] {
+		for j := i + 1; j < min(len(t), mostRivals); j++ {
+			a, b := t[i], t[j]
+			r := Rivalry{A: p.Models[i].Name, B: p.Models[j].Name,
+				EM: pairWhere(a, b, em, everywhere), Bits: pairWhere(a, b, bits, everywhere)}
+			r.BothWrong = pairWhere(a, b, bits, func(q int) bool { return a.values[em.Name][q] == 0 && b.values[em.Name][q] == 0 })
+			if r.Bits.N > 0 {
+				out = append(out, r)
+			}
+		}
+	}
+	var ps []float64
+	var at []int
+	for i, r := range out {
+		if r.BothWrong.N > 0 {
+			ps, at = append(ps, r.BothWrong.P), append(at, i)
+		}
+	}
+	for k, v := range stat.Holm(ps) {
+		out[at[k]].PHolm = &v
+	}
+	return out
+}
+
+// fidelity compares every other model with the reference.
+func fidelity(p eval.Plan, t []*tally) []Fidelity {
+	ref := slices.IndexFunc(p.Models, func(m eval.Model) bool { return m.Role == eval.RoleReference })
+	if ref < 0 {
+		return nil
+	}
+	var out []Fidelity
+	for i, m := range p.Models {
+		if i == ref {
+			continue
+		}
+		f := Fidelity{Model: m.Name, Reference: p.Models[ref].Name, Reason: t[i].probed.incomparable, Flips: flips(t[i], t[ref])}
+		f.predictions(t[i].probed.divergences)
+		if f.Tokens == 0 && f.Reason == "" {
+			f.Reason = noFidelity(p, m)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func noFidelity(p eval.Plan, m eval.Model) string {
+	if p.Probing(m).FidelityTokens == 0 {
+		return "not asked for: likelihood.fidelity in the models file asks, where both models give log-probabilities"
+	}
+	return "no reply of the reference has tokens to compare on"
+}
+
+func flips(a, ref *tally) *Flips {
+	var out Flips
+	n := 0
+	for q, x := range a.values[metrics.EM] {
+		y := ref.values[metrics.EM][q]
+		if math.IsNaN(x) || math.IsNaN(y) {
+			continue
+		}
+		n++
+		switch {
+		case y > x:
+			out.RightToWrong++
+		case x > y:
+			out.WrongToRight++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return &out
+}
+
+// predictions sums the positions up; those of one reply are one cluster.
+func (f *Fidelity) predictions(byQuery [][]likelihood.Divergence) {
+	var same, kld, delta [][]float64
+	var all []float64
+	squares := 0.0
+	for _, ds := range byQuery {
+		var s, k, d []float64
+		for _, x := range ds {
+			top := 0.0
+			if x.SameTop1 {
+				top = 1
+			}
+			s, k, d = append(s, top), append(k, x.KLD), append(d, x.DeltaP)
+			size := x.DeltaP
+			if x.KLDBound != metrics.Exact {
+				f.KLDBound = x.KLDBound
+			}
+			if x.DeltaPBound != metrics.Exact {
+				f.DeltaPBound, size = x.DeltaPBound, min(0, x.DeltaP) // at most: what is below 0 is at least so far off
+			}
+			squares += size * size
+		}
+		same, kld, delta, all = append(same, s), append(kld, k), append(delta, d), append(all, k...)
+	}
+	f.Tokens = len(all)
+	f.SameTop1, f.KLD, f.DeltaP = stat.MeanClustered(same, seed), stat.MeanClustered(kld, seed), stat.MeanClustered(delta, seed)
+	if f.Tokens == 0 {
+		return
+	}
+	if f.KLDBound != metrics.Exact {
+		f.KLD.HasInterval = false
+	}
+	if f.DeltaPBound != metrics.Exact {
+		f.DeltaP.HasInterval = false
+	}
+	rms := math.Sqrt(squares / float64(f.Tokens))
+	f.DeltaPRMS = &rms
+	slices.Sort(all)
+	at := func(p float64) *float64 {
+		v, _ := stat.Percentile(all, p)
+		return &v
+	}
+	f.KLDAt.P50, f.KLDAt.P95, f.KLDAt.P99, f.KLDAt.Max = at(0.5), at(0.95), at(0.99), at(1)
+}
+
+// beyondEM says where what two models know separates them and what they say
+// does not, and the other way round.
+func beyondEM(rs []Rivalry) []string {
+	var out []string
+	for _, r := range rs {
+		said, knows := r.EM.N > 0 && r.EM.P < significant, r.Bits.P < significant
+		switch {
+		case knows && !said:
+			out = append(out, fmt.Sprintf("Between %s and %s no difference in exact match can be told (p = %s); %s (p = %s).",
+				r.A, r.B, PValue(&r.EM.P), r.surprise(), PValue(&r.Bits.P)))
+		case said && !knows:
+			out = append(out, fmt.Sprintf("%s and %s differ in exact match (p = %s), but no difference in how probable the right answer is to them can be told (p = %s).",
+				r.A, r.B, PValue(&r.EM.P), PValue(&r.Bits.P)))
+		}
+	}
+	return out
+}
+
+// surprise says which model finds the right answer less surprising.
+func (r Rivalry) surprise() string {
+	better, other := r.A, r.B
+	if r.Bits.Losses < r.Bits.Wins || r.Bits.Test != "sign-exact" && r.Bits.Difference > 0 {
+		better, other = r.B, r.A
+	}
+	if r.Bits.Test == "sign-exact" {
+		return fmt.Sprintf("%s gives the right answer less surprise than %s on %d of the %d queries that the bounds decide",
+			better, other, max(r.Bits.Wins, r.Bits.Losses), r.Bits.Wins+r.Bits.Losses)
+	}
+	size := math.Abs(r.Bits.Difference)
+	return fmt.Sprintf("%s gives the right answer %s bits less surprise than %s", better, Fixed(&size, 1), other)
+}

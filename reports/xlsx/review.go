@@ -1,0 +1,183 @@
+package xlsx
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/xuri/excelize/v2"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports"
+)
+
+// The sheets that people judge in, and what tells whose replies they judged.
+const (
+	reviewName = "Review"
+	keyName    = "Key"
+)
+
+// Labels above the Review sheet's head, and heads of its columns and of the
+// key's. An import finds the cells by them.
+const (
+	labelRun      = "Run"
+	labelPlan     = "Plan hash"
+	labelReviewer = "Reviewer"
+
+	headItem     = "Item"
+	headPrompt   = "Prompt"
+	headKeyword  = "Keyword"
+	headReply    = "Reply"
+	headReviewer = "Reviewer"
+	headVerdict  = "Verdict"
+	headComment  = "Comment"
+
+	headModel  = "Model"
+	headQuery  = "Query"
+	headSample = "Sample"
+)
+
+// Verdicts are the words that a reviewer can choose from.
+var Verdicts = []string{"right", "wrong", "unsure"}
+
+const howTo = "Write your name here, or in a row's own Reviewer cell. Choose a verdict for each reply you judge; then run: disteval review import report.xlsx"
+
+// shelf is how many answers are held at a time while they are shuffled: for
+// each so many the replies are read once more.
+const shelf = 25_000
+
+// reviews writes every answer in an order that tells nothing, without its
+// model or scores, and the key to them in a hidden sheet.
+func (b *workbook) reviews(ctx context.Context, r reports.Report, answers int) error {
+	sheets := b.reviewSheets(r)
+	place := shuffled(r.RunID, answers)
+	jobs := make([]eval.JobID, 0, answers) // by item, from 1
+	for first := 0; first < answers; first += shelf {
+		held := make([]eval.ScoredReply, min(shelf, answers-first))
+		at := 0
+		err := each(ctx, r, func(sr eval.ScoredReply) error {
+			if sr.Reply.Failure != nil {
+				return nil
+			}
+			if i := place[at] - first; 0 <= i && i < len(held) {
+				held[i] = sr
+			}
+			at++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, sr := range held {
+			if err := sheets.item(first+i+1, sr); err != nil {
+				return err
+			}
+			jobs = append(jobs, sr.Reply.JobID)
+		}
+	}
+	return errors.Join(sheets.close(), b.key(jobs))
+}
+
+// key writes whose reply each item is, and hides it.
+func (b *workbook) key(jobs []eval.JobID) error {
+	key := &series{book: b, name: keyName, cols: []column{
+		{head: headItem, kind: count, width: 10}, {head: headModel, kind: text, width: 24},
+		{head: headQuery, kind: text, width: 24}, {head: headSample, kind: count, width: 10}}}
+	for i, id := range jobs {
+		s, err := key.next()
+		if err != nil {
+			return err
+		}
+		if err := s.put(key.cols, i+1, id.Model, id.Query, id.Sample); err != nil {
+			return err
+		}
+	}
+	if err := key.close(); err != nil {
+		return err
+	}
+	for _, s := range key.parts {
+		if err := b.file.SetSheetVisible(s.name, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shuffled gives each of n answers its place. A run's order is always the
+// same, so that writing a report again changes nothing.
+func shuffled(run string, n int) []int {
+	h := fnv.New64a()
+	h.Write([]byte(run))
+	return rand.New(rand.NewPCG(h.Sum64(), 0)).Perm(n)
+}
+
+func (b *workbook) reviewSheets(r reports.Report) *series {
+	return &series{book: b, name: reviewName, above: 3, keep: 1,
+		cols: []column{
+			{head: headItem, kind: count, width: narrowest},
+			{head: headPrompt, kind: wrapped, width: 45}, {head: headKeyword, kind: wrapped, width: 18},
+			{head: headReply, kind: wrapped, width: 60},
+			{head: headReviewer, kind: entry, width: 14}, {head: headVerdict, kind: entry, width: 12},
+			{head: headComment, kind: entry, width: 40},
+		},
+		top: func(s *sheet) error {
+			row := []column{{kind: line}, {kind: line}, {kind: line}}
+			if err := s.put(row, labelRun, r.RunID); err != nil {
+				return err
+			}
+			if err := s.put(row, labelPlan, r.PlanHash); err != nil {
+				return err
+			}
+			row[1].kind = entry
+			return s.put(row, labelReviewer, nil, howTo)
+		},
+		done: dropDown,
+	}
+}
+
+// item writes an answer to be judged.
+func (t *series) item(n int, sr eval.ScoredReply) error {
+	s, err := t.next()
+	if err != nil {
+		return err
+	}
+	s.fill(t.cols, []any{n, sr.Query.Prompt, sr.Query.Keyword, sr.Reply.Text, nil, nil, nil})
+	return s.end(excelize.RowOpts{Height: t.height(s)})
+}
+
+// height is what the row's wrapped texts need, in points. Not every program
+// fits the rows of a file that it opens.
+func (t *series) height(s *sheet) float64 {
+	const lineHeight = 15
+	lines := 1
+	for i, c := range t.cols {
+		if v, ok := s.cells[i].Value.(string); ok && c.kind == wrapped {
+			lines = max(lines, linesOf(v, int(c.width)))
+		}
+	}
+	return min(float64(lines*lineHeight), excelize.MaxRowHeight)
+}
+
+// linesOf is about how many lines of the given width a text takes.
+func linesOf(s string, width int) int {
+	n := 0
+	for l := range strings.SplitSeq(s, "\n") {
+		n += 1 + utf8.RuneCountInString(l)/width
+	}
+	return n
+}
+
+// dropDown offers the verdicts in every row under the head.
+func dropDown(s *sheet, head int) error {
+	const col = 6 // Verdict
+	v := excelize.NewDataValidation(true)
+	v.SetSqref(cell(col, head+1) + ":" + cell(col, max(s.row, head+1)))
+	v.SetError(excelize.DataValidationErrorStyleStop, "No such verdict", "Choose "+strings.Join(Verdicts, ", ")+".")
+	if err := v.SetDropList(Verdicts); err != nil {
+		return err
+	}
+	return s.book.file.AddDataValidation(s.name, v)
+}
