@@ -33,11 +33,11 @@ type Rung struct {
 	EnergyFront bool     // the same of the energy; false where energies cannot be compared
 }
 
-// Flips are the queries that a step answers otherwise than the model itself,
-// in em.
+// Flips are the queries that a model answers otherwise than the one it is
+// compared with, in em.
 type Flips struct {
 	N            int      // queries on which both are scored
-	Kept         *float64 // share of the model's right answers that are still right; nil where it has none
+	Kept         *float64 // share of the other's right answers that are still right; nil where it has none
 	RightToWrong int
 	WrongToRight int
 	P            float64 // McNemar's exact test

@@ -36,9 +36,6 @@ type Fidelity struct {
 	Flips            *Flips        // nil where the two have no query in common
 }
 
-// Flips counts the queries on which em differs.
-type Flips struct{ RightToWrong, WrongToRight int }
-
 // Knowledge is what a model makes of one query's answer, beside what it said.
 type Knowledge struct {
 	Query     string   // ID
@@ -270,7 +267,10 @@ func fidelity(p eval.Plan, t []*tally) []Fidelity {
 		if i == ref {
 			continue
 		}
-		f := Fidelity{Model: m.Name, Reference: p.Models[ref].Name, Reason: t[i].probed.incomparable, Flips: flips(t[i], t[ref])}
+		f := Fidelity{Model: m.Name, Reference: p.Models[ref].Name, Reason: t[i].probed.incomparable}
+		if counted := flips(t[ref], t[i]); counted.N > 0 {
+			f.Flips = counted
+		}
 		f.predictions(t[i].probed.divergences)
 		if f.Tokens == 0 && f.Reason == "" {
 			f.Reason = noFidelity(p, m)
@@ -285,28 +285,6 @@ func noFidelity(p eval.Plan, m eval.Model) string {
 		return "not asked for: likelihood.fidelity in the models file asks, where both models give log-probabilities"
 	}
 	return "no reply of the reference has tokens to compare on"
-}
-
-func flips(a, ref *tally) *Flips {
-	var out Flips
-	n := 0
-	for q, x := range a.values[metrics.EM] {
-		y := ref.values[metrics.EM][q]
-		if math.IsNaN(x) || math.IsNaN(y) {
-			continue
-		}
-		n++
-		switch {
-		case y > x:
-			out.RightToWrong++
-		case x > y:
-			out.WrongToRight++
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	return &out
 }
 
 // predictions sums the positions up; those of one reply are one cluster.
