@@ -53,7 +53,7 @@ func (r fleetRun) Record() eval.RunRecord {
 func (r fleetRun) Replies(context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
 		for i, q := range r.Record().Plan.Queries.Queries {
-			host, start := "a", at(float64(i))
+			host, start := "a", at(float64(i)/2)
 			if i%2 == 1 {
 				host, start = "b", at(5+float64(i)/2)
 			}

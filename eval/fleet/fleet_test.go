@@ -46,8 +46,17 @@ func (s *memory) Done(context.Context) (map[eval.JobID]bool, error) {
 	return done, nil
 }
 
+func (s *memory) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.replies[id]
+	return eval.ScoredReply{Reply: r}, ok, nil
+}
+
 func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) { return nil, nil }
-func (s *memory) PutProbe(context.Context, eval.Probe) error            { return errors.New("workers are not probed") }
+func (s *memory) PutProbe(context.Context, eval.Probe) error {
+	return errors.New("workers are not probed")
+}
 
 func (s *memory) Put(_ context.Context, r eval.Reply) error {
 	s.mu.Lock()
