@@ -27,10 +27,11 @@ type Rung struct {
 	EM          Metric
 	AnswerBits  Metric
 	Energy      Energy
-	EnergyShare *float64 // of the model's own; nil where the two were not obtained alike
-	Flips       *Flips   // nil for the model itself
-	SizeFront   bool     // no other rung is as small or smaller and as good or better, and one of both more so
-	EnergyFront bool     // the same of the energy; false where energies cannot be compared
+	EnergyShare *float64  // of the model's own; nil where the two were not obtained alike
+	Flips       *Flips    // nil for the model itself
+	Fidelity    *Fidelity // to the model itself; nil where that is not the run's reference
+	SizeFront   bool      // no other rung is as small or smaller and as good or better, and one of both more so
+	EnergyFront bool      // the same of the energy; false where energies cannot be compared
 }
 
 // Flips are the queries that a model answers otherwise than the one it is
@@ -50,7 +51,11 @@ func ladders(r Report, t []*tally) []Ladder {
 		l := Ladder{Base: m.Model.Name}
 		for i, step := range r.Models {
 			if i == base || step.Model.Base == m.Model.Name {
-				l.Rungs = append(l.Rungs, rung(m, step, t[base], t[i]))
+				g := rung(m, step, t[base], t[i])
+				if at := slices.IndexFunc(r.Fidelity, func(f Fidelity) bool { return f.Model == g.Model && f.Reference == l.Base }); at >= 0 {
+					g.Fidelity = &r.Fidelity[at]
+				}
+				l.Rungs = append(l.Rungs, g)
 			}
 		}
 		if len(l.Rungs) < 2 {

@@ -12,6 +12,7 @@ import (
 
 const ladderModels = `version: 1
 generation: {num_predict: 4, num_ctx: 128, num_thread: 1}
+likelihood: {answers: false, choice: false, fidelity: {tokens: 4}}
 emissions: {method: estimate, cpu_tdp_w: 85}
 models:
   - {name: student, provider: ollama, model: my-student, source: %s, quantize: [q8_0, q4_K_M, q4_K_S], role: reference}
@@ -55,6 +56,9 @@ func TestLadderOnARealOllama(t *testing.T) {
 				SizeShare *float64 `json:"size_share"`
 				Wh        *float64 `json:"wh_per_1000_queries"`
 				Lost      *int     `json:"right_to_wrong"`
+				Fidelity  *struct {
+					Tokens int `json:"tokens"`
+				} `json:"fidelity"`
 			} `json:"steps"`
 			Sentences []string `json:"sentences"`
 		} `json:"ladders"`
@@ -67,7 +71,7 @@ func TestLadderOnARealOllama(t *testing.T) {
 	}
 	last := 1.01
 	for i, step := range s.Ladders[0].Steps {
-		if step.SizeShare == nil || *step.SizeShare >= last || step.Wh == nil || (step.Lost == nil) != (i == 0) {
+		if step.SizeShare == nil || *step.SizeShare >= last || step.Wh == nil || (step.Lost == nil) != (i == 0) || i > 0 && (step.Fidelity == nil || step.Fidelity.Tokens == 0) {
 			t.Errorf("step %d: %+v", i, step)
 			continue
 		}

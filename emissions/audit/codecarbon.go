@@ -57,6 +57,35 @@ func codeCarbonRow(header, record []string, lookup Lookup) (Row, error) {
 		}
 		return ""
 	}
+	row := partsOf(value)
+	p := row.Parts
+	row.Name = cmp.Or(value(ccProject), "unnamed")
+	if strings.HasPrefix(p.Version, ours) {
+		row.Name = cmp.Or(value(ccModel), row.Name)
+	}
+	if f, err := lookup(value("country_iso_code")); err == nil {
+		row.Country = f.ISO3
+	}
+	if p.Kg == nil && p.TotalKWh == nil {
+		return row, errNothing
+	}
+	for _, column := range []struct {
+		name, as string
+		stated   *float64 // what is negative is no figure to go on with
+	}{{ccDuration, "duration_s", new(float64)}, {ccKg, "emissions_kg", p.Kg}, {ccKWh, "energy_kwh", p.TotalKWh}} {
+		if column.stated == nil || *column.stated < 0 {
+			continue
+		}
+		if err := row.set(column.as, value(column.name), lookup); err != nil {
+			return row, fmt.Errorf("%s: %w", column.name, err)
+		}
+	}
+	return row, nil
+}
+
+// partsOf reads what a row states of its parts; what is no number is not
+// stated.
+func partsOf(value func(column string) string) Row {
 	var row Row
 	p := &Parts{GPU: value("gpu_model"), Version: value(ccVersion), PUE: 1}
 	for column, to := range map[string]**float64{
@@ -70,30 +99,8 @@ func codeCarbonRow(header, record []string, lookup Lookup) (Row, error) {
 	if v, err := strconv.ParseFloat(value("pue"), 64); err == nil && v >= 1 && v <= 10 {
 		p.PUE = v
 	}
-	row.Parts, row.Name = p, cmp.Or(value(ccProject), "unnamed")
-	if strings.HasPrefix(p.Version, ours) {
-		row.Name = cmp.Or(value(ccModel), row.Name)
-	}
-	if f, err := lookup(value("country_iso_code")); err == nil {
-		row.Country = f.ISO3
-	}
-	if err := row.set("duration_s", value(ccDuration), lookup); err != nil {
-		return row, fmt.Errorf("%s: %w", ccDuration, err)
-	}
-	if p.Kg != nil && *p.Kg >= 0 {
-		if err := row.set("emissions_kg", value(ccKg), lookup); err != nil {
-			return row, fmt.Errorf("%s: %w", ccKg, err)
-		}
-	}
-	if p.TotalKWh != nil && *p.TotalKWh >= 0 {
-		if err := row.set("energy_kwh", value(ccKWh), lookup); err != nil {
-			return row, fmt.Errorf("%s: %w", ccKWh, err)
-		}
-	}
-	if p.Kg == nil && p.TotalKWh == nil {
-		return row, errNothing
-	}
-	return row, nil
+	row.Parts = p
+	return row
 }
 
 // distinct gives a row another name where an earlier one has it: projects are
