@@ -87,6 +87,7 @@ func (r *fleetRun) end(t *testing.T) string {
 }
 
 const builtinModels = `version: 1
+likelihood: off
 models:
   - {name: Teacher, provider: builtin, model: mini-teacher, role: reference}
   - {name: Student, provider: builtin, model: mini-student}
@@ -202,6 +203,7 @@ func TestFleetOnARealOllama(t *testing.T) {
 	server := ollamatest.Start(t)
 	server.CreateRandom(t, "baby-llama-58m", ollamatest.BabyLlama58M)
 	const both = `version: 1
+likelihood: off
 generation: {num_predict: 4, num_ctx: 128}
 models:
   - {name: baby-llama-58m, provider: ollama, model: baby-llama-58m}

@@ -38,13 +38,15 @@ func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error
 	var err error
 	resolve := s.Providers.Resolve
 	if s.Fleet != nil {
-		if plan.Likelihood.Stated() {
-			return plan, eval.BadInput(errors.New("likelihood: workers are asked for answers only, not for the probabilities of texts"), "take likelihood: out of the models file, or run without --nats and --listen")
-		}
-		plan.Likelihood, resolve = eval.LikelihoodOff(), s.Fleet.coordinator.Resolve
+		resolve = s.Fleet.coordinator.Resolve
 	}
 	if plan.Models, err = resolve(ctx, plan.Models); err != nil {
 		return plan, err
+	}
+	if s.Fleet != nil {
+		if plan, err = s.answersOnly(plan); err != nil {
+			return plan, err
+		}
 	}
 	if err := plan.Check(); err != nil {
 		return plan, err
