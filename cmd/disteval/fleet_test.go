@@ -111,6 +111,10 @@ func TestFleetFromTheDocument(t *testing.T) {
 	got := run.end(t)
 	if have := outcomes(t, got); !maps.Equal(have, want) {
 		t.Errorf("%d outcomes, %d of them those of a run alone, which has %d", len(have), same(have, want), len(want))
+		for k, w := range want {
+			t.Logf("%s: %s; alone: %s", k, have[k], w)
+			break
+		}
 	}
 	s := fleetSummary(t, got)
 	replies := 0
