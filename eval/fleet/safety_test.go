@@ -199,7 +199,7 @@ func TestHostileCoordinator(t *testing.T) {
 		opened.Add(1)
 		return open(m)
 	}
-	var told string
+	var told atomic.Pointer[string]
 	g := eval.DefaultGeneration()
 	mad := g
 	mad.NumCtx = 1 << 40
@@ -227,7 +227,8 @@ func TestHostileCoordinator(t *testing.T) {
 	if _, err := nc.Subscribe("disteval.hello.*", func(m *nats.Msg) {
 		heard.Add(1)
 		if strings.Contains(string(m.Data), "retired") {
-			told = string(m.Data)
+			text := string(m.Data)
+			told.Store(&text)
 		}
 		if strings.Contains(string(m.Data), "127.0.0.1:11434") {
 			t.Errorf("the worker tells an address: %s", m.Data)
@@ -238,7 +239,7 @@ func TestHostileCoordinator(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := start(t, w, dialWorker(t, s, "a"))
-	for heard.Load() < 3 || time.Duration(heard.Load()) < 5 && told == "" {
+	for heard.Load() < 3 {
 		time.Sleep(50 * time.Millisecond)
 	}
 	time.Sleep(time.Second)
@@ -247,8 +248,8 @@ func TestHostileCoordinator(t *testing.T) {
 		t.Errorf("%d models were opened", opened.Load())
 	}
 	for _, want := range []string{"does not serve weights aaaaaaaaaaaa", "does not serve weights /etc/passwd", "num_ctx is 1099511627776"} {
-		if !strings.Contains(told, want) {
-			t.Errorf("%s lacks %q", told, want)
+		if text := told.Load(); text == nil || !strings.Contains(*text, want) {
+			t.Errorf("the worker's last hello lacks %q", want)
 		}
 	}
 }
