@@ -261,18 +261,18 @@ type storedPlan struct {
 	Rules      int             `json:"rules"`   // 0 in a record of version 1
 	Models     []eval.Model    `json:"models"`
 	Scoring    eval.Scoring    `json:"scoring"`
-	Likelihood eval.Likelihood `json:"likelihood"` // empty in an older record
 	Emissions  eval.Emissions  `json:"emissions"`
+	Likelihood eval.Likelihood `json:"likelihood"`
 }
 
 func stored(p eval.Plan) storedPlan {
 	return storedPlan{SetName: p.Queries.Name, SetVersion: p.Queries.Version, QuerySrc: p.QuerySrc, Source: p.Source,
-		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Likelihood: p.Likelihood, Emissions: p.Emissions}
+		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions, Likelihood: p.Likelihood}
 }
 
 func (p storedPlan) plan(list []queries.Query) eval.Plan {
 	return eval.Plan{Queries: queries.Set{Name: p.SetName, Version: p.SetVersion, Queries: list}, QuerySrc: p.QuerySrc, Source: p.Source,
-		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Likelihood: p.Likelihood, Emissions: p.Emissions}
+		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions, Likelihood: p.Likelihood}
 }
 
 func (s *Store) init(ctx context.Context) error {

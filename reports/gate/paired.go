@@ -3,6 +3,8 @@ package gate
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics/stat"
@@ -33,13 +35,11 @@ func (c *checker) paired(ctx context.Context) error {
 		}
 	}
 	before := make(map[eval.JobID]float64)
-	for s, err := range base.Replies(ctx) {
+	for s, err := range queryMeans(ctx, base) {
 		if err != nil {
 			return fmt.Errorf("check the replies of the baseline %s: %w", base.RunID, err)
 		}
-		if em := emOf(s.Scores); em != nil && s.Reply.Failure == nil {
-			before[s.Reply.JobID] = *em
-		}
+		before[s.id] = s.em
 	}
 	pairs, err := c.pairs(ctx, before)
 	if err != nil {
@@ -57,28 +57,81 @@ type pairing struct {
 	wrong, right  []reports.Change
 }
 
+// binary reports whether every value is 0 or 1; means of samples need not be.
+func (p pairing) binary() bool {
+	between := func(x float64) bool { return x != 0 && x != 1 }
+	return !slices.ContainsFunc(p.before, between) && !slices.ContainsFunc(p.after, between)
+}
+
+// queryMean is the mean em of one query's answered samples.
+type queryMean struct {
+	id   eval.JobID // without the sample
+	em   float64
+	last eval.ScoredReply // of the lowest em, to quote
+}
+
+// queryMeans goes over a report's replies query by query.
+func queryMeans(ctx context.Context, r reports.Report) iter.Seq2[queryMean, error] {
+	return func(yield func(queryMean, error) bool) {
+		var now queryMean
+		var sum, lowest float64
+		n := 0
+		flush := func() bool {
+			if n == 0 {
+				return true
+			}
+			now.em = sum / float64(n)
+			n, sum = 0, 0
+			return yield(now, nil)
+		}
+		for s, err := range r.Replies(ctx) {
+			if err != nil {
+				yield(queryMean{}, err)
+				return
+			}
+			id := s.Reply.JobID
+			id.Sample = 0
+			if id != now.id {
+				if !flush() {
+					return
+				}
+				now.id = id
+			}
+			em := emOf(s.Scores)
+			if em == nil || s.Reply.Failure != nil {
+				continue
+			}
+			if n == 0 || *em < lowest {
+				lowest, now.last = *em, s
+			}
+			sum += *em
+			n++
+		}
+		flush()
+	}
+}
+
 func (c *checker) pairs(ctx context.Context, before map[eval.JobID]float64) (map[string]pairing, error) {
 	out := make(map[string]pairing)
-	for s, err := range c.report.Replies(ctx) {
+	for s, err := range queryMeans(ctx, c.report) {
 		if err != nil {
 			return nil, fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
 		}
-		score := emOf(s.Scores)
-		was, known := before[s.Reply.JobID]
-		if score == nil || !known || s.Reply.Failure != nil {
+		was, known := before[s.id]
+		if !known {
 			continue
 		}
-		em := *score
-		p := out[s.Reply.JobID.Model]
+		em := s.em
+		p := out[s.id.Model]
 		p.before, p.after = append(p.before, was), append(p.after, em)
-		change := reports.Change{Query: s.Reply.JobID.Query, Prompt: s.Query.Prompt, Keyword: s.Query.Keyword, Reply: s.Reply.Text}
+		change := reports.Change{Query: s.id.Query, Prompt: s.last.Query.Prompt, Keyword: s.last.Query.Keyword, Reply: s.last.Reply.Text}
 		switch {
 		case em < was:
 			p.wrong = append(p.wrong, change)
 		case em > was:
 			p.right = append(p.right, change)
 		}
-		out[s.Reply.JobID.Model] = p
+		out[s.id.Model] = p
 	}
 	return out, nil
 }
@@ -108,10 +161,18 @@ func (c *checker) pairedCheck(model string, p pairing) {
 	c.add(check)
 }
 
+func mean(xs []float64) float64 {
+	sum := 0.0
+	for _, x := range xs {
+		sum += x
+	}
+	return sum / float64(max(1, len(xs)))
+}
+
 func compare(model string, p pairing) reports.Paired {
-	result := reports.Paired{Model: model, Comparison: stat.ComparePaired(p.after, p.before, true, 0),
+	result := reports.Paired{Model: model, Comparison: stat.ComparePaired(p.after, p.before, p.binary(), 0),
 		NewlyWrong: p.wrong, NewlyRight: p.right,
-		Before: stat.MeanBinary(p.before).Mean, After: stat.MeanBinary(p.after).Mean}
+		Before: mean(p.before), After: mean(p.after)}
 	result.Discordance = max(usual, float64(result.Wins+result.Losses)/float64(result.N))
 	if d, ok := stat.MinimumDetectable(result.N, result.Discordance, 0.8); ok {
 		result.Detectable = &d

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,6 +79,9 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 		r, err := files.Build(ctx, shown, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
+		}
+		if slices.ContainsFunc(all, r.Same) {
+			continue // the same run named twice is one
 		}
 		written, err := files.Write(ctx, r, formats, dir)
 		if err != nil {
