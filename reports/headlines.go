@@ -46,7 +46,11 @@ func headlines(r Report, t []*tally) []string {
 // found says how many replies hold the keyword.
 func found(m Model) string {
 	em := m.Metric(metrics.EM)
-	s := fmt.Sprintf("%s has the keyword in %s of its %d replies (95 %% interval %s to %s)", m.Model.Name, percent(em.Mean), em.N, percent(em.Lo), percent(em.Hi))
+	of := "replies"
+	if em.Samples > 1 {
+		of = fmt.Sprintf("queries, each asked %d times", em.Samples)
+	}
+	s := fmt.Sprintf("%s has the keyword in %s of its %d %s (95 %% interval %s to %s)", m.Model.Name, percent(em.Mean), em.N, of, percent(em.Lo), percent(em.Hi))
 	if em.Chance != nil {
 		s += fmt.Sprintf("; by chance it would be %s", percent(*em.Chance))
 	}
