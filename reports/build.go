@@ -56,6 +56,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	}
 	r.Headlines = append(headlines(r, t), beyondEM(r.Rivals)...)
 	r.Warnings = append(r.Warnings, warnings(r)...)
+	r.Warnings = append(r.Warnings, unknownBits(p, t)...)
 	reviews, err := run.Reviews(ctx)
 	if err != nil {
 		return Report{}, err

@@ -79,8 +79,8 @@ func TestFound(t *testing.T) {
 		context int
 	}{
 		{evaltest.VLLM, sampled, eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Logprobs: 20, Continuations: true}, "vllm 0.11.0", 256},
-		{evaltest.LlamaCPP, sampled, eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Alternatives: 20}, "llama.cpp b6700-c08002a1, /models/m.gguf", 512},
-		{evaltest.VLLM, chat, eval.Capabilities{Chat: true, MaxTokens: true, Usage: true, Alternatives: 20}, "vllm 0.11.0", 256},
+		{evaltest.LlamaCPP, sampled, eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Logprobs: 20}, "llama.cpp b6700-c08002a1, /models/m.gguf", 512},
+		{evaltest.VLLM, chat, eval.Capabilities{Chat: true, MaxTokens: true, Usage: true, Logprobs: 20}, "vllm 0.11.0", 256},
 		{evaltest.Bare, nil, eval.Capabilities{Raw: true, MaxTokens: true, Usage: true}, "server fake, models of bare", 0},
 	} {
 		f := evaltest.NewOpenAI(t, tt.kind, "m")
@@ -302,44 +302,6 @@ func TestCountTokens(t *testing.T) {
 		n, err := opened(t, model(f, nil)).(eval.TokenCounter).CountTokens(t.Context(), "one two three")
 		if n != want || (err != nil) != (want == 0) {
 			t.Errorf("%s: %d, %v", kind, n, err)
-		}
-	}
-}
-
-// TestProbe: the echo of a prompt and a text gives the text's exact bits; a
-// server that does not echo is no prober.
-func TestProbe(t *testing.T) {
-	f := evaltest.NewOpenAI(t, evaltest.VLLM, "m")
-	m, err := resolve(t, model(f, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prober, ok := opened(t, m).(eval.Prober)
-	if !ok {
-		t.Fatal("no prober")
-	}
-	got, err := prober.Probe(t.Context(), eval.ProbeRequest{Prompt: "The capital is", Texts: []string{" Paris", " New York"}, Choices: []string{" Rome"}})
-	if err != nil || len(got.Forms) != 2 || len(got.Choices) != 1 {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	for i, words := range [][]string{{" Paris"}, {" New", " York"}} {
-		want := 0.0
-		for _, w := range words {
-			want -= evaltest.Logprob(w) / math.Ln2
-		}
-		lo, hi := got.Forms[i].Bits()
-		if math.Abs(lo-want) > 1e-9 || lo != hi || len(got.Forms[i].Steps) != len(words) || got.Forms[i].Steps[0].Rank != 1 {
-			t.Errorf("%v: %+v, want %v bits", words, got.Forms[i], want)
-		}
-	}
-	for _, kind := range []evaltest.Kind{evaltest.LlamaCPP, evaltest.Bare} {
-		f := evaltest.NewOpenAI(t, kind, "m")
-		m, err := resolve(t, model(f, nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := opened(t, m).(eval.Prober); ok || m.Capabilities.Continuations || m.Capabilities.Logprobs > 0 {
-			t.Errorf("%s: %+v", kind, m.Capabilities)
 		}
 	}
 }

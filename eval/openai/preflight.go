@@ -227,7 +227,7 @@ func (t *trial) tryLogprobs(ctx context.Context) error {
 		for _, token := range r.Tokens {
 			depth = min(depth, len(token.Top))
 		}
-		t.model.Capabilities.Alternatives = depth
+		t.model.Capabilities.Logprobs = depth
 		return nil
 	}
 	return nil
@@ -245,10 +245,8 @@ func (t *trial) tryEcho(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	if _, _, err = echoed(trialPrompt, r); err == nil {
-		has := &t.model.Capabilities
-		has.Continuations, has.Logprobs, has.Alternatives = true, has.Alternatives, 0
-	}
+	_, _, err = echoed(trialPrompt, r)
+	t.model.Capabilities.Continuations = err == nil
 	return nil
 }
 
