@@ -50,5 +50,12 @@ func (p Plan) Unfit(m Model, count func(text string) (int, error)) string {
 // WasCut reports whether a server must have cut a prompt: no vocabulary puts
 // several words into a token, so it has read fewer tokens than there are.
 func WasCut(prompt string, u Usage) bool {
-	return u.PromptTokens != nil && *u.PromptTokens < len(strings.Fields(prompt))
+	if u.PromptTokens == nil {
+		return false
+	}
+	words := 0
+	for range strings.FieldsSeq(prompt) {
+		words++
+	}
+	return *u.PromptTokens < words
 }

@@ -108,12 +108,13 @@ func stated[T any](v *T, fallback T) T {
 
 // canProbe reports whether the provider gives probabilities of texts, exactly
 // or by walking over alternatives.
-func (c Capabilities) canProbe() bool { return c.Continuations || c.Logprobs > 0 }
+func (c Capabilities) canProbe() bool { return c.Continuations || c.Walks }
 
 // comparable reports whether two models' predictions can be compared: in one
 // process, or by the alternatives that servers name.
 func comparable(a, b Model) bool {
-	return a.Provider == b.Provider && a.Capabilities.canProbe() && b.Capabilities.canProbe()
+	inProcess := !a.Served() && !b.Served() && a.Capabilities.Continuations && b.Capabilities.Continuations
+	return a.Provider == b.Provider && (inProcess || a.Capabilities.Walks && b.Capabilities.Walks)
 }
 
 // keptTokens is how many tokens of m's replies are kept with their

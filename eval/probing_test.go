@@ -52,7 +52,7 @@ func probePlan(n int, models ...string) eval.Plan {
 		q.Keyword, q.Category = fmt.Sprintf("answer %d", i), "c"
 	}
 	for i := range p.Models {
-		p.Models[i].Capabilities = eval.Capabilities{MaxTokens: true, Raw: true, Continuations: true, Logprobs: 20}
+		p.Models[i].Capabilities = eval.Capabilities{Raw: true, Continuations: true, Logprobs: 20}
 	}
 	p.Models[len(models)-1].Role = eval.RoleReference
 	return p
@@ -183,7 +183,7 @@ func TestProbeInterrupted(t *testing.T) {
 
 func TestProbing(t *testing.T) {
 	yes, no, some := true, false, 4
-	exact, walks, none := eval.Capabilities{MaxTokens: true, Continuations: true}, eval.Capabilities{MaxTokens: true, Logprobs: 20}, eval.Capabilities{MaxTokens: true}
+	exact, walks, none := eval.Capabilities{MaxTokens: true, Continuations: true}, eval.Capabilities{MaxTokens: true, Logprobs: 20, Walks: true}, eval.Capabilities{MaxTokens: true}
 	for _, c := range []struct {
 		l         eval.Likelihood
 		has       eval.Capabilities

@@ -143,6 +143,34 @@ func Leaks(examples, set []queries.Query) []Leak {
 	return out
 }
 
+// mostLeaks is how many leaks of a model are named.
+const mostLeaks = 10
+
+// LeakWarnings tell of what stands before the prompts of m and holds answers: an
+// example, which is left out before the query that it tells, and the template and
+// the system message, which stand before every query.
+func (p Plan) LeakWarnings(m Model) []string {
+	var f leakFinder
+	var out []string
+	for _, around := range []struct{ name, text string }{{"template", m.Prompting.around("")}, {"system", m.Prompting.System}} {
+		for _, q := range p.Queries.Queries {
+			f.words.Reset(around.text)
+			if around.text != "" && f.scorer.Keyword(q.Keyword, q.Aliases, around.text, &f.words).Found {
+				out = append(out, fmt.Sprintf("%s: prompt.%s holds %q, the answer of %s", m.Name, around.name, q.Keyword, q.ID))
+			}
+		}
+	}
+	if m.Prompting.Shots > 0 && m.Prompting.Examples != nil {
+		for _, l := range Leaks(m.Prompting.Examples, p.Queries.Queries) {
+			out = append(out, fmt.Sprintf("%s: the example %s (%q) tells the answer of %s, %q: it is never put before that query", m.Name, l.Example.ID, l.Example.Prompt+" "+l.Example.Keyword, l.Query.ID, l.Query.Keyword))
+		}
+	}
+	if more := len(out) - mostLeaks; more > 0 {
+		out = append(out[:mostLeaks], fmt.Sprintf("%s: and %d more leaks", m.Name, more))
+	}
+	return out
+}
+
 // checkShots refuses a plan that has not enough examples for some query.
 func (p Plan) checkShots(m Model) error {
 	if m.Prompting.Shots == 0 {

@@ -81,6 +81,10 @@ func TestShotsDoNotLeak(t *testing.T) {
 	if err := p.Check(); !errors.As(err, &input) || !strings.Contains(err.Error(), "left for query") {
 		t.Errorf("too few examples: %v", err)
 	}
+	m.Prompting.System, m.Prompting.Template = "You know Paris.", "In France: {{prompt}}"
+	if got := strings.Join(p.LeakWarnings(m), "\n"); !strings.Contains(got, `prompt.system holds "Paris", the answer of France`) || strings.Contains(got, "prompt.template") || !strings.Contains(got, "the example 2") {
+		t.Errorf("warnings: %s", got)
+	}
 	leaks := eval.Leaks(m.Prompting.Examples, []queries.Query{q})
 	if len(leaks) != 4 {
 		t.Errorf("%d examples leak, want 4: %+v", len(leaks), leaks)

@@ -56,6 +56,7 @@ type Capabilities struct {
 	Usage         bool   `json:"usage"`              // counts tokens
 	Logprobs      int    `json:"logprobs"`           // most alternatives with each generated token; 0: no log-probabilities
 	Continuations bool   `json:"continuations"`      // exact log-probabilities of a given continuation
+	Walks         bool   `json:"walks"`              // those of a continuation by asking for one token at a time, as far as the alternatives go
 	Digest        bool   `json:"digest"`             // the weights are identified
 	Unload        bool   `json:"unload"`             // the memory can be freed
 	Think         bool   `json:"think"`              // reasons before it answers, when told to, and does not when told not to
@@ -72,7 +73,7 @@ func (c Capabilities) String() string {
 		name string
 	}{
 		{c.Raw, "raw"}, {c.Chat, "chat"}, {c.Seed, "seed"}, {c.Stop, "stop"}, {c.MaxTokens, "num_predict"}, {c.Usage, "token counts"},
-		{c.Logprobs > 0, fmt.Sprintf("logprobs of %d", c.Logprobs)}, {c.Continuations, "exact continuations"},
+		{c.Logprobs > 0, fmt.Sprintf("logprobs of %d", c.Logprobs)}, {c.Continuations, "exact continuations"}, {c.Walks, "walked continuations"},
 		{c.Think, "think"}, {c.Digest, "digest"}, {c.Unload, "unload"},
 	} {
 		if can.is {

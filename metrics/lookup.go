@@ -4,12 +4,12 @@ import "slices"
 
 // Named returns the metric of that name; ok is false where there is none.
 func Named(name string) (m Metric, ok bool) {
-	for _, list := range [][]Metric{All(), Likelihood()} {
-		if i := slices.IndexFunc(list, func(m Metric) bool { return m.Name == name }); i >= 0 {
-			return list[i], true
-		}
+	all := All()
+	i := slices.IndexFunc(all, func(m Metric) bool { return m.Name == name })
+	if i < 0 {
+		return Metric{}, false
 	}
-	return Metric{}, false
+	return all[i], true
 }
 
 // Find returns one metric's score of a reply; without one, an Unscored one.

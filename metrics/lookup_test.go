@@ -3,7 +3,7 @@ package metrics
 import "testing"
 
 func TestNamed(t *testing.T) {
-	for _, want := range append(All(), Likelihood()...) {
+	for _, want := range All() {
 		if got, ok := Named(want.Name); !ok || got != want {
 			t.Errorf("Named(%q) = %+v, %t", want.Name, got, ok)
 		}

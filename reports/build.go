@@ -56,6 +56,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 	}
 	r.Headlines = append(headlines(r, t), beyondEM(r.Rivals)...)
 	r.Warnings = append(r.Warnings, warnings(r)...)
+	r.Warnings = append(r.Warnings, unknownBits(p, t)...)
 	reviews, err := run.Reviews(ctx)
 	if err != nil {
 		return Report{}, err
@@ -88,6 +89,9 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 		}
 		t, query := byName[s.Reply.JobID.Model], queryAt[s.Query.ID]
 		t.add(s, query)
+		if s.Reply.Failure == nil && eval.WasCut(p.Prompt(t.of, s.Query), s.Reply.Usage) {
+			t.cut++
+		}
 		level.add(t, s, query)
 		digest.add(s)
 		if s.Probe != nil {

@@ -179,9 +179,26 @@ func TestPartialRun(t *testing.T) {
 	if n := r.Comparisons[0].N; n != 6 {
 		t.Errorf("em is compared on %d queries, want 6", n)
 	}
-	for _, want := range []string{"student was given up: connection refused", "3 of 10 queries have no outcome", "teacher: failures: 1."} {
+	for _, want := range []string{"student was given up: connection refused", "3 of 10 questions have no outcome", "teacher: failures: 1."} {
 		if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, want) }) {
 			t.Errorf("no warning says %q", want)
+		}
+	}
+}
+
+// TestTokensWithoutACount: where a server gave no count, or one that cannot be,
+// there is no sum, and no rate of 0.
+func TestTokensWithoutACount(t *testing.T) {
+	for _, u := range []eval.Usage{{}, {PromptTokens: new(1), CompletionTokens: new(-5)}, {PromptTokens: new(1), CompletionTokens: new(1<<63 - 1)}} {
+		run := madeRun(10, "teacher", "student")
+		run.replies[3].Reply.Usage = u
+		r := build(t, run, Options{})
+		m := r.Models[0]
+		if m.Tokens.CompletionTokens != nil || m.TokensPerS != nil || m.Energy.JPerToken != nil || m.Lengths.MeanTokens != nil {
+			t.Errorf("%v, %v tokens/s, %v J a token, %v tokens a reply", m.Tokens, m.TokensPerS, m.Energy.JPerToken, m.Lengths.MeanTokens)
+		}
+		if m := r.Models[1]; m.Tokens.CompletionTokens == nil || *m.Tokens.CompletionTokens != 100 {
+			t.Errorf("the other model: %v", m.Tokens)
 		}
 	}
 }

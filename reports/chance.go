@@ -14,7 +14,7 @@ import (
 
 // chance finds em's chance level: how often a model's replies hold the keyword
 // of another query. It is the idea of cosine's floor: with replies and queries
-// permuted, what is left is what the model would score without an idea.
+// permuted, what is left is what the model would score by luck.
 type chance struct {
 	queries []queries.Query
 	scoring scoring.Config

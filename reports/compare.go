@@ -10,7 +10,8 @@ import (
 )
 
 // compare tests every other model against the reference on the queries that
-// both have a score for, and corrects all tests together.
+// both have a score for, and corrects all tests together. The score of a query
+// that was asked more than once is the mean of its samples.
 func compare(p eval.Plan, t []*tally) []Comparison {
 	ref := slices.IndexFunc(p.Models, func(m eval.Model) bool { return m.Role == eval.RoleReference })
 	if ref < 0 {
@@ -27,7 +28,7 @@ func compare(p eval.Plan, t []*tally) []Comparison {
 			if c.contradicts() {
 				c.Warnings = append(c.Warnings, contradiction)
 			}
-			if def.Binary && c.N > 0 {
+			if t[i].binary(def) && c.N > 0 {
 				c.Same = concordant(t[i], t[ref], def)
 			}
 			out = append(out, c)

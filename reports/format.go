@@ -136,6 +136,15 @@ func PValue(p *float64) string {
 	return Fixed(p, 3)
 }
 
+// PText writes a p-value as part of a sentence: p = 0.031, or p < 0.001.
+func PText(p *float64) string {
+	s := PValue(p)
+	if strings.HasPrefix(s, "<") {
+		return "p " + s
+	}
+	return "p = " + s
+}
+
 // Interval writes the ends of an interval, None where there is none.
 func Interval(lo, hi *float64, decimals int) string {
 	if !exists(lo) || !exists(hi) {

@@ -46,11 +46,11 @@ func headlines(r Report, t []*tally) []string {
 // found says how many replies hold the keyword.
 func found(m Model) string {
 	em := m.Metric(metrics.EM)
-	s := fmt.Sprintf("%s has the keyword in %s of its %d replies (95 %% interval %s to %s)", m.Model.Name, percent(em.Mean), em.N, percent(em.Lo), percent(em.Hi))
+	chance := ""
 	if em.Chance != nil {
-		s += fmt.Sprintf("; by chance it would be %s", percent(*em.Chance))
+		chance = ", by chance " + percent(*em.Chance)
 	}
-	return s
+	return fmt.Sprintf("%s has the keyword in %s of its %d replies (95 %% interval %s to %s%s)", m.Model.Name, percent(em.Mean), em.N, percent(em.Lo), percent(em.Hi), chance)
 }
 
 // against compares model i with the reference, and with the other models that
@@ -58,13 +58,16 @@ func found(m Model) string {
 func against(r Report, t []*tally, i, ref int) string {
 	m, base := r.Models[i], r.Models[ref]
 	parts := []string{kept(r, m, base) + cost(m, base)}
+	if m.atFloor() && base.atFloor() {
+		parts = append(parts, fmt.Sprintf("both are at the floor of exact match (%s has %s), where no ratio can be told", base.Model.Name, percent(base.Metric(metrics.EM).Mean)))
+	}
 	parts = append(parts, r.differs(m)...)
 	for j, other := range r.Models {
 		if j == i || j == ref || other.Metric(metrics.EM).N == 0 {
 			continue
 		}
 		if c := emPair(t, i, j); c.N > 0 && c.P >= significant {
-			parts = append(parts, fmt.Sprintf("the difference to %s is within noise (p = %s, not corrected)", other.Model.Name, PValue(&c.P)))
+			parts = append(parts, fmt.Sprintf("the difference from %s is within noise (p %s, not corrected)", other.Model.Name, equals(&c.P)))
 		}
 	}
 	return strings.Join(parts, "; ") + "."
@@ -74,17 +77,20 @@ func against(r Report, t []*tally, i, ref int) string {
 // there is enough to tell.
 func kept(r Report, m, base Model) string {
 	c := r.comparison(metrics.EM, m.Model.Name)
+	if alike(c) && !base.atFloor() {
+		return fmt.Sprintf("%s is right on the same %d of %d queries as %s, and on no other", m.Model.Name, c.Same.Right, c.N, base.Model.Name)
+	}
 	if c.Same != nil && !base.atFloor() {
 		if ratio, lo, hi, ok := stat.RatioPaired(c.Same.Right, c.Wins, c.Losses, stat.Confidence); ok {
 			return fmt.Sprintf("%s keeps %s of %s's exact match (95 %% interval %s to %s)", m.Model.Name, percent(ratio), base.Model.Name, percent(lo), percent(hi))
 		}
 	}
-	if m.atFloor() && base.atFloor() {
-		em := base.Metric(metrics.EM)
-		return fmt.Sprintf("%s; it and %s (%s) are both at the floor of exact match, where no ratio can be told", found(m), base.Model.Name, percent(em.Mean))
-	}
 	return found(m)
 }
+
+// alike reports whether two models have the same queries right, so that there
+// is no difference to test.
+func alike(c Comparison) bool { return c.Same != nil && c.Same.Right > 0 && c.Wins+c.Losses == 0 }
 
 // cost sets the time and the energy of an answered query against the
 // reference's; empty where neither can be.
@@ -157,7 +163,10 @@ func (r Report) differs(m Model) []string {
 	if em.PHolm == nil || *em.PHolm < significant {
 		return nil
 	}
-	out := []string{fmt.Sprintf("the difference to it in exact match is within noise (p %s, with Holm's correction %s)", equals(&em.P), equals(em.PHolm))}
+	var out []string
+	if !alike(em) {
+		out = append(out, fmt.Sprintf("the difference from %s in exact match is within noise (p %s, with Holm's correction %s)", em.Reference, equals(&em.P), equals(em.PHolm)))
+	}
 	var others []string
 	for _, c := range r.Comparisons {
 		if c.Model == m.Model.Name && c.PHolm != nil && *c.PHolm < significant {

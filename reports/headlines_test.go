@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 // scoredRun is a run of n queries in which the models have the first so many
-// right; every other metric follows em.
+// right; every other metric of a reply's text follows em.
 func scoredRun(n, teacher, student int) memoryRun {
 	run := madeRun(n, "teacher", "student")
 	for i := range run.replies {
@@ -25,7 +26,10 @@ func scoredRun(n, teacher, student int) memoryRun {
 			value = 1
 		}
 		for j := range run.replies[i].Scores {
-			run.replies[i].Scores[j].Value = value
+			s := &run.replies[i].Scores[j]
+			if s.Value = value; !slices.ContainsFunc(metrics.Text(), func(m metrics.Metric) bool { return m.Name == s.Metric }) {
+				s.Status = metrics.Unscored
+			}
 		}
 	}
 	return run
@@ -41,9 +45,10 @@ func TestHeadlines(t *testing.T) {
 		{name: "a ratio has its interval", run: scoredRun(200, 100, 40),
 			has: []string{"student keeps 40 % of teacher's exact match (95 % interval 31.5 % to 50.9 %)"}, hasNot: []string{"noise"}},
 		{name: "both at the floor", run: scoredRun(200, 4, 1),
-			has:    []string{"student has the keyword in 0.5 % of its 200 replies", "it and teacher (2 %) are both at the floor of exact match"},
+			has:    []string{"student has the keyword in 0.5 % of its 200 replies", "both are at the floor of exact match (teacher has 2 %)"},
 			hasNot: []string{"keeps", "25 %"}},
-		{name: "nothing against nothing", run: scoredRun(200, 0, 0), has: []string{"both at the floor"}, hasNot: []string{"keeps", "in none"}},
+		{name: "nothing against nothing", run: scoredRun(200, 0, 0), has: []string{"both are at the floor"}, hasNot: []string{"keeps", "in none"}},
+		{name: "no query differs", run: scoredRun(100, 50, 50), has: []string{"student is right on the same 50 of 100 queries as teacher, and on no other"}, hasNot: []string{"noise", "interval"}},
 		{name: "none against many", run: scoredRun(200, 100, 0), has: []string{"student has the keyword in 0 % of its 200 replies"}, hasNot: []string{"keeps", "floor"}},
 		{name: "uncorrected and corrected", run: scoredRun(20, 20, 14), // six lost, none won
 			has: []string{"within noise (p = 0.031, with Holm's correction = 0.094)", "what does differ is ROUGE-L precision by -0.3000 (corrected p = 0.0"}},
@@ -120,7 +125,7 @@ func TestChanceLevel(t *testing.T) {
 	if r.Models[0].Metric(metrics.Cosine).Chance != nil {
 		t.Error("cosine has a chance level beside its floor")
 	}
-	if !strings.Contains(r.Headlines[0], "by chance it would be 20 %") {
+	if !strings.Contains(r.Headlines[0], ", by chance 20 %)") {
 		t.Errorf("the headline does not tell of it: %s", r.Headlines[0])
 	}
 	one := madeRun(1, "teacher", "student")

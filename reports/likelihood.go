@@ -95,6 +95,7 @@ type probed struct {
 	chosen       []string
 	divergences  [][]likelihood.Divergence
 	incomparable string // the first reason
+	unknown      string // the first reason why an answer's bits are not known
 }
 
 func newProbed(queries int) probed {
@@ -113,8 +114,12 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 		return
 	}
 	for _, m := range metrics.Likelihood() {
-		if s := metrics.Find(r.Scores, m.Name); s.Status == metrics.Scored {
+		s := metrics.Find(r.Scores, m.Name)
+		switch {
+		case s.Status == metrics.Scored:
 			t.values[m.Name][query], t.probed.bounds[m.Name][query] = s.Value, s.Bound
+		case m.Name == metrics.AnswerBits && t.probed.unknown == "":
+			t.probed.unknown = s.Reason
 		}
 	}
 	if r.Probe == nil {
@@ -173,7 +178,7 @@ func (t *tally) mean(def metrics.Metric) Metric {
 	} else if len(upper) > 0 {
 		out.Bound = metrics.AtMost
 	}
-	if def.Binary {
+	if t.binary(def) {
 		out.Summary = stat.MeanBinary(xs)
 	} else {
 		out.Summary = stat.MeanBootstrap(xs, seed)
@@ -182,6 +187,7 @@ func (t *tally) mean(def metrics.Metric) Metric {
 		out.Lo, out.Hi, out.HasInterval, out.Method = 0, 0, false, ""
 		out.Warnings = []string{fmt.Sprintf("n = %d: %d are bounds, so the mean is %s", out.N, out.BoundedN, boundWords[out.Bound])}
 	}
+	t.spread(def, &out)
 	if def.Name == metrics.Choice && len(t.probed.chance) > 0 {
 		mean := stat.MeanBootstrap(t.probed.chance, seed).Mean
 		out.Chance = &mean
@@ -219,7 +225,7 @@ func pairWhere(a, b *tally, m metrics.Metric, keep func(query int) bool) stat.Co
 	if bounded {
 		return stat.Signs(wins, losses, ties, undecided)
 	}
-	return stat.ComparePaired(xs, ys, m.Binary, seed)
+	return stat.ComparePaired(xs, ys, a.binary(m), seed)
 }
 
 func everywhere(int) bool { return true }
@@ -332,6 +338,19 @@ func (f *Fidelity) predictions(byQuery [][]likelihood.Divergence) {
 	f.KLDAt.P50, f.KLDAt.P95, f.KLDAt.P99, f.KLDAt.Max = at(0.5), at(0.95), at(0.99), at(1)
 }
 
+// unknownBits warns of models that were to say how probable the right answers
+// are, and did not.
+func unknownBits(p eval.Plan, t []*tally) []string {
+	var out []string
+	for i, m := range p.Models {
+		n := len(t[i].scored(metrics.AnswerBits))
+		if p.Probing(m).Answers && n < t[i].replies {
+			out = append(out, fmt.Sprintf("%s: how probable the right answer is, is not known for %d of %d queries. The first: %s.", m.Name, t[i].replies-n, t[i].replies, t[i].probed.unknown))
+		}
+	}
+	return out
+}
+
 // beyondEM says where what two models know separates them and what they say
 // does not, and the other way round.
 func beyondEM(rs []Rivalry) []string {
@@ -340,11 +359,11 @@ func beyondEM(rs []Rivalry) []string {
 		said, knows := r.EM.N > 0 && r.EM.P < significant, r.Bits.P < significant
 		switch {
 		case knows && !said:
-			out = append(out, fmt.Sprintf("Between %s and %s no difference in exact match can be told (p = %s); %s (p = %s).",
-				r.A, r.B, PValue(&r.EM.P), r.surprise(), PValue(&r.Bits.P)))
+			out = append(out, fmt.Sprintf("Between %s and %s no difference in exact match can be told (%s); %s (%s).",
+				r.A, r.B, PText(&r.EM.P), r.surprise(), PText(&r.Bits.P)))
 		case said && !knows:
-			out = append(out, fmt.Sprintf("%s and %s differ in exact match (p = %s), but no difference in how probable the right answer is to them can be told (p = %s).",
-				r.A, r.B, PValue(&r.EM.P), PValue(&r.Bits.P)))
+			out = append(out, fmt.Sprintf("%s and %s differ in exact match (%s), but no difference in how probable the right answer is to them can be told (%s).",
+				r.A, r.B, PText(&r.EM.P), PText(&r.Bits.P)))
 		}
 	}
 	return out

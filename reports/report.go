@@ -78,13 +78,15 @@ func (q QuerySet) Label() string { return strings.TrimSpace(q.Name + " " + q.Ver
 
 // Model is one model's figures.
 type Model struct {
-	Model     eval.Model
-	Replies   int    // answers received
-	Failures  int    // outcomes without an answer
-	Missing   int    // queries without an outcome
-	GaveUp    string // why the model was stopped; empty: it was not
-	FailKinds map[eval.FailureKind]int
-	Reused    *Reuse // nil: every reply was asked for in this run
+	Model      eval.Model
+	Replies    int    // answers received
+	Failures   int    // outcomes without an answer
+	Missing    int    // questions without an outcome: queries, times their samples
+	GaveUp     string // why the model was stopped; empty: it was not
+	FailKinds  map[eval.FailureKind]int
+	Reused     *Reuse // nil: every reply was asked for in this run
+	PromptsCut int    // prompts that were read as fewer tokens than they have words
+	Noise      string // of samples at temperature 0 that are not one text; empty: none
 
 	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it
@@ -119,6 +121,7 @@ type Lengths struct {
 	MeanChars     *float64 // Unicode characters a reply
 	ByLength      int      // replies that num_predict or the context cut
 	Empty         int      // replies without an answer but for blanks
+	EmptyCut      int      // of Empty: those cut by length, which spent their tokens on something else
 	ReasoningOnly int      // of Empty: those that hold reasoning
 }
 
@@ -164,6 +167,14 @@ type Metric struct {
 	Bound    metrics.Bound // of the mean, where some values are only bounds
 	BoundedN int           // how many
 	Chance   *float64      // of em: how often a reply holds the keyword of another query; of choice: what choosing blindly would reach; nil where it is not known
+
+	// Of a run that asks every query more than once; Samples is 0 in another,
+	// and what cannot be told is nil.
+	Samples   int      // of a query; its score is their mean
+	SDBetween *float64 // standard deviation of the queries' scores
+	SDWithin  *float64 // of one query's samples, pooled over the queries: the noise of one run
+	Any       *float64 // share of queries with any sample right, of a metric that is 0 or 1
+	Identical *float64 // share of queries whose samples all have one score
 }
 
 // Comparison is one metric of one model against the reference model on the

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -40,6 +41,10 @@ func summarizeReviews(reviews []eval.Review, p eval.Plan, t []*tally) *ReviewSum
 func emByJob(p eval.Plan, t []*tally) map[eval.JobID]bool {
 	out := make(map[eval.JobID]bool)
 	for i, m := range p.Models {
+		if s := t[i].samples; s != nil {
+			maps.Copy(out, s.em)
+			continue
+		}
 		for q, v := range t[i].values[metrics.EM] {
 			if !math.IsNaN(v) {
 				out[eval.JobID{Model: m.Name, Query: p.Queries.Queries[q].ID}] = v == 1

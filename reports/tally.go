@@ -17,6 +17,7 @@ import (
 // tally gathers what one pass over a model's replies yields. Its values stand
 // by query, NaN where there is none, so that models can be paired.
 type tally struct {
+	of                eval.Model
 	replies, failures int
 	failKinds         map[eval.FailureKind]int
 	tokens            tokenSums
@@ -25,17 +26,20 @@ type tally struct {
 	spent             []spentEnergy        // by the replies whose energy is known
 	negated, disagree int
 	reused            map[string]int // replies by the run that they are from
+	samples           *samples       // nil where every query is asked once
+	cut               int            // prompts of which the server must have left out a part
 	probed            probed
 
-	chars, byLength, empty, reasoningOnly int
-	chancePairs, chanceHits               int
-	phases                                []eval.Phase // in which it answered
-	uncovered                             []period     // parts of replies that are in none of them
+	lengthSums              Lengths
+	chars                   int
+	chancePairs, chanceHits int
+	phases                  []eval.Phase // in which it answered
+	uncovered               []period     // parts of replies that are in none of them
 }
 
 func newTally(rec eval.RunRecord, m eval.Model) *tally {
-	t := &tally{failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
-		phases: phasesOf(rec, m.Name, eval.PhaseAnswer)}
+	t := &tally{of: m, failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
+		phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan)}
 	queries := len(rec.Plan.Queries.Queries)
 	t.probed = newProbed(queries)
 	for _, m := range metrics.All() {
@@ -60,6 +64,9 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	}
 	t.tokens.add(r.Reply.Usage)
 	t.length(r.Reply)
+	if t.samples != nil {
+		t.samples.text(r.Reply.Text, query)
+	}
 	t.latencyMS = append(t.latencyMS, float64(r.Reply.Timing.Latency())/1e6)
 	if e := r.Reply.Energy; e != nil {
 		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
@@ -67,6 +74,9 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	for _, s := range r.Scores[:min(len(r.Scores), len(metrics.Text()))] {
 		if values, ok := t.values[s.Metric]; ok && s.Status == metrics.Scored {
 			values[query] = s.Value
+			if t.samples != nil {
+				values[query] = t.samples.add(r.Reply, s, query)
+			}
 		}
 	}
 	for _, f := range r.Flags {
@@ -82,16 +92,20 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 // length looks at what a reply holds, and at what ended it.
 func (t *tally) length(r eval.Reply) {
 	t.chars += utf8.RuneCountInString(r.Text)
-	if r.DoneReason == doneByLength {
-		t.byLength++
+	l, cut := &t.lengthSums, r.DoneReason == doneByLength
+	if cut {
+		l.ByLength++
 	}
 	parted := text.SplitReasoning(r.Text)
 	if strings.TrimSpace(parted.Answer) != "" {
 		return
 	}
-	t.empty++
+	l.Empty++
+	if cut {
+		l.EmptyCut++
+	}
 	if r.Reasoning != "" || parted.Tagged {
-		t.reasoningOnly++
+		l.ReasoningOnly++
 	}
 }
 
@@ -109,6 +123,9 @@ type tokenSum struct{ n, counted int }
 
 func (t *tokenSums) add(u eval.Usage) {
 	t.replies++
+	if u.Check() != nil { // stored before counts were checked
+		return
+	}
 	t.prompt.add(u.PromptTokens)
 	t.completion.add(u.CompletionTokens)
 }
@@ -153,8 +170,8 @@ func (t *tally) scored(metric string) []float64 {
 // model turns the tally into the figures that need no energy.
 func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out := Model{Model: m, Replies: t.replies, Failures: t.failures, FailKinds: t.failKinds,
-		Missing: len(rec.Plan.Queries.Queries) - t.replies - t.failures,
-		GaveUp:  rec.GaveUp[m.Name], Tokens: t.tokens.usage(), Negated: t.negated, Disagree: t.disagree}
+		Missing: rec.Plan.RequestsPerModel() - t.replies - t.failures, PromptsCut: t.cut, Noise: t.determinism(m, rec.Plan),
+		GaveUp: rec.GaveUp[m.Name], Tokens: t.tokens.usage(), Negated: t.negated, Disagree: t.disagree}
 	t.times(&out)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)
@@ -213,9 +230,9 @@ func (t *tally) times(m *Model) {
 }
 
 func (t *tally) lengths(tokens eval.Usage) Lengths {
-	answered := float64(t.replies)
-	return Lengths{MeanTokens: ratioOf(number(tokens.CompletionTokens), &answered), MeanChars: ratio(float64(t.chars), &answered),
-		ByLength: t.byLength, Empty: t.empty, ReasoningOnly: t.reasoningOnly}
+	l, answered := t.lengthSums, float64(t.replies)
+	l.MeanTokens, l.MeanChars = ratioOf(number(tokens.CompletionTokens), &answered), ratio(float64(t.chars), &answered)
+	return l
 }
 
 // chance is the share of the pairs of a reply and another query's keyword in

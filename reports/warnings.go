@@ -35,7 +35,13 @@ func outcomeWarnings(r Report, m Model) []string {
 		add(" was given up: %s. Go on with --resume.", m.GaveUp)
 	}
 	if m.Missing > 0 {
-		add(": %d of %d queries have no outcome; the run is partial.", m.Missing, r.Queries.N)
+		add(": %d of %d questions have no outcome; the run is partial.", m.Missing, r.Plan.RequestsPerModel())
+	}
+	if m.PromptsCut > 0 {
+		add(": %d prompts were read as fewer tokens than they have words. The server has cut them (see num_ctx and its version), or does not count what it kept of the prompt before.", m.PromptsCut)
+	}
+	if m.Noise != "" {
+		out = append(out, m.Noise)
 	}
 	if m.Failures > 0 {
 		add(": failures: %d. They are neither right nor wrong and enter no mean.", m.Failures)
@@ -54,13 +60,14 @@ func lengthWarnings(m Model) []string {
 	add := func(format string, args ...any) { out = append(out, m.Model.Name+": "+fmt.Sprintf(format, args...)) }
 	l := m.Lengths
 	if l.ReasoningOnly > 0 {
-		add("in %d of %d replies reasoning used up the tokens and no answer came. Raise num_predict, or set think: false under generation.", l.ReasoningOnly, m.Replies)
+		add("in %d of %d replies reasoning used up the tokens and no answer came: raise num_predict, or set think: false under generation.", l.ReasoningOnly, m.Replies)
 	}
-	switch empty := l.Empty - l.ReasoningOnly; {
-	case empty > 0 && empty == m.Replies:
-		add("all %d replies are empty. See whether the model is meant for plain completion (raw: true) or for chat (raw: false), and whether a stop text ends every reply.", empty)
-	case 2*empty > m.Replies:
-		add("%d of %d replies are empty: it ends rather than goes on. See whether the model is meant for plain completion (raw: true) or for chat (raw: false).", empty, m.Replies)
+	if empty := l.Empty - l.ReasoningOnly; 2*empty > m.Replies {
+		cure := "See whether the model is meant for plain completion (raw: true) or for chat (raw: false), and whether a stop text ends its replies."
+		if 2*l.EmptyCut > l.Empty {
+			cure = "They were cut at num_predict, so the tokens went into blanks or into reasoning that the server keeps apart: raise num_predict, or set think: false under generation."
+		}
+		add("%d of %d replies are empty. %s", empty, m.Replies, cure)
 	}
 	return out
 }

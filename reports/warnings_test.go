@@ -29,7 +29,8 @@ func TestWarnings(t *testing.T) {
 		change func(*memoryRun)
 		want   []string // of one warning
 	}{
-		{"all empty", texts(func(_ int, r *eval.Reply) { r.Text = " \n" }), []string{"student: all 10 replies are empty", "raw: false"}},
+		{"all empty", texts(func(_ int, r *eval.Reply) { r.Text = " \n" }), []string{"student: 10 of 10 replies are empty", "raw: false"}},
+		{"empty and cut", texts(func(_ int, r *eval.Reply) { r.Text, r.DoneReason = "", "length" }), []string{"student: 10 of 10 replies are empty", "num_predict", "think: false"}},
 		{"mostly empty", texts(func(i int, r *eval.Reply) {
 			if i < 6 {
 				r.Text = ""
@@ -123,7 +124,7 @@ func TestLengths(t *testing.T) {
 		run.replies[i].Reply.DoneReason = []string{"length", "stop"}[i%2]
 	}
 	l := build(t, run, Options{}).Models[0].Lengths
-	if *l.MeanTokens != 10 || *l.MeanChars != (5+0+3+17)/4.0 || l.ByLength != 2 || l.Empty != 2 || l.ReasoningOnly != 1 {
+	if *l.MeanTokens != 10 || *l.MeanChars != (5+0+3+17)/4.0 || l.ByLength != 2 || l.Empty != 2 || l.EmptyCut != 0 || l.ReasoningOnly != 1 {
 		t.Errorf("%+v, %v tokens, %v characters", l, *l.MeanTokens, *l.MeanChars)
 	}
 }

@@ -50,6 +50,47 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	}
 }
 
+// TestKilledSamples: a resumed run asks exactly the samples that are missing,
+// and each draws as it would have.
+func TestKilledSamples(t *testing.T) {
+	folder := func() string {
+		dir := t.TempDir()
+		set, err := program(t, dir, nil, "queries", "export").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, "some.jsonl"), strings.Join(strings.SplitAfter(string(set), "\n")[:30], ""))
+		writeFile(t, filepath.Join(dir, "models.yaml"), `version: 1
+queries: some.jsonl
+likelihood: off
+generation: {temperature: 0.8, samples: 5, num_predict: 6}
+models: [{name: student, provider: builtin, model: mini-student}]
+`)
+		return dir
+	}
+	whole := folder()
+	start := time.Now()
+	if out, err := program(t, whole, nil, "run", "--models", "models.yaml").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	took := time.Since(start)
+	want := outcomes(t, onlyRun(t, whole))
+	random := rand.New(rand.NewPCG(5, 6))
+	got := outcomes(t, killAndResume(t, folder(), nil, "models.yaml", 8, func() time.Duration {
+		return time.Duration(random.Int64N(int64(took)))
+	}))
+	if len(want) != 150 || !maps.Equal(got, want) {
+		t.Errorf("after 8 kills there are %d outcomes, %d of them those of the uninterrupted run, which has %d", len(got), same(got, want), len(want))
+	}
+	texts := map[string]bool{}
+	for _, o := range want {
+		texts[o] = true
+	}
+	if len(texts) <= 30 {
+		t.Errorf("%d different outcomes of 30 queries, drawn five times each", len(texts))
+	}
+}
+
 func same(a, b map[string]string) (n int) {
 	for k, v := range a {
 		if b[k] == v {
@@ -73,6 +114,8 @@ func testInterrupted(t *testing.T, signals ...syscall.Signal) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), twoModels)
 	cmd := program(t, dir, []string{"OLLAMA_HOST=" + f.URL}, "run", "--models", "models.yaml")
+	var screen strings.Builder
+	cmd.Stdout = &screen
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +133,11 @@ func testInterrupted(t *testing.T, signals ...syscall.Signal) {
 		t.Errorf("exit code %d, want 130", code)
 	}
 	run := onlyRun(t, dir)
+	for _, want := range []string{"EM [95 %]", "The run is partial", "report: "} {
+		if !strings.Contains(screen.String(), want) {
+			t.Errorf("the screen does not show %q:\n%s", want, screen.String())
+		}
+	}
 	if got := len(outcomes(t, run)); got < 9 || got > f.Asked() {
 		t.Errorf("%d outcomes stored of %d questions", got, f.Asked())
 	}

@@ -21,13 +21,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the scripts of testdata/script, each with a fake Ollama of
-// its own that has the models teacher and student.
+// its own that has the models teacher, student and talker.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
+			f := evaltest.NewOllama(t, "teacher:latest", "student:latest", "talker:latest")
 			f.Set(func(o *evaltest.Ollama) {
+				o.Words = []string{"talker"}
 				o.Answer = func(model, prompt string) string {
 					if model == "student" && len(prompt)%2 == 0 {
 						return " something else"
@@ -92,6 +93,7 @@ func outcomes(t *testing.T, run string) map[string]string {
 		var r struct {
 			Model   string          `json:"model"`
 			QueryID string          `json:"query_id"`
+			Sample  int             `json:"sample"`
 			Text    string          `json:"text"`
 			Done    string          `json:"done_reason"`
 			Failure json.RawMessage `json:"failure"`
@@ -102,6 +104,9 @@ func outcomes(t *testing.T, run string) map[string]string {
 			t.Fatalf("%s: %v", line, err)
 		}
 		key := r.Model + " " + r.QueryID
+		if r.Sample > 0 {
+			key += fmt.Sprintf(" sample %d", r.Sample)
+		}
 		if _, twice := out[key]; twice {
 			t.Errorf("%s stands twice", key)
 		}

@@ -2,7 +2,6 @@ package builtin
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -39,7 +38,7 @@ func (s *sampler) next(logits []float32) (int32, error) {
 	s.penalise(logits)
 	id := argmax(logits)
 	if top := logits[id]; top-top != 0 {
-		return 0, fmt.Errorf("the model's logits are not finite: its weights are unusable")
+		return 0, errNotFinite
 	}
 	if s.Temperature > 0 {
 		id = s.draw(logits)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/disteval/disteval/metrics/likelihood"
 )
 
 // Encode gives the ids of a text, with the markers that the model's file asks
@@ -38,7 +40,8 @@ func (l *LLM) Piece(id int32) (string, error) {
 
 // Score gives, for each of ids but the first, the natural logarithm of the
 // probability that the model gives it after those before it. It computes the
-// ids in batches; more than the context holds are refused.
+// ids in batches; more than the context holds are refused. Beside the weights
+// it takes the keys and values of all positions, and the logits of 64.
 func (l *LLM) Score(ctx context.Context, ids []int32) ([]float64, error) {
 	m, err := l.load()
 	if err != nil {
@@ -47,17 +50,17 @@ func (l *LLM) Score(ctx context.Context, ids []int32) ([]float64, error) {
 	if err := m.checkIDs(ids); err != nil {
 		return nil, fmt.Errorf("score with %s: %w", l.name, err)
 	}
-	out := make([]float64, 0, len(ids)-1)
+	out, finite := make([]float64, 0, len(ids)-1), true
 	err = m.newSession().prefill(ctx, ids[:len(ids)-1], func(i int, logits []float32) {
-		out = append(out, float64(logits[ids[i+1]])-logSumExp(logits))
+		all, ok := likelihood.NewLogSoftmax(logits)
+		finite = finite && ok
+		out = append(out, all.At(logits[ids[i+1]]))
 	})
 	if err != nil {
 		return nil, err
 	}
-	for i, v := range out {
-		if v-v != 0 {
-			return nil, fmt.Errorf("score with %s: the logits after token %d are not finite: its weights are unusable", l.name, i)
-		}
+	if !finite {
+		return nil, fmt.Errorf("score with %s: %w", l.name, errNotFinite)
 	}
 	return out, nil
 }
@@ -89,7 +92,7 @@ func (l *LLM) Greedy(ctx context.Context, ids []int32, n int) ([]Choice, error) 
 		id := argmax(logits)
 		c := Choice{ID: id, Lead: lead(logits, id), End: m.words != nil && m.words.ends(id)}
 		if c.Lead-c.Lead != 0 {
-			return nil, fmt.Errorf("go on with %s: the logits after token %d are not finite: its weights are unusable", l.name, s.positions)
+			return nil, fmt.Errorf("go on with %s: %w", l.name, errNotFinite)
 		}
 		if out = append(out, c); c.End || s.positions == m.context {
 			break
@@ -111,16 +114,6 @@ func lead(logits []float32, best int32) float64 {
 		}
 	}
 	return float64(logits[best]) - next
-}
-
-// logSumExp is the logarithm of the sum of the exponentials of x.
-func logSumExp(x []float32) float64 {
-	top := float64(x[argmax(x)])
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
 }
 
 func (m *model) checkIDs(ids []int32) error {

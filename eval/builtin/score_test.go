@@ -3,6 +3,7 @@ package builtin
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -370,5 +371,24 @@ func TestOpenReader(t *testing.T) {
 	}
 	if _, err := OpenReader("cut", bytes.NewReader(raw[:100]), 100); err == nil || !strings.Contains(err.Error(), "open model cut") {
 		t.Errorf("a cut file: %v", err)
+	}
+}
+
+// TestScoreOfNoNumbers refuses a model whose logits overflow.
+func TestScoreOfNoNumbers(t *testing.T) {
+	m := newTiny()
+	w := m.tensor("output.weight")
+	for i := range len(w.data) / 4 {
+		binary.LittleEndian.PutUint32(w.data[4*i:], f32bits(3e38))
+	}
+	l, err := openBytes(t, m.bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Score(t.Context(), []int32{1, 4, 5}); !errors.Is(err, errNotFinite) {
+		t.Errorf("Score: %v", err)
+	}
+	if _, err := l.Greedy(t.Context(), []int32{1, 4, 5}, 2); !errors.Is(err, errNotFinite) {
+		t.Errorf("Greedy: %v", err)
 	}
 }

@@ -92,19 +92,24 @@ single:
 	VXORPS Y3, Y3, Y3
 	XORQ   AX, AX
 
+	LEAQ   (SI)(CX*8), BX // eight rows on: read ahead, as one position waits for memory
+
 singleStep:
-	VMOVUPS (DX)(AX*1), Y8
-	VMULPS  (SI)(AX*1), Y8, Y10
-	VADDPS  Y10, Y0, Y0
-	VMULPS  (R8)(AX*1), Y8, Y11
-	VADDPS  Y11, Y1, Y1
-	VMULPS  (R9)(AX*1), Y8, Y12
-	VADDPS  Y12, Y2, Y2
-	VMULPS  (R10)(AX*1), Y8, Y13
-	VADDPS  Y13, Y3, Y3
-	ADDQ    $32, AX
-	CMPQ    AX, CX
-	JLT     singleStep
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	VMOVUPS    (DX)(AX*1), Y8
+	VMULPS     (SI)(AX*1), Y8, Y10
+	VADDPS     Y10, Y0, Y0
+	VMULPS     (R8)(AX*1), Y8, Y11
+	VADDPS     Y11, Y1, Y1
+	VMULPS     (R9)(AX*1), Y8, Y12
+	VADDPS     Y12, Y2, Y2
+	VMULPS     (R10)(AX*1), Y8, Y13
+	VADDPS     Y13, Y3, Y3
+	ADDQ       $128, BX
+	ADDQ       $32, AX
+	CMPQ       AX, CX
+	JLT        singleStep
 
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y2
@@ -199,11 +204,11 @@ TEXT ·widenF16AVX2(SB), NOSPLIT, $0-24
 
 step:
 	PREFETCHT0 2048(SI)(AX*2)
-	VCVTPH2PS (SI)(AX*2), Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	ADDQ      $8, AX
-	CMPQ      AX, CX
-	JLT       step
+	VCVTPH2PS  (SI)(AX*2), Y0
+	VMOVUPS    Y0, (DI)(AX*4)
+	ADDQ       $8, AX
+	CMPQ       AX, CX
+	JLT        step
 	VZEROUPPER
 	RET
 
@@ -215,12 +220,13 @@ TEXT ·widenBF16AVX2(SB), NOSPLIT, $0-24
 	XORQ AX, AX
 
 step:
-	VPMOVZXWD (SI)(AX*2), Y0
-	VPSLLD    $16, Y0, Y0
-	VMOVUPS   Y0, (DI)(AX*4)
-	ADDQ      $8, AX
-	CMPQ      AX, CX
-	JLT       step
+	PREFETCHT0 2048(SI)(AX*2)
+	VPMOVZXWD  (SI)(AX*2), Y0
+	VPSLLD     $16, Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*4)
+	ADDQ       $8, AX
+	CMPQ       AX, CX
+	JLT        step
 	VZEROUPPER
 	RET
 

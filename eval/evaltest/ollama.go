@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type Ollama struct {
 	Delay   time.Duration                     // before an answer
 	Digest  func(model string) string         // default: made of the name
 	Vector  func(text string) []float32       // of /api/embed
+	Words   []string                          // models whose vocabulary /api/show tells when asked; it ignores logprobs all the same
 	Version string
 	Thinks  func(model, prompt string) string // reasoning before the answer; nil: none
 	Auth    string                            // the Authorization that every call must have; empty: none
@@ -127,12 +129,23 @@ func (o *Ollama) tags(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string]any{"models": models})
 }
 
-func (o *Ollama) show(w http.ResponseWriter, _ *http.Request) {
+func (o *Ollama) show(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Model   string
+		Verbose bool
+	}
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, `{"error":"bad request"}`, http.StatusBadRequest)
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	info := map[string]any{"general.architecture": "llama"}
 	if o.Context > 0 {
 		info["llama.context_length"] = o.Context
+	}
+	if req.Verbose && slices.Contains(o.Words, req.Model) {
+		maps.Copy(info, vocabulary())
 	}
 	writeJSON(w, map[string]any{"template": "{{ .Prompt }}", "model_info": info,
 		"capabilities": o.capabilities(), "details": map[string]any{"parameter_size": "58.34M", "quantization_level": "F16"}})
@@ -143,6 +156,16 @@ func (o *Ollama) capabilities() []string {
 		return []string{"completion", "thinking"}
 	}
 	return []string{"completion"}
+}
+
+// vocabulary is the smallest that cuts any text: one token a byte, and the space.
+func vocabulary() map[string]any {
+	tokens, types := []string{"<unk>", "<s>", "</s>", "▁"}, []int{2, 3, 3, 1}
+	for b := range 256 {
+		tokens, types = append(tokens, fmt.Sprintf("<0x%02X>", b)), append(types, 6)
+	}
+	return map[string]any{"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types,
+		"tokenizer.ggml.scores": make([]float64, len(tokens))}
 }
 
 // request is a question in either of Ollama's forms.

@@ -233,15 +233,20 @@ func pieces(text string) []string {
 	return out
 }
 
+// Logprob is what the fake gives a word, wherever it stands.
+func Logprob(word string) float64 {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, word) // a hash never fails to take bytes
+	return -float64(h.Sum32()%1000)/1000 - 0.1
+}
+
 // logprobs are made of the word; nil where none are asked for or given.
 func (o *OpenAI) logprobs(a asked, word string, first bool) any {
 	n := a.depth()
 	if n == 0 || o.Kind == Bare {
 		return nil
 	}
-	h := fnv.New32a()
-	io.WriteString(h, word)
-	p := -float64(h.Sum32()%1000)/1000 - 0.1
+	p := Logprob(word)
 	if a.chat {
 		top := []map[string]any{}
 		for i := range n {

@@ -149,9 +149,8 @@ func (g *Generator) request(r eval.Request, options map[string]any, keep time.Du
 	if t := g.model.Generation.Think; t != nil {
 		think = &api.ThinkValue{Value: *t}
 	}
-	logprobs, alternatives := r.Logprobs > 0, min(r.Logprobs, mostAlternatives)
 	if g.model.API == eval.APIChat {
-		chat := api.ChatRequest{Logprobs: logprobs, TopLogprobs: alternatives, Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}
+		chat := api.ChatRequest{Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}
 		if r.System != "" {
 			chat.Messages = append(chat.Messages, api.Message{Role: "system", Content: r.System})
 		}
@@ -162,7 +161,7 @@ func (g *Generator) request(r eval.Request, options map[string]any, keep time.Du
 	}
 	return ask{"/api/generate", api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
 		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think,
-		Logprobs: logprobs, TopLogprobs: alternatives}}
+		Logprobs: r.Logprobs > 0, TopLogprobs: min(r.Logprobs, mostAlternatives)}}
 }
 
 // stream sends one request and reads its answer to the end.
@@ -196,7 +195,7 @@ func (g *Generator) stream(ctx context.Context, ask ask, silence time.Duration) 
 }
 
 // collect joins the pieces of an answer until the one that says done, and
-// returns that and what all say of their tokens.
+// returns that, with what the pieces say of their tokens.
 func (g *Generator) collect(answer *eval.Answer, lines *lineReader) (last piece, tokens []eval.Token, err error) {
 	for {
 		line, err := lines.next()
@@ -220,17 +219,6 @@ func (g *Generator) collect(answer *eval.Answer, lines *lineReader) (last piece,
 	}
 }
 
-// check refuses an end that cannot be this model's.
-func (g *Generator) check(last piece) error {
-	if last.Model != "" && fullName(last.Model) != fullName(g.model.Model) {
-		return eval.Malformed("the answer is by model %s, and %s was asked", eval.Excerpt([]byte(last.Model)), g.model.Model)
-	}
-	if err := (eval.Usage{PromptTokens: last.PromptTokens, CompletionTokens: last.CompletionTokens}).Check(); err != nil {
-		return eval.Malformed("%v", err)
-	}
-	return nil
-}
-
 // appendTokens takes over what a piece says of its tokens. Their IDs are not
 // part of it.
 func appendTokens(to []eval.Token, said []api.Logprob) []eval.Token {
@@ -242,6 +230,17 @@ func appendTokens(to []eval.Token, said []api.Logprob) []eval.Token {
 		to = append(to, t)
 	}
 	return to
+}
+
+// check refuses an end that cannot be this model's.
+func (g *Generator) check(last piece) error {
+	if last.Model != "" && fullName(last.Model) != fullName(g.model.Model) {
+		return eval.Malformed("the answer is by model %s, and %s was asked", eval.Excerpt([]byte(last.Model)), g.model.Model)
+	}
+	if err := (eval.Usage{PromptTokens: last.PromptTokens, CompletionTokens: last.CompletionTokens}).Check(); err != nil {
+		return eval.Malformed("%v", err)
+	}
+	return nil
 }
 
 // piece is one line of the stream: a part of the answer or an error.

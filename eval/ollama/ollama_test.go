@@ -216,7 +216,13 @@ func TestLongReplies(t *testing.T) {
 	f := evaltest.NewOllama(t, "m:latest")
 	long := strings.Repeat("word ", 200_000) // 1 MB
 	f.Answer = func(string, string) string { return long }
-	g := client(t, f.URL).Generator(model("m"))
+	base, err := url.Parse(f.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := evaltest.HostileLimits
+	limits.Silence = 20 * time.Second // a busy machine takes a while to read a megabyte
+	g := ollama.New(base, limits).Generator(model("m"))
 	if r, err := g.Generate(t.Context(), eval.Request{Prompt: "p"}); err != nil || r.Text != long {
 		t.Errorf("a reply of 1 MB: %d bytes, %v", len(r.Text), err)
 	}

@@ -85,10 +85,10 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 		if !m.Generation.Raw && chat {
 			m.API = eval.APIChat
 		}
-		m.Notice = notice(m, version)
-		if m.Generation.Raw && c.Tokenizer != nil && !olderThan(version, firstLogprobs) {
-			m.Capabilities.Logprobs = mostAlternatives
+		if m.Generation.Raw && c.Tokenizer != nil && !olderThan(version, givesLogprobs) {
+			m.Capabilities.Logprobs, m.Capabilities.Walks = mostAlternatives, true
 		}
+		m.Notice = notice(m, version)
 		out = append(out, m)
 	}
 	if len(missing.Models) > 0 {
@@ -108,6 +108,9 @@ func (c *Client) hasChat(ctx context.Context) bool {
 
 // keepsPrompts is the first version that knows truncate: false.
 var keepsPrompts = []int{0, 12, 6}
+
+// givesLogprobs is the first version that gives log-probabilities.
+var givesLogprobs = []int{0, 12, 11}
 
 // notice is what reports must say of m.
 func notice(m eval.Model, version string) string {
@@ -140,9 +143,6 @@ func olderThan(version string, than []int) bool {
 	}
 	return false
 }
-
-// firstLogprobs is the first version that gives log-probabilities.
-var firstLogprobs = []int{0, 12, 11}
 
 func (c *Client) describe(ctx context.Context, m eval.Model, entry api.ListModelResponse) (eval.Model, error) {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: m.Model})

@@ -224,17 +224,17 @@ func (w *walk) ask(ctx context.Context, sofar string, n int) (look, error) {
 		return look{lost: errMute.Error()}, nil
 	}
 	for try := range mostTries {
-		r := eval.Request{Prompt: sofar, Logprobs: mostAlternatives}
-		reply, err := w.stream(ctx, w.request(r, w.drawing(try), keepAlive), w.client.limits.Silence)
+		r := w.request(eval.Request{Prompt: sofar, Logprobs: mostAlternatives}, w.drawing(try), keepAlive)
+		reply, err := w.stream(ctx, r, w.client.limits.Silence)
 		if err != nil {
 			return look{}, err
-		}
-		if count := reply.Usage.PromptTokens; count == nil || *count != n {
-			return look{lost: fmt.Sprintf("the server counts %s tokens where the model's vocabulary gives %d", stated(count), n)}, nil
 		}
 		if len(reply.Tokens) == 0 && reply.Text != "" {
 			w.mute.Store(true)
 			return look{lost: errMute.Error()}, nil
+		}
+		if count := reply.Usage.PromptTokens; count == nil || *count != n {
+			return look{lost: fmt.Sprintf("the server counts %s tokens where the model's vocabulary gives %d", stated(count), n)}, nil
 		}
 		if len(reply.Tokens) == 0 {
 			continue

@@ -288,53 +288,50 @@ func TestWalkCompares(t *testing.T) {
 	}
 }
 
-// TestWalkCostsItsRequests: walking takes little more than asking for the same.
-func TestWalkCostsItsRequests(t *testing.T) {
-	s := newWalkServer(t, even("b", 0.5, " ", 0.25))
-	p := s.prober(t, true)
-	ask := func(i int) error {
-		_, err := p.Probe(t.Context(), eval.ProbeRequest{Prompt: fmt.Sprintf("c%s", strings.Repeat("d", i%20)), Texts: []string{" bb", " b b", " bbb"}})
-		return err
-	}
-	walk := fastest(t, 3, func() {
+// BenchmarkWalk reports how many times a bare loop of the same requests a walk
+// takes, both against a server that answers at once.
+func BenchmarkWalk(b *testing.B) {
+	s := newWalkServer(b, even("b", 0.5, " ", 0.25))
+	p := s.prober(b, true)
+	probe := func() {
 		for i := range 200 {
-			if err := ask(i); err != nil {
-				t.Fatal(err)
+			ask := eval.ProbeRequest{Prompt: "c" + strings.Repeat("d", i%20), Texts: []string{" bb", " b b", " bbb"}}
+			if _, err := p.Probe(b.Context(), ask); err != nil {
+				b.Fatal(err)
 			}
 		}
-	})
-	requests := int(s.asked.Load()) / 3
-	bare := fastest(t, 3, func() {
-		for range requests {
-			body, _ := json.Marshal(api.GenerateRequest{Model: "m", Prompt: "c b", Logprobs: true, TopLogprobs: 20})
-			resp, err := http.Post(s.URL+"/api/generate", "application/json", strings.NewReader(string(body)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			dec := json.NewDecoder(resp.Body)
-			for dec.More() {
-				var out api.GenerateResponse
-				if err := dec.Decode(&out); err != nil {
-					t.Fatal(err)
-				}
-			}
-			resp.Body.Close()
-		}
-	})
-	t.Logf("%d requests: walking %s, a bare loop %s", requests, walk, bare)
-	if walk > 3*bare {
-		t.Errorf("walking takes %s, a bare loop of the same requests %s", walk, bare)
 	}
+	var walks, bares time.Duration
+	for b.Loop() {
+		before := s.asked.Load()
+		start := time.Now()
+		probe()
+		walks += time.Since(start)
+		requests := int(s.asked.Load() - before)
+		start = time.Now()
+		for range requests {
+			askBare(b, s.URL)
+		}
+		bares += time.Since(start)
+	}
+	b.ReportMetric(walks.Seconds()/bares.Seconds(), "x-bare-loop")
 }
 
-// fastest is the shortest of n times.
-func fastest(t *testing.T, n int, do func()) time.Duration {
-	t.Helper()
-	best := time.Duration(math.MaxInt64)
-	for range n {
-		start := time.Now()
-		do()
-		best = min(best, time.Since(start))
+// askBare sends the request of one step and reads the answer.
+func askBare(b *testing.B, url string) {
+	body, err := json.Marshal(api.GenerateRequest{Model: "m", Prompt: "c b", Logprobs: true, TopLogprobs: 20})
+	if err != nil {
+		b.Fatal(err)
 	}
-	return best
+	resp, err := http.Post(url+"/api/generate", "application/json", strings.NewReader(string(body)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for dec := json.NewDecoder(resp.Body); dec.More(); {
+		var out api.GenerateResponse
+		if err := dec.Decode(&out); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -244,7 +244,7 @@ func (s *stream) take(data []byte) error {
 	if len(c.Error) > 0 && string(c.Error) != "null" {
 		return &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + s.redact(eval.ErrorMessage(data))}
 	}
-	if c.Model != "" && c.Model != s.model {
+	if c.Model != "" && !sameModel(c.Model, s.model) {
 		return eval.Malformed("the answer is by model %s, and %s was asked", eval.Excerpt([]byte(c.Model)), s.model)
 	}
 	if c.Usage != nil {

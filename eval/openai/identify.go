@@ -30,12 +30,16 @@ func (c *client) models(ctx context.Context) (modelList, error) {
 
 func (l modelList) has(name string) bool {
 	for _, m := range l.Data {
-		if m.ID == name {
+		if sameModel(m.ID, name) {
 			return true
 		}
 	}
 	return false
 }
+
+// sameModel reports whether a server that says said means the model that is
+// called name: Ollama writes out the tag that it assumes.
+func sameModel(said, name string) bool { return said == name || said == name+":latest" }
 
 // identity is what a server says of itself.
 type identity struct {

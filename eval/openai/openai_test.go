@@ -305,3 +305,41 @@ func TestCountTokens(t *testing.T) {
 		}
 	}
 }
+
+// TestProbe: the echo of a prompt and a text gives the text's exact bits; a
+// server that does not echo is no prober.
+func TestProbe(t *testing.T) {
+	f := evaltest.NewOpenAI(t, evaltest.VLLM, "m")
+	m, err := resolve(t, model(f, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prober, ok := opened(t, m).(eval.Prober)
+	if !ok {
+		t.Fatal("no prober")
+	}
+	got, err := prober.Probe(t.Context(), eval.ProbeRequest{Prompt: "The capital is", Texts: []string{" Paris", " New York"}, Choices: []string{" Rome"}})
+	if err != nil || len(got.Forms) != 2 || len(got.Choices) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i, words := range [][]string{{" Paris"}, {" New", " York"}} {
+		want := 0.0
+		for _, w := range words {
+			want -= evaltest.Logprob(w) / math.Ln2
+		}
+		lo, hi := got.Forms[i].Bits()
+		if math.Abs(lo-want) > 1e-9 || lo != hi || len(got.Forms[i].Steps) != len(words) || got.Forms[i].Steps[0].Rank != 1 {
+			t.Errorf("%v: %+v, want %v bits", words, got.Forms[i], want)
+		}
+	}
+	for _, kind := range []evaltest.Kind{evaltest.LlamaCPP, evaltest.Bare} {
+		f := evaltest.NewOpenAI(t, kind, "m")
+		m, err := resolve(t, model(f, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := opened(t, m).(eval.Prober); ok || m.Capabilities.Continuations {
+			t.Errorf("%s: %+v", kind, m.Capabilities)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func (e *MissingModelError) Error() string {
 	if len(e.Have) > 0 {
 		have = "it has " + strings.Join(e.Have, ", ")
 	}
-	return fmt.Sprintf("find model %s (%s) at %s: missing; %s", e.Model.Model, e.Model.Name, e.Address, have)
+	return fmt.Sprintf("the server at %s has no model %s; %s", e.Address, e.Model.Model, have)
 }
 
 // Hint is where its name is set.
@@ -68,7 +68,7 @@ func (c *client) resolve(ctx context.Context, m eval.Model) (eval.Model, error) 
 	}
 	m.ContextLength = is.numCtx
 	for _, d := range list.Data {
-		if d.ID == m.Model && d.MaxModelLen > 0 {
+		if sameModel(d.ID, m.Model) && d.MaxModelLen > 0 {
 			m.ContextLength = d.MaxModelLen
 		}
 	}
@@ -233,7 +233,8 @@ func (t *trial) tryLogprobs(ctx context.Context) error {
 	return nil
 }
 
-// tryEcho asks for the log-probabilities of the prompt.
+// tryEcho asks for the log-probabilities of the prompt. Without them those of
+// generated tokens are of no use: whose vocabulary is not known cannot be walked.
 func (t *trial) tryEcho(ctx context.Context) error {
 	if t.model.API != eval.APICompletions {
 		return nil
@@ -244,8 +245,10 @@ func (t *trial) tryEcho(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	_, _, err = echoed(trialPrompt, r)
-	t.model.Capabilities.Continuations = err == nil
+	if _, _, err = echoed(trialPrompt, r); err == nil {
+		has := &t.model.Capabilities
+		has.Continuations = true
+	}
 	return nil
 }
 

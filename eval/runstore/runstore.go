@@ -252,26 +252,27 @@ type header struct {
 
 // storedPlan is a plan without its queries, which have their own table.
 type storedPlan struct {
-	SetName    string         `json:"set_name"`
-	SetVersion string         `json:"set_version"`
-	QuerySrc   string         `json:"query_src"`
-	Source     string         `json:"source"`
-	Parallel   int            `json:"parallel"`
-	Samples    int            `json:"samples"` // 0 in a record of version 1
-	Rules      int            `json:"rules"`   // 0 in a record of version 1
-	Models     []eval.Model   `json:"models"`
-	Scoring    eval.Scoring   `json:"scoring"`
-	Emissions  eval.Emissions `json:"emissions"`
+	SetName    string          `json:"set_name"`
+	SetVersion string          `json:"set_version"`
+	QuerySrc   string          `json:"query_src"`
+	Source     string          `json:"source"`
+	Parallel   int             `json:"parallel"`
+	Samples    int             `json:"samples"` // 0 in a record of version 1
+	Rules      int             `json:"rules"`   // 0 in a record of version 1
+	Models     []eval.Model    `json:"models"`
+	Scoring    eval.Scoring    `json:"scoring"`
+	Emissions  eval.Emissions  `json:"emissions"`
+	Likelihood eval.Likelihood `json:"likelihood"`
 }
 
 func stored(p eval.Plan) storedPlan {
 	return storedPlan{SetName: p.Queries.Name, SetVersion: p.Queries.Version, QuerySrc: p.QuerySrc, Source: p.Source,
-		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions}
+		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions, Likelihood: p.Likelihood}
 }
 
 func (p storedPlan) plan(list []queries.Query) eval.Plan {
 	return eval.Plan{Queries: queries.Set{Name: p.SetName, Version: p.SetVersion, Queries: list}, QuerySrc: p.QuerySrc, Source: p.Source,
-		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions}
+		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions, Likelihood: p.Likelihood}
 }
 
 func (s *Store) init(ctx context.Context) error {

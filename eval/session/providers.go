@@ -22,10 +22,10 @@ const loadPatience = 5
 func NewProviders(silence time.Duration) Providers {
 	limits := eval.DefaultLimits
 	limits.Silence, limits.LoadSilence = silence, loadPatience*silence
-	served := ollama.NewProvider(limits)
-	served.Tokenizer = func(values map[string]any) (ollama.Tokenizer, error) { return builtin.NewTokenizer(values) }
+	walked := ollama.NewProvider(limits)
+	walked.Tokenizer = func(values map[string]any) (ollama.Tokenizer, error) { return builtin.NewTokenizer(values) }
 	return Providers{
-		eval.ProviderOllama:  served,
+		eval.ProviderOllama:  walked,
 		eval.ProviderOpenAI:  openai.NewProvider(limits),
 		eval.ProviderBuiltin: builtin.Provider{},
 	}

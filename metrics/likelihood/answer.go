@@ -2,6 +2,7 @@ package likelihood
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -121,11 +122,11 @@ func (a *Answer) rank(forms []Form) {
 		case len(f.Steps) == 0:
 			least = 1
 			reason = cmp.Or(reason, f.reason())
-		case f.Steps[0].Known:
+		case f.Steps[0].Known && !f.Steps[0].RankOpen:
 			best = min(best, f.Steps[0].Rank)
 		default:
 			least = min(least, f.Steps[0].Rank)
-			reason = cmp.Or(reason, f.reason())
+			reason = cmp.Or(reason, fmt.Sprintf("%s: the rank of its first token is at least %d", f.Text, f.Steps[0].Rank))
 		}
 	}
 	least = min(best, least)

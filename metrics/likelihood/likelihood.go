@@ -26,12 +26,13 @@ type Alternative struct {
 
 // Step is one token of a continuation.
 type Step struct {
-	ID      int           `json:"id"`
-	Text    string        `json:"text"`
-	Logprob float64       `json:"logprob"`       // natural logarithm; an upper bound of it where Known is false
-	Known   bool          `json:"known"`         // whether Logprob is the token's own
-	Rank    int           `json:"rank"`          // 1 + the tokens that are strictly more probable; at least so much where Known is false
-	Top     []Alternative `json:"top,omitempty"` // the most probable tokens, best first
+	ID       int           `json:"id"`
+	Text     string        `json:"text"`
+	Logprob  float64       `json:"logprob"`             // natural logarithm; an upper bound of it where Known is false
+	Known    bool          `json:"known"`               // whether Logprob is the token's own
+	Rank     int           `json:"rank"`                // 1 + the tokens that are strictly more probable; at least so much where Known is false or RankOpen is set
+	RankOpen bool          `json:"rank_open,omitempty"` // the token is known, but not how many are more probable
+	Top      []Alternative `json:"top,omitempty"`       // the most probable tokens, best first
 }
 
 // Form is what a model makes of one continuation of a prompt. It is exact

@@ -23,8 +23,19 @@ type explanation struct {
 	pair   metrics.Pair // what was scored
 	result scoring.Result
 	floor  *float64 // the model's; nil where it is not known
+	sent   string   // the text as sent
+	system string   // message before it; empty: none
 	stored eval.ScoredReply
 	words  text.Words
+}
+
+// asked finds what the model was sent.
+func (e *explanation) asked(p eval.Plan, id eval.JobID, q queries.Query) {
+	for _, m := range p.Models {
+		if m.Name == id.Model {
+			e.sent, e.system = p.Prompt(m, q), m.Prompting.System
+		}
+	}
 }
 
 // write shows how each score of a reply comes about. embedding names the
@@ -34,6 +45,12 @@ func (e *explanation) write(w io.Writer, q queries.Query, embedding string) erro
 	e.words.Reset(e.pair.Text)
 	e.line("query", "%s", escape(q.ID))
 	e.line("prompt", "%s", escape(q.Prompt))
+	if e.system != "" {
+		e.line("system message", "%s", escape(e.system))
+	}
+	if e.sent != q.Prompt {
+		e.line("text as sent", "%s", escape(e.sent))
+	}
 	e.line("keyword", "%s", quotedList(append([]string{e.pair.Keyword}, e.pair.Aliases...)))
 	e.line("reference", "%s", escape(e.pair.Reference))
 	e.line("scored text", "%s", escape(e.pair.Text))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,6 +20,7 @@ const nothingImported = "nothing was imported: correct that and import the workb
 type ReviewStore interface {
 	Record() eval.RunRecord
 	Reply(ctx context.Context, id eval.JobID) (eval.ScoredReply, bool, error)
+	Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error]
 	PutReview(context.Context, eval.Review) error
 	Flush(context.Context) error
 	Close() error
@@ -35,10 +37,11 @@ type ReviewImport struct {
 // Store reads the workbook, checks that all of it belongs to the run and
 // stores every verdict. A workbook that is wrong anywhere changes nothing.
 func (i ReviewImport) Store(ctx context.Context) (stored Imported, err error) {
-	read, err := i.read(ctx)
+	f, err := os.Open(i.Workbook)
 	if err != nil {
-		return Imported{}, err
+		return Imported{}, i.unread(err)
 	}
+	defer f.Close()
 	dir := i.Run
 	if dir == "" {
 		dir = filepath.Dir(i.Workbook)
@@ -48,6 +51,10 @@ func (i ReviewImport) Store(ctx context.Context) (stored Imported, err error) {
 		return Imported{}, eval.WithHint(fmt.Errorf("open the run of %s: %w", i.Workbook, err), "name the run's folder: disteval review import "+i.Workbook+" --run DIR")
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	read, err := i.read(ctx, f, store)
+	if err != nil {
+		return Imported{}, err
+	}
 	reviews, fault := i.match(store.Record(), read)
 	if fault == nil {
 		if fault, err = sameReplies(ctx, store, reviews, read); err != nil {
@@ -68,29 +75,42 @@ func (i ReviewImport) Store(ctx context.Context) (stored Imported, err error) {
 	return Imported{dir, reviews}, nil
 }
 
-func (i ReviewImport) read(ctx context.Context) (xlsx.Reviews, error) {
-	fail := func(err error) (xlsx.Reviews, error) {
-		return xlsx.Reviews{}, eval.BadInput(fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported)
-	}
-	f, err := os.Open(i.Workbook)
+func (i ReviewImport) unread(err error) error {
+	return eval.BadInput(fmt.Errorf("read reviews from %s: %w", i.Workbook, err), nothingImported)
+}
+
+// read reads the workbook, which must not unpack to more than one of the run.
+func (i ReviewImport) read(ctx context.Context, f *os.File, store ReviewStore) (xlsx.Reviews, error) {
+	most, err := mostSheets(ctx, store)
 	if err != nil {
-		return fail(err)
+		return xlsx.Reviews{}, err
 	}
-	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return fail(err)
+		return xlsx.Reviews{}, i.unread(err)
 	}
-	read, err := xlsx.ReadReviews(ctx, f, info.Size())
+	read, err := xlsx.ReadReviews(ctx, f, info.Size(), most)
 	switch {
 	case ctx.Err() != nil:
 		return xlsx.Reviews{}, ctx.Err()
 	case err != nil:
-		return fail(err)
+		return xlsx.Reviews{}, i.unread(err)
 	case len(read.Rows) == 0:
-		return fail(errors.New("no row has a verdict: choose some in the Review sheet's Verdict column and save the file"))
+		return xlsx.Reviews{}, i.unread(errors.New("no row has a verdict: choose some in the Review sheet's Verdict column and save the file"))
 	}
 	return read, nil
+}
+
+func mostSheets(ctx context.Context, store ReviewStore) (int64, error) {
+	var replies, text int64
+	for r, err := range store.Replies(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		replies++
+		text += int64(len(r.Query.Prompt) + len(r.Query.Keyword) + len(r.Reply.Text))
+	}
+	return xlsx.MostSheets(replies, text), nil
 }
 
 // match turns the rows into reviews of rec's jobs.

@@ -34,6 +34,16 @@ func (s *storedReviews) Record() eval.RunRecord { return s.record }
 func (s *storedReviews) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
 	return eval.ScoredReply{Query: reviewedQuery(id.Query), Reply: eval.Reply{JobID: id, Text: "a\n reply"}}, id.Query != "failed", nil
 }
+func (s *storedReviews) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+	return func(yield func(eval.ScoredReply, error) bool) {
+		for _, q := range s.record.Plan.Queries.Queries {
+			r, _, err := s.Reply(ctx, eval.JobID{Model: "small", Query: q.ID})
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
 func (s *storedReviews) PutReview(_ context.Context, r eval.Review) error {
 	s.queued = append(s.queued, r)
 	return nil

@@ -135,7 +135,11 @@ func (c *checker) identity(e Model) (m reports.Model, ok bool) {
 	}
 	m = c.report.Models[at]
 	if e.Digest != "" {
-		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), "another model stands under this name; bless the run if that is meant")
+		reason := "another model stands under this name; bless the run if that is meant"
+		if m.Model.Digest == "" {
+			reason = "its server states no digest, so which weights answered is not proved; take the digest out of the file to go without"
+		}
+		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), reason)
 	}
 	return m, true
 }
@@ -194,16 +198,13 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		c.add(check)
 		return
 	}
-	if counted(b.Measure) {
-		var decided bool
-		if check.Outcome, decided = b.judgeShare(c.share(b.Measure, m)); !decided {
-			check.Reason = c.doubt(b, m)
-			c.add(check)
-			return
-		}
-	}
 	metric := m.Metric(b.Measure)
 	outcome, decided := b.judgeBounded(*x, metric.Bound)
+	doubt := fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
+	if counted(b.Measure) {
+		outcome, decided = b.judgeShare(c.share(b.Measure, m))
+		doubt = c.doubt(b, m)
+	}
 	check.Outcome = outcome
 	if metric.Bound != metrics.Exact {
 		check.Got = map[metrics.Bound]string{metrics.AtLeast: "at least ", metrics.AtMost: "at most "}[metric.Bound] + check.Got
@@ -211,7 +212,7 @@ func (c *checker) bound(b Bound, m reports.Model) {
 	switch {
 	case !decided:
 		check.Outcome = reports.Inconclusive
-		check.Reason = fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
+		check.Reason = doubt
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:

@@ -95,6 +95,7 @@ func TestCheck(t *testing.T) {
 		{name: "slower", file: "{duration_s: {max: 79}}", right: 1, want: reports.Regression},
 		{name: "faster", file: "{duration_s: {expected: 100, tolerance: 1}}", right: 1, want: reports.Pass, reason: "better"},
 		{name: "fewer tokens", file: "{tokens_per_s: {min: 26}}", right: 1, want: reports.Regression},
+		{name: "no count of tokens", file: "{tokens_per_s: {min: 26}}", right: 1, report: func(r *reports.Report) { r.Models[0].TokensPerS = nil }, want: reports.Inconclusive, reason: "no such figure"},
 		{name: "no duration", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Models[0].DurationS = nil }, want: reports.Inconclusive},
 		{name: "other host", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.Host.CPUs = 8 }, want: reports.Inconclusive, reason: "another machine"},
 		{name: "begun on this host only", file: "{duration_s: {max: 100}}", right: 1, report: func(r *reports.Report) { r.MovedTo = []string{"linux/arm64 X x8"} }, want: reports.Inconclusive, reason: "linux/arm64 X x8"},

@@ -15,7 +15,7 @@ const shown = 80
 // queriesRight checks the queries that must stay right: one check each for
 // those that are not, and one for all the others of a model.
 func (c *checker) queriesRight(ctx context.Context) error {
-	wanted := make(map[eval.JobID]*eval.ScoredReply)
+	wanted := make(map[eval.JobID][]eval.ScoredReply) // by job without its sample
 	for _, m := range c.expected.Models {
 		for _, q := range m.QueriesRight {
 			wanted[eval.JobID{Model: m.Name, Query: q}] = nil
@@ -28,14 +28,16 @@ func (c *checker) queriesRight(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
 		}
-		if _, is := wanted[s.Reply.JobID]; is {
-			wanted[s.Reply.JobID] = &s
+		id := s.Reply.JobID
+		id.Sample = 0
+		if list, is := wanted[id]; is {
+			wanted[id] = append(list, s)
 		}
 	}
 	for _, m := range c.expected.Models {
 		right := 0
 		for _, q := range m.QueriesRight {
-			check := queryCheck(m.Name, q, wanted[eval.JobID{Model: m.Name, Query: q}])
+			check := queryCheck(m.Name, q, wanted[eval.JobID{Model: m.Name, Query: q}], max(1, c.report.Plan.Samples))
 			if check.Outcome == reports.Pass {
 				right++
 			} else {
@@ -50,7 +52,34 @@ func (c *checker) queriesRight(ctx context.Context) error {
 	return nil
 }
 
-func queryCheck(model, query string, s *eval.ScoredReply) reports.Check {
+// queryCheck passes where every sample of a query is right.
+func queryCheck(model, query string, samples []eval.ScoredReply, planned int) reports.Check {
+	if len(samples) <= 1 && planned == 1 {
+		var s *eval.ScoredReply
+		if len(samples) == 1 {
+			s = &samples[0]
+		}
+		return sampleCheck(model, query, s)
+	}
+	check := reports.Check{Model: model, Measure: "query", Query: query, Expected: "right", Outcome: reports.Pass}
+	right := 0
+	for i := range samples {
+		one := sampleCheck(model, query, &samples[i])
+		switch {
+		case one.Outcome == reports.Pass:
+			right++
+		case check.Outcome != reports.Inconclusive:
+			check.Outcome, check.Reason = one.Outcome, one.Reason
+		}
+	}
+	if len(samples) < planned {
+		check.Outcome, check.Reason = reports.Inconclusive, fmt.Sprintf("%d of %d samples have no outcome", planned-len(samples), planned)
+	}
+	check.Got = fmt.Sprintf("%d of %d samples right", right, planned)
+	return check
+}
+
+func sampleCheck(model, query string, s *eval.ScoredReply) reports.Check {
 	check := reports.Check{Model: model, Measure: "query", Query: query, Expected: "right", Got: reports.None, Outcome: reports.Inconclusive}
 	if s == nil {
 		check.Reason = "the run has no outcome for this query"

@@ -84,7 +84,7 @@ func (w *Watch) unlike() {
 		c.identity(m)
 		for _, q := range m.QueriesRight {
 			if _, asked := w.queries[q]; !asked {
-				c.add(queryCheck(m.Name, q, nil))
+				c.add(sampleCheck(m.Name, q, nil))
 			}
 		}
 	}
@@ -166,8 +166,8 @@ func (w *Watch) note(s eval.ScoredReply) {
 	if w.dumps = w.dumps || scoring.Dumped(s.Flags) && m.judgesEM(); w.dumps {
 		return // what is in doubt is judged as a whole
 	}
-	if em := emOf(s.Scores); em != nil && *em != 1 && id.Sample == 0 && slices.Contains(m.QueriesRight, id.Query) {
-		check := queryCheck(m.Name, id.Query, &s)
+	if em := emOf(s.Scores); em != nil && *em != 1 && slices.Contains(m.QueriesRight, id.Query) {
+		check := sampleCheck(m.Name, id.Query, &s)
 		check.Reason = t.after() + ": " + check.Reason
 		w.end(check)
 	}

@@ -87,15 +87,15 @@ func tip(name string, m reports.Metric) string {
 // scoreChart shows every metric of every model with its interval.
 func scoreChart(r reports.Report) *figure {
 	names := visibles(modelNames(r))
-	all := slices.DeleteFunc(metrics.All(), func(m metrics.Metric) bool { return m.Better == metrics.Lower }) // bits have another scale
+	shares := slices.DeleteFunc(metrics.All(), func(m metrics.Metric) bool { return m.Max != 1 || m.Better != metrics.Higher })
 	chart := charts.NewCustom()
-	f := &figure{ID: "scores", Title: "Scores", Height: 70 + len(all)*(18+14*len(names)),
-		Note:  "Each metric's mean with its 95 % interval, a colour per model. Points further right are better.",
+	f := &figure{ID: "scores", Title: "Scores", Height: 70 + len(shares)*(18+14*len(names)),
+		Note:  "The mean with its 95 % interval of each metric that is at most 1, a colour per model. Points further right are better.",
 		Table: table{Head: []string{"Metric", "Model", "Mean", "95 % interval", "n"}}}
-	titles := make([]string, len(all))
+	titles := make([]string, len(shares))
 	for i, model := range r.Models {
 		var data []opts.CustomData
-		for at, metric := range all {
+		for at, metric := range shares {
 			titles[at] = metric.Title
 			if m := model.Metric(metric.Name); m.Value() != nil {
 				lo, hi := ends(m)
@@ -104,7 +104,7 @@ func scoreChart(r reports.Report) *figure {
 		}
 		chart.AddSeries(names[i], data, painted(i), drawn(drawInterval, []int{0, 2, 3}, []int{1}))
 	}
-	for _, metric := range all {
+	for _, metric := range metrics.All() {
 		for i, model := range r.Models {
 			m := model.Metric(metric.Name)
 			f.Table.Rows = append(f.Table.Rows, []string{metric.Title, names[i], m.MeanText(), m.IntervalText(), strconv.Itoa(m.N)})

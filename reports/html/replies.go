@@ -73,7 +73,7 @@ func (e *encoder) reply(s eval.ScoredReply) {
 	d := append(e.line, '[')
 	d = strconv.AppendInt(d, int64(e.model(s.Reply.JobID.Model)), 10)
 	d = append(d, ',')
-	d = strconv.AppendInt(d, int64(e.query(s.Query)), 10)
+	d = strconv.AppendInt(d, int64(e.query(reports.Sampled(s))), 10)
 	d = append(d, ',')
 	d = appendString(d, shown)
 	d = append(d, ',')

@@ -32,7 +32,7 @@ func sampleReport(n int) reports.Report {
 		Factor:  &emissions.CarbonFactor{GPerKWh: 501.7, ISO3: "AUS", Country: "Australia", Year: 2024, Source: "Ember"},
 		PUE:     1, Warnings: []string{"n = 8: the interval is wide"},
 		Headlines: []string{"LLaMA-2-7B has the keyword in 71 % of its replies.", "baby-llama-58m keeps 4 % of LLaMA-2-7B's exact match at 1 % of its time.",
-			"DistilLlama keeps 3 % of LLaMA-2-7B's exact match at 2 % of its time; the difference to baby-llama-58m is within noise."},
+			"DistilLlama keeps 3 % of LLaMA-2-7B's exact match at 2 % of its time; the difference from baby-llama-58m is within noise."},
 		Audit:     []string{"LLaMA-2-7B-HF: exactly a constant power times the duration, no measurement"},
 		Published: []reports.PublishedRow{{Model: "DistilLlama", DurationS: 77.12, EmissionsKg: 7.79e-4, EM: 0.02, Cosine: 0.6623, Rouge: 0.0115, Ours: 2}},
 		Reviews:   &reports.ReviewSummary{Reviewers: []string{"first", "second"}, N: 60, WithEM: []reports.ReviewAgreement{{A: "first", B: "em", Agreement: stat.Agreement{N: 30, Observed: 0.9, Kappa: 0.71, HasKappa: true, Lo: 0.45, Hi: 0.97, HasInterval: true}}}},

@@ -157,7 +157,7 @@ func (w *writer) replies(ctx context.Context, r reports.Report) error {
 			open = id.Model
 			w.suite(id.Model, *count[id.Model])
 		}
-		w.test(id.Model, id.Query, fmt.Sprintf("%.3f", latency(s.Reply)), replyResult(s))
+		w.test(id.Model, reports.Sampled(s).ID, fmt.Sprintf("%.3f", latency(s.Reply)), replyResult(s))
 	}
 	if open != "" {
 		w.print("</testsuite>\n")

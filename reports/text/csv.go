@@ -21,6 +21,9 @@ func WriteCSV(ctx context.Context, w io.Writer, r reports.Report) error {
 	head := []string{"model", "query_id", "category", "prompt", "keyword", "text", "done_reason", "failure_kind",
 		"failure_message", "prompt_tokens", "completion_tokens", "start", "latency_ms", "energy_j"}
 	row := append(append(head, metricKeys...), "flags")
+	if r.Plan.Samples > 1 {
+		row = append(row, "sample")
+	}
 	if err := out.Write(row); err != nil {
 		return err
 	}
@@ -28,7 +31,11 @@ func WriteCSV(ctx context.Context, w io.Writer, r reports.Report) error {
 		if err != nil {
 			return fmt.Errorf("write the replies of run %s: %w", r.RunID, err)
 		}
-		if err := out.Write(appendRow(row[:0], reply)); err != nil {
+		row = appendRow(row[:0], reply)
+		if r.Plan.Samples > 1 {
+			row = append(row, strconv.Itoa(reply.Reply.JobID.Sample))
+		}
+		if err := out.Write(row); err != nil {
 			return err
 		}
 	}

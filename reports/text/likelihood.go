@@ -49,7 +49,7 @@ func bothWrong(r reports.Report) (out []string) {
 		}
 		head := fmt.Sprintf("Answer bits of %s less those of %s, on the %d queries that both get wrong: ", c.A, c.B, b.N)
 		d := reports.Comparison{Comparison: b}.Delta()
-		tail := fmt.Sprintf(" (p = %s, Holm-corrected)", reports.PValue(c.PHolm))
+		tail := fmt.Sprintf(" (%s, Holm-corrected)", reports.PText(c.PHolm))
 		switch {
 		case d == nil:
 			out = append(out, fmt.Sprintf("%s%d higher, %d lower, %d alike, %d left open by bounds%s", head, b.Wins, b.Losses, b.Ties, b.Undecided, tail))

@@ -50,7 +50,7 @@ func TestSummaryKeepsWithinGitHubsLimit(t *testing.T) {
 	for range 60 {
 		changes = append(changes, reports.Change{Query: "q", Prompt: strings.Repeat("*", 900), Reply: strings.Repeat("\x1b", 900)})
 	}
-	for range 20 {
+	for range 8 {
 		j.Paired = append(j.Paired, reports.Paired{Model: "student", NewlyWrong: changes, NewlyRight: changes})
 	}
 	r.Judgement = &j

@@ -23,11 +23,16 @@ import (
 func WriteRepliesJSONL(ctx context.Context, w io.Writer, r reports.Report) error {
 	const block = 64 << 10
 	buf := make([]byte, 0, 2*block)
+	models := make(map[string]eval.Model, len(r.Models))
+	for _, m := range r.Models {
+		models[m.Model.Name] = m.Model
+	}
 	for reply, err := range r.Replies(ctx) {
 		if err != nil {
 			return fmt.Errorf("write the replies of run %s: %w", r.RunID, err)
 		}
-		buf = append(appendReply(buf, reply), '\n')
+		buf = appendReply(buf, reply)
+		buf = append(appendAsked(buf, r.Plan, models[reply.Reply.JobID.Model], reply), "}\n"...)
 		if len(buf) < block {
 			continue
 		}
@@ -40,6 +45,7 @@ func WriteRepliesJSONL(ctx context.Context, w io.Writer, r reports.Report) error
 	return err
 }
 
+// appendReply writes a line but for its end.
 func appendReply(b []byte, s eval.ScoredReply) []byte {
 	r := s.Reply
 	b = appendString(append(b, `{"model":`...), r.JobID.Model)
@@ -80,7 +86,19 @@ func appendReply(b []byte, s eval.ScoredReply) []byte {
 			b = appendString(append(b, `,"`+f.name+`":`...), f.value)
 		}
 	}
-	return append(b, '}')
+	return b
+}
+
+// appendAsked writes which sample a reply is, where there are several, and the
+// text as sent, where it is not the prompt.
+func appendAsked(b []byte, p eval.Plan, m eval.Model, s eval.ScoredReply) []byte {
+	if p.Samples > 1 {
+		b = strconv.AppendInt(append(b, `,"sample":`...), int64(s.Reply.JobID.Sample), 10)
+	}
+	if sent := p.Prompt(m, s.Query); sent != s.Query.Prompt {
+		b = appendString(append(b, `,"asked":`...), sent)
+	}
+	return b
 }
 
 func appendTokens(b []byte, r eval.Reply) []byte {

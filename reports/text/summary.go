@@ -151,6 +151,13 @@ type metric struct {
 	Bound    *string  `json:"bound,omitempty"`     // at_least or at_most: some values are only bounds
 	BoundedN int      `json:"bounded_n,omitempty"` // how many
 	Chance   *float64 `json:"chance,omitempty"`
+
+	Samples   int      `json:"samples,omitempty"`
+	SDBetween *float64 `json:"sd_between,omitempty"`
+	SDWithin  *float64 `json:"sd_within,omitempty"`
+	Any       *float64 `json:"any,omitempty"`
+	Identical *float64 `json:"identical,omitempty"`
+
 	Warnings []string `json:"warnings"`
 }
 
@@ -323,6 +330,7 @@ func metricOf(m reports.Metric) metric {
 	return metric{
 		N: m.N, Mean: m.Value(), CI95: interval(m.N > 0 && m.HasInterval, m.Lo, m.Hi),
 		CIMethod: stated(m.Method), Bound: stated(string(m.Bound)), BoundedN: m.BoundedN, Chance: finite(m.Chance), Warnings: list(m.Warnings),
+		Samples: m.Samples, SDBetween: finite(m.SDBetween), SDWithin: finite(m.SDWithin), Any: finite(m.Any), Identical: finite(m.Identical),
 	}
 }
 

@@ -80,7 +80,7 @@ func (t *series) close() error {
 // replies writes a row per outcome to Replies and, in another order, one per
 // answer to Review.
 func (b *workbook) replies(ctx context.Context, r reports.Report) error {
-	all := &series{book: b, name: repliesName, cols: replyColumns(), keep: 2}
+	all := &series{book: b, name: repliesName, cols: replyColumns(r.Plan.Samples > 1), keep: 2}
 	answers := 0
 	err := each(ctx, r, func(sr eval.ScoredReply) error {
 		if sr.Reply.Failure == nil {
@@ -113,7 +113,7 @@ func each(ctx context.Context, r reports.Report, do func(eval.ScoredReply) error
 	return nil
 }
 
-func replyColumns() []column {
+func replyColumns(sampled bool) []column {
 	cols := []column{
 		{head: "Model", kind: text, width: 20}, {head: "Query", kind: text, width: 24},
 		{head: "Category", kind: text, width: 14}, {head: "Prompt", kind: text, width: 45},
@@ -127,11 +127,15 @@ func replyColumns() []column {
 		}
 		cols = append(cols, column{head: m.Title, kind: k, rule: ruleOf(m.Name), width: 12})
 	}
-	return append(cols,
+	cols = append(cols,
 		column{head: "Flags", kind: text, width: 16}, column{head: "Done because", kind: text, width: 11},
 		column{head: "Prompt tokens", kind: count, width: 12}, column{head: "Completion tokens", kind: count, width: 14},
 		column{head: "Latency (ms)", kind: rate, width: 12}, column{head: "Energy (J)", kind: general, width: 11},
 		column{head: "Attempts", kind: count, width: 12}, column{head: "Asked (UTC)", kind: instant, width: 20})
+	if sampled {
+		cols = append(cols, column{head: headSample, kind: count, width: 10})
+	}
+	return cols
 }
 
 func (t *series) reply(sr eval.ScoredReply) error {
@@ -177,6 +181,9 @@ func (t *series) reply(sr eval.ScoredReply) error {
 	add(r.Timing.Attempts)
 	if !r.Timing.Start.IsZero() {
 		add(r.Timing.Start)
+	}
+	if sample := len(t.cols) - 1; t.cols[sample].head == headSample {
+		s.set(sample, count, r.JobID.Sample)
 	}
 	return s.end()
 }

@@ -14,14 +14,13 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// Bounds on a workbook that comes back; 100,000 replies take a tenth of them.
+// Bounds on a workbook that comes back, beside what its run allows.
 const (
-	maxFile    = 512 << 20 // bytes, as it lies on disk
-	maxSheets  = 4 << 30   // bytes of sheets and shared texts, unpacked to disk
-	maxParts   = 64 << 20  // bytes of all other parts, unpacked in memory
-	maxText    = 256 << 20 // bytes of names, verdicts and comments
-	headWithin = 50        // rows among which the table's head is looked for
-	maxFaults  = 20        // that are listed
+	maxParts         = 8 << 20   // bytes of all parts but sheets and shared texts, unpacked in memory
+	unpackedInMemory = 1 << 20   // bytes of a sheet or of the shared texts; a larger one is unpacked to disk
+	maxText          = 256 << 20 // bytes of names, verdicts and comments
+	headWithin       = 50        // rows among which the table's head is looked for
+	maxFaults        = 20        // that are listed
 )
 
 // Reviews is what people wrote into a workbook's Review sheets.
@@ -61,18 +60,28 @@ func digestOf(cell string) Digest {
 	return sha256.Sum256([]byte(strings.Join(strings.Fields(surrogate.ReplaceAllString(cell, "")), " ")))
 }
 
+// MostSheets is how many bytes the sheets of a workbook unpack to at most, of a
+// run of so many replies whose prompts, keywords and replies have so many bytes
+// together. It is generous: texts stand in two sheets, a character takes up to
+// six bytes of XML, and people write comments.
+func MostSheets(replies, text int64) int64 {
+	const anyReport, row, perByte = 16 << 20, 8 << 10, 16
+	return anyReport + row*replies + perByte*text
+}
+
 // ReadReviews reads the reviews out of the workbook r of the given size in
-// bytes. Rows may be sorted, filtered or removed, and columns moved: cells are
-// found by the heads, and whose reply an item is by the Key sheet. A row without verdict and comment is left out. A verdict
-// that is none of Verdicts (in any case), a comment without a verdict, a
-// verdict without a reviewer and two verdicts of one person on one reply are
-// errors that name the cell.
-func ReadReviews(ctx context.Context, r io.ReaderAt, size int64) (out Reviews, err error) {
-	if err := checkSizes(r, size); err != nil {
+// bytes, whose sheets must not unpack to more than mostSheets. Rows may be
+// sorted, filtered or removed, and columns moved: cells are found by the heads,
+// and whose reply an item is by the Key sheet. A row without verdict and comment
+// is left out. A verdict that is none of Verdicts (in any case), a comment
+// without a verdict, a verdict without a reviewer and two verdicts of one person
+// on one reply are errors that name the cell.
+func ReadReviews(ctx context.Context, r io.ReaderAt, size, mostSheets int64) (out Reviews, err error) {
+	if err := checkSizes(r, size, uint64(mostSheets)); err != nil {
 		return Reviews{}, err
 	}
 	f, err := excelize.OpenReader(io.NewSectionReader(r, 0, size),
-		excelize.Options{RawCellValue: true, UnzipSizeLimit: maxSheets + maxParts})
+		excelize.Options{RawCellValue: true, UnzipSizeLimit: mostSheets + maxParts, UnzipXMLSizeLimit: unpackedInMemory})
 	if err != nil {
 		return Reviews{}, fmt.Errorf("open it as a workbook: %w", err)
 	}
@@ -103,10 +112,7 @@ func ReadReviews(ctx context.Context, r io.ReaderAt, size int64) (out Reviews, e
 }
 
 // checkSizes looks at what the file says it unpacks to, before anything is.
-func checkSizes(r io.ReaderAt, size int64) error {
-	if size > maxFile {
-		return fmt.Errorf("the file has %d bytes, more than the %d of any report", size, maxFile)
-	}
+func checkSizes(r io.ReaderAt, size int64, mostSheets uint64) error {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return fmt.Errorf("open it as a workbook: %w; save it as .xlsx", err)
@@ -114,12 +120,12 @@ func checkSizes(r io.ReaderAt, size int64) error {
 	var sheets, parts uint64
 	for _, f := range z.File {
 		if strings.HasPrefix(f.Name, "xl/worksheets/sheet") || f.Name == "xl/sharedStrings.xml" {
-			sheets += min(f.UncompressedSize64, maxSheets+1)
+			sheets += min(f.UncompressedSize64, mostSheets+1)
 		} else {
 			parts += min(f.UncompressedSize64, maxParts+1)
 		}
-		if sheets > maxSheets || parts > maxParts {
-			return fmt.Errorf("the file says that it unpacks to more than any report does, at %q", f.Name)
+		if sheets > mostSheets || parts > maxParts {
+			return fmt.Errorf("the file says that it unpacks to more than the report of this run can have, at %q", f.Name)
 		}
 	}
 	return nil
@@ -161,7 +167,7 @@ func (in *reviewReader) faulty() error {
 }
 
 // table reads a sheet: above is given the rows above the one that holds all
-// the heads, row each one below it. Both may be nil.
+// the heads, row each one below it.
 func (in *reviewReader) table(name string, heads []string, above func(cells []string), row func(n int, get func(head string) string, where func(head string) string) error) (err error) {
 	rows, err := in.file.Rows(name)
 	if err != nil {

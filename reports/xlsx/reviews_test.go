@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
+
+	"github.com/disteval/disteval/reports"
 )
 
 // reviewed is a workbook of four replies, changed by edit and saved again as
@@ -42,7 +44,7 @@ func cells(pairs ...string) func(*excelize.File) error {
 
 func read(t testing.TB, b []byte) (Reviews, error) {
 	t.Helper()
-	return ReadReviews(t.Context(), bytes.NewReader(b), int64(len(b)))
+	return ReadReviews(t.Context(), bytes.NewReader(b), int64(len(b)), MostSheets(100, 1<<20))
 }
 
 // shownIn is what a row of the Review sheet says of the sample's reply n.
@@ -178,6 +180,11 @@ func TestReadReviewsRefusesBombs(t *testing.T) {
 	}
 	if _, err := read(t, b.Bytes()); err == nil || !strings.Contains(err.Error(), "unpacks to more") {
 		t.Errorf("a file of %d bytes that unpacks to %d gave %v", b.Len(), maxParts, err)
+	}
+	// A sheet that no report of so small a run has.
+	large := replaced(t, smallReviews(t), map[string]string{"xl/worksheets/sheet1.xml": strings.Repeat(" ", int(MostSheets(1, 100))+1)})
+	if _, err := ReadReviews(t.Context(), bytes.NewReader(large), int64(len(large)), MostSheets(1, 100)); err == nil || !strings.Contains(err.Error(), "than the report of this run") {
+		t.Errorf("a file of %d bytes gave %v", len(large), err)
 	}
 	for name, junk := range map[string][]byte{"empty": nil, "no workbook": []byte("Model,Query\n")} {
 		if _, err := read(t, junk); err == nil {
@@ -333,5 +340,24 @@ func TestSurrogateSurvives(t *testing.T) {
 	got, err := read(t, b.Bytes())
 	if err != nil || len(got.Rows) != 1 || got.Rows[0].Reply != DigestOf(reply) {
 		t.Errorf("read %+v, error %v", got, err)
+	}
+}
+
+// TestReportsKeepWithinTheirBound: what we write can be read back, the longest
+// texts included.
+func TestReportsKeepWithinTheirBound(t *testing.T) {
+	for _, r := range []reports.Report{sample(3), sample(2000), replying([]string{strings.Repeat("<", 30_000), strings.Repeat("&\u202e", 3000)})} {
+		_, b := written(t, r)
+		var replies, text int64
+		for s, err := range r.Replies(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			replies++
+			text += int64(len(s.Query.Prompt) + len(s.Query.Keyword) + len(s.Reply.Text))
+		}
+		if err := checkSizes(bytes.NewReader(b), int64(len(b)), uint64(MostSheets(replies, text))); err != nil {
+			t.Errorf("%d replies: %v", replies, err)
+		}
 	}
 }

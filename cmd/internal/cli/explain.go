@@ -13,16 +13,18 @@ import (
 
 func newExplainCmd(a *app) *cobra.Command {
 	var model, query string
+	var sample int
 	cmd := &cobra.Command{
 		Use:     "explain RUN --model M --query Q",
 		Short:   "Derive every score of one reply before your eyes",
 		Example: "  disteval explain runs/20260102-150405-1a2b3c --model mini-student --query geo-capital-france",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.explain(cmd.Context(), args[0], eval.JobID{Model: model, Query: query})
+			return a.explain(cmd.Context(), args[0], eval.JobID{Model: model, Query: query, Sample: sample})
 		},
 	}
 	cmd.Flags().StringVar(&model, "model", "", "the model's name in the run")
+	cmd.Flags().IntVar(&sample, "sample", 0, "which sample of the query, from 0")
 	cmd.Flags().StringVar(&query, "query", "", "the query's id")
 	return cmd
 }

@@ -48,7 +48,7 @@ func (a *app) listModels(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	return writeModels(a.out, rows)
+	return writeModels(a.out, rows, false)
 }
 
 // checkModels fails with the first thing that would stop a run.
@@ -57,7 +57,7 @@ func (a *app) checkModels(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeModels(a.out, rows); err != nil {
+	if err := writeModels(a.out, rows, true); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -100,9 +100,10 @@ func (a *app) describeModels(ctx context.Context, file string) ([]modelRow, erro
 	return rows, nil
 }
 
-func writeModels(w io.Writer, rows []modelRow) error {
+// writeModels writes a table, with what servers can do where it is a check's.
+func writeModels(w io.Writer, rows []modelRow, check bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tMODEL\tDIGEST\tPARAMETERS\tQUANTIZATION\tCONTEXT\tSIZE\tLOADED\tSERVER\tCAN")
+	fmt.Fprintln(t, "NAME\tMODEL\tDIGEST\tPARAMETERS\tQUANTIZATION\tCONTEXT\tSIZE\tLOADED"+map[bool]string{true: "\tSERVER\tCAN"}[check])
 	for _, r := range rows {
 		m := r.model
 		if r.err != nil {
@@ -116,10 +117,14 @@ func writeModels(w io.Writer, rows []modelRow) error {
 		if m.SizeBytes > 0 {
 			size = humanize.Bytes(uint64(m.SizeBytes))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", inert(m.Name), inert(m.Model), inert(orDash(shortDigest(m.Digest))),
-			inert(orDash(m.Parameters)), inert(orDash(m.Quantization)), context, size, r.loaded, inert(strings.TrimSpace(m.ProviderVersion+" "+m.Host)), m.Capabilities)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", inert(m.Name), inert(m.Model), inert(orDash(shortDigest(m.Digest))),
+			inert(orDash(m.Parameters)), inert(orDash(m.Quantization)), context, size, r.loaded)
+		if check {
+			fmt.Fprintf(t, "\t%s\t%s", inert(strings.TrimSpace(m.ProviderVersion+" "+m.Host)), m.Capabilities)
+		}
+		fmt.Fprintln(t)
 	}
-	if err := t.Flush(); err != nil {
+	if err := t.Flush(); err != nil || !check {
 		return err
 	}
 	for _, r := range rows {

@@ -60,8 +60,14 @@ func writePlan(w io.Writer, p eval.Plan, settings []setting) error {
 	q := p.Queries
 	line("models file", "%s", p.Source)
 	line("queries", "%s%s: %d, sha256 %s", q.Name, versionOf(q.Version), len(q.Queries), q.SHA256())
-	line("requests", "%d models x %d queries x %d samples = %d, %d in flight, %d hosts at the same time",
-		len(p.Models), len(q.Queries), max(1, p.Samples), p.Requests(), p.Parallel, p.SideBySide())
+	samples, hosts := "", ""
+	if p.Samples > 1 {
+		samples = fmt.Sprintf(" x %d samples", p.Samples)
+	}
+	if n := p.SideBySide(); n > 1 {
+		hosts = fmt.Sprintf(" on each of %d hosts at the same time", n)
+	}
+	line("requests", "%d models x %d queries%s = %d, %d in flight%s", len(p.Models), len(q.Queries), samples, p.Requests(), p.Parallel, hosts)
 	line("plan hash", "%s", p.Hash())
 	line("scoring", "include_prompt %t, embedding %s", p.Scoring.IncludePrompt, p.Scoring.Embedding)
 	e := p.Emissions

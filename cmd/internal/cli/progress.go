@@ -75,13 +75,16 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 		if open < total {
 			p.screen.printf("%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
 		}
-		p.begin(m, open)
+		p.begin(m, total)
+		if c.bar != nil {
+			_ = c.bar.Set(total - open) // what there is counts as well
+		}
 	}
 }
 
-func (p *progress) begin(m eval.Model, open int) {
+func (p *progress) begin(m eval.Model, total int) {
 	if p.tty {
-		p.models[m.Name].bar = progressbar.NewOptions(open, progressbar.OptionSetWriter(p.screen.line(m.Name)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		p.models[m.Name].bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.screen.line(m.Name)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionFullWidth(), progressbar.OptionSetDescription(inert(m.Name)))
 	}
@@ -115,7 +118,7 @@ func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
 		c.tenth = tenth
 		rate := float64(c.received) / time.Since(c.start).Seconds()
 		left := time.Duration(float64(c.open-c.received) / rate * float64(time.Second))
-		p.screen.printf("%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), c.received, c.open, rate, elapsed(left), c.running())
+		p.screen.printf("%s: %d of %d, %.3g/s, %s left, %s\n", inert(m.Name), c.total-c.open+c.received, c.total, rate, elapsed(left), c.running())
 	}
 }
 

@@ -19,6 +19,7 @@ func newQueriesCmd(a *app) *cobra.Command {
 			return eval.BadInput(fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help")
 		},
 	}
+	var models string
 	for _, c := range []struct {
 		name, short string
 		do          func(file string) error
@@ -26,12 +27,12 @@ func newQueriesCmd(a *app) *cobra.Command {
 		{"list", "Show a set as a table", func(file string) error {
 			return withSet(file, func(s queries.Set) error { return writeQueryTable(a.out, s) })
 		}},
-		{"check", "Look for faults that would mislead a run", a.checkQueries},
+		{"check", "Look for faults that would mislead a run", func(file string) error { return a.checkQueries(file, models) }},
 		{"export", "Write a set as JSON lines", func(file string) error {
 			return withSet(file, func(s queries.Set) error { return queries.WriteJSONL(a.out, s) })
 		}},
 	} {
-		cmd.AddCommand(&cobra.Command{
+		sub := &cobra.Command{
 			Use:   c.name + " [FILE]",
 			Short: c.short + " (FILE is .yaml, .jsonl or .csv; without it the set inside the program)",
 			Args:  atMostOne,
@@ -42,7 +43,11 @@ func newQueriesCmd(a *app) *cobra.Command {
 				}
 				return c.do(file)
 			},
-		})
+		}
+		if c.name == "check" {
+			sub.Flags().StringVar(&models, "models", "", "models file, whose queries are checked with what its prompt: puts before them")
+		}
+		cmd.AddCommand(sub)
 	}
 	return cmd
 }
@@ -59,18 +64,32 @@ func withSet(file string, do func(queries.Set) error) error {
 }
 
 // checkQueries prints every finding; errors among them end with exit code 2.
-func (a *app) checkQueries(file string) error {
+func (a *app) checkQueries(file, models string) error {
 	set, findings := queries.Builtin(), []queries.Finding(nil)
-	if file == "builtin" {
+	var leaks []string
+	var err error
+	switch {
+	case models != "":
+		plan, err := a.loadPlan(models)
+		if err != nil {
+			return err
+		}
+		for _, m := range plan.Models {
+			leaks = append(leaks, plan.LeakWarnings(m)...)
+		}
+		set, findings = plan.Queries, scoring.Linter().Check(plan.Queries)
+	case file == "builtin":
 		findings = scoring.Linter().Check(set)
-	} else {
-		var err error
+	default:
 		if set, findings, err = scoring.Linter().CheckFile(file); err != nil {
 			return err
 		}
 	}
 	if err := writeFindings(a.out, findings); err != nil {
 		return err
+	}
+	for _, leak := range leaks {
+		fmt.Fprintf(a.out, "warning: %s\n", inert(leak))
 	}
 	faults := 0
 	for _, f := range findings {
@@ -79,7 +98,7 @@ func (a *app) checkQueries(file string) error {
 		}
 	}
 	fmt.Fprintf(a.out, "%s%s: %d queries, sha256 %s: %d errors, %d warnings\n", inert(set.Name), inert(versionOf(set.Version)),
-		len(set.Queries), set.SHA256(), faults, len(findings)-faults)
+		len(set.Queries), set.SHA256(), faults, len(findings)-faults+len(leaks))
 	if faults > 0 {
 		return exitError(exitUsage)
 	}

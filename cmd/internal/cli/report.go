@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,6 +76,9 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 		r, err := files.Build(ctx, store, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
+		}
+		if slices.ContainsFunc(all, r.Same) {
+			continue // the same run named twice is one
 		}
 		written, err := files.Write(ctx, r, formats, dir)
 		if err != nil {

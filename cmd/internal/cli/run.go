@@ -103,6 +103,9 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	report, err := a.askAndReport(ctx, s, store, o)
+	if errors.Is(err, eval.ErrInterrupted) && report.RunID != "" {
+		return errors.Join(err, store.Close(), a.printTable(report))
+	}
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,68 @@
+package runstore_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/likelihood"
+)
+
+func TestProbes(t *testing.T) {
+	s, dir := create(t, 3)
+	ctx := t.Context()
+	step := likelihood.Step{ID: 7, Text: "\u202eé\x00", Logprob: -1.0 / 3, Known: true, Rank: 2, Top: []likelihood.Alternative{{ID: -1, Text: "x", Logprob: -0.1}}}
+	whole := eval.Probe{ProbeID: eval.ProbeID{Model: "A", Query: "q0000"}, Start: time.Unix(1, 2), End: time.Unix(3, 4),
+		Answers:     []likelihood.Form{{Text: "K", Bytes: 2, Steps: []likelihood.Step{step}}, {Text: "L", Bytes: 2, Reason: "lost"}},
+		Choices:     []likelihood.Form{{Text: "K", Bytes: 2, Steps: []likelihood.Step{{Logprob: -2, Known: true}}, Cut: true}},
+		Divergences: []likelihood.Divergence{{SameTop1: true, KLD: 0.1, KLDBound: metrics.AtLeast, DeltaP: -0.5, DeltaPBound: metrics.AtMost}}}
+	failed := eval.Probe{ProbeID: eval.ProbeID{Model: "A", Query: "q0001"}, Start: time.Unix(1, 2), End: time.Unix(3, 4), Incomparable: "why",
+		Failure: &eval.Failure{Kind: eval.FailRefused, Message: "gone"}}
+	for _, q := range []string{"q0000", "q0001", "q0002"} {
+		must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: q}, Text: "x"}))
+	}
+	must(t, s.PutProbe(ctx, failed), s.PutProbe(ctx, whole), s.Flush(ctx))
+	s = reopen(t, s, dir)
+	done, err := s.Probed(ctx)
+	if err != nil || len(done) != 1 || !done[whole.ProbeID] {
+		t.Errorf("Probed = %v, %v", done, err)
+	}
+	got := collect(t, s)
+	if diff := cmp.Diff([]*eval.Probe{&whole, &failed, nil}, []*eval.Probe{got[0].Probe, got[1].Probe, got[2].Probe}); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if bits := metrics.Find(got[0].Scores, metrics.AnswerBits); bits.Status != metrics.Scored || bits.Bound != metrics.AtMost {
+		t.Errorf("answer_bits %+v, not derived from the probe", bits)
+	}
+	for i, want := range map[int]string{1: "refused: gone", 2: "no log-probabilities"} {
+		if s := metrics.Find(got[i].Scores, metrics.AnswerBits); s.Status != metrics.Unscored || !strings.Contains(s.Reason, want) {
+			t.Errorf("%d: %+v, want %q", i, s, want)
+		}
+	}
+	if err := s.PutProbe(ctx, eval.Probe{ProbeID: eval.ProbeID{Model: "nobody", Query: "q0000"}}); err == nil {
+		t.Error("a probe of no model of the plan")
+	}
+}
+
+// TestDamagedProbe: a figure that was changed in the file is not believed.
+func TestDamagedProbe(t *testing.T) {
+	s, dir := create(t, 1)
+	ctx := t.Context()
+	must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: "q0000"}}),
+		s.PutProbe(ctx, eval.Probe{ProbeID: eval.ProbeID{Model: "A", Query: "q0000"}, Answers: []likelihood.Form{{Text: "K", Bytes: 2}}}),
+		s.Flush(ctx), s.Close())
+	must(t, runstore.Damage(dir, `UPDATE probes SET answers = replace(answers, '"bytes":2', '"bytes":3')`))
+	s, err := runstore.Read(ctx, dir)
+	must(t, err)
+	defer s.Close()
+	for _, err := range s.Replies(ctx) {
+		if err == nil || !strings.Contains(err.Error(), "not what was stored") {
+			t.Errorf("%v", err)
+		}
+	}
+}
