@@ -132,7 +132,7 @@ func (b blesser) document(root *yaml.Node) error {
 	set(scoring, "include_prompt", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(r.Scoring.Scoring.IncludePrompt)})
 	set(scoring, "embedding", text(r.Scoring.Scoring.Embedding))
 	if b.options.Time || b.options.Energy || get(root, "host") != nil {
-		set(root, "host", text(r.Host.Fingerprint()))
+		set(root, "host", text(r.HostKind()))
 	}
 	models := child(root, "models", 0)
 	for i := 0; i < len(models.Content); i += 2 {

@@ -291,7 +291,7 @@ func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 // otherHost says why times and energies of the machine that m answered on are
 // not judged.
 func (c *checker) otherHost(m reports.Model) string {
-	got := c.report.Host.Fingerprint()
+	got := c.report.HostKind()
 	if m.Reused != nil {
 		got = m.Reused.Kind
 	}

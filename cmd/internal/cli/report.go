@@ -18,7 +18,7 @@ import (
 )
 
 func newReportCmd(a *app) *cobra.Command {
-	var names []string
+	var names, without []string
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "report RUN...",
@@ -46,15 +46,16 @@ paired difference, as gate --paired has it.
 					return err
 				}
 			}
-			return a.reportRuns(cmd.Context(), args, formats, dir, cmd.Flags().Changed("out"))
+			return a.reportRuns(cmd.Context(), args, without, formats, dir, cmd.Flags().Changed("out"))
 		},
 	}
 	cmd.Flags().StringSliceVar(&names, "format", nil, files.Names+" (default: the files of a run's folder)")
+	withoutHostFlag(cmd, &without)
 	cmd.Flags().StringVar(&dir, "out", "", "folder for the files (default: each run's own; for several runs the folder of the first)")
 	return cmd
 }
 
-func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.Format, out string, outGiven bool) error {
+func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []files.Format, out string, outGiven bool) error {
 	var country *string
 	if a.settings.Country.stated() {
 		country = &a.settings.Country.Value
@@ -73,7 +74,11 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 				dir = filepath.Join(out, store.Record().ID)
 			}
 		}
-		r, err := files.Build(ctx, store, country)
+		shown, err := withoutHosts(store, without)
+		if err != nil {
+			return err
+		}
+		r, err := files.Build(ctx, shown, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}

@@ -23,6 +23,7 @@ type runOptions struct {
 	Expected    string
 	FailFast    bool
 	DryRun      bool
+	fleet       fleetFlags
 	Reuse       session.Reuse
 
 	expected *gate.Expected // that Expected holds; nil: nothing is judged
@@ -41,7 +42,8 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
   disteval run --models builtin --limit 20
   disteval run --models models.yaml --expected expected.yaml --fail-fast
   disteval run --models models.yaml --dry-run
-  disteval run --resume runs/20260102-150405-1a2b3c`,
+  disteval run --resume runs/20260102-150405-1a2b3c
+  disteval run --models models.yaml --listen 10.0.0.5:4222   # the questions go to workers`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The first interrupt only drains; see app.drain.
@@ -56,6 +58,7 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 	f.StringVar(&o.Expected, "expected", "", "judge the run against this file, as gate does")
 	f.BoolVar(&o.FailFast, "fail-fast", false, "with --expected: end as soon as a check must fail however the open questions are answered, or more failed than the file allows")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and the settings, ask nothing")
+	o.fleet.add(f)
 	f.StringArrayVar(&o.Reuse.Runs, "reuse", nil, "take the replies that this earlier `RUN`, or a folder of runs, has of the same model to the same question")
 	f.BoolVar(&o.Reuse.Undigested, "reuse-undigested", false, "with --reuse: also of models whose server does not identify the weights")
 	return cmd
@@ -69,6 +72,8 @@ func (o *runOptions) check() error {
 		return eval.BadInput(fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), "")
 	case o.Concurrency < 1:
 		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
+	case o.fleet.check() != nil:
+		return o.fleet.check()
 	case o.Reuse.Undigested && len(o.Reuse.Runs) == 0:
 		return eval.BadInput(errors.New("run: --reuse-undigested says what --reuse takes"), "add --reuse RUN")
 	case o.FailFast && o.Expected == "":
@@ -87,6 +92,12 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	s := a.session()
+	leave, err := a.gather(s, o)
+	if err != nil {
+		return err
+	}
+	complete := false
+	defer func() { _ = leave(complete) }() // what is left over of the queue does no harm
 	if o.DryRun {
 		plan, err := a.plan(s, o)
 		if err != nil {
@@ -109,6 +120,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	complete = true
 	if err := store.Close(); err != nil {
 		return err
 	}
@@ -208,7 +220,7 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
 func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
-	bar := newProgress(a.err, terminal(a.err), store.Record().Plan, a.log)
+	bar := a.observer(s, store.Record().Plan)
 	var early *reports.Judgement
 	var asked error
 	if o.FailFast {
