@@ -183,17 +183,15 @@ func changesOf(model string, was, is *rows, ms []metrics.Metric) ModelChanges {
 	out := ModelChanges{Paired: Paired{Model: model}, Asked: is.asked}
 	for i, m := range ms {
 		var p pairs
-		single := true
 		for _, q := range is.order[model] {
 			a, b := was.at[[2]string{model, q}], is.at[[2]string{model, q}]
 			if a == nil || a.values[i].Status != metrics.Scored || b.values[i].Status != metrics.Scored || !sameQuestion(was.questions[q], is.questions[q]) {
 				continue
 			}
-			single = single && a.samples == 1 && b.samples == 1
 			p.queries = append(p.queries, q)
 			p.before, p.after = append(p.before, a.values[i]), append(p.after, b.values[i])
 		}
-		change := p.compare(m, m.Binary && single)
+		change := p.compare(m)
 		out.Scores = append(out.Scores, change)
 		if m.Name == metrics.EM {
 			out.Paired = p.em(model, change)
@@ -204,7 +202,7 @@ func changesOf(model string, was, is *rows, ms []metrics.Metric) ModelChanges {
 
 // compare tests the pairs; where bounds are among them only their order is
 // known.
-func (p pairs) compare(m metrics.Metric, binary bool) MetricChange {
+func (p pairs) compare(m metrics.Metric) MetricChange {
 	out := MetricChange{Metric: m.Name, Title: m.Title}
 	var before, after []float64
 	var wins, losses, ties, undecided int
@@ -227,6 +225,8 @@ func (p pairs) compare(m metrics.Metric, binary bool) MetricChange {
 	if bounded {
 		out.Comparison = stat.Signs(wins, losses, ties, undecided)
 	} else {
+		between := func(x float64) bool { return x != 0 && x != 1 } // as means of samples may be
+		binary := m.Binary && !slices.ContainsFunc(before, between) && !slices.ContainsFunc(after, between)
 		out.Comparison = stat.ComparePaired(after, before, binary, seed)
 	}
 	return out
@@ -289,39 +289,59 @@ func correctChanges(models []ModelChanges, ms []metrics.Metric) {
 	}
 }
 
+// quote is a change whose texts are looked for: of several samples those in
+// which it shows.
+type quote struct {
+	*Change
+	wrong bool       // it is newly wrong
+	em    [2]float64 // of the texts quoted so far, before and now
+	known [2]bool
+}
+
 // quoteChanges goes over the replies once more for the texts of the queries
 // whose em changed.
 func quoteChanges(ctx context.Context, c *Changes, before, after Report) error {
-	at := make(map[[2]string]*Change)
+	at := make(map[[2]string]*quote)
 	for i := range c.Models {
 		p := &c.Models[i].Paired
-		for _, list := range [][]Change{p.NewlyWrong, p.NewlyRight} {
-			for k := range list {
-				at[[2]string{p.Model, list[k].Query}] = &list[k]
-			}
+		for k := range p.NewlyWrong {
+			at[[2]string{p.Model, p.NewlyWrong[k].Query}] = &quote{Change: &p.NewlyWrong[k], wrong: true}
+		}
+		for k := range p.NewlyRight {
+			at[[2]string{p.Model, p.NewlyRight[k].Query}] = &quote{Change: &p.NewlyRight[k]}
 		}
 	}
-	if len(at) == 0 {
-		return nil
-	}
 	for i, r := range []Report{before, after} {
-		later := i == 1
+		if len(at) == 0 {
+			return nil
+		}
 		for s, err := range r.Replies(ctx) {
 			if err != nil {
 				return fmt.Errorf("read the replies of run %s: %w", r.RunID, err)
 			}
-			change := at[[2]string{s.Reply.Model, s.Reply.Query}]
-			if change == nil || s.Reply.Failure != nil || s.Reply.Sample != 0 {
-				continue
-			}
-			if later {
-				change.Prompt, change.Keyword, change.Reply = s.Query.Prompt, s.Query.Keyword, s.Reply.Text
-			} else {
-				change.Before = s.Reply.Text
+			if q := at[[2]string{s.Reply.Model, s.Reply.Query}]; q != nil && s.Reply.Failure == nil {
+				q.take(s, i)
 			}
 		}
 	}
 	return nil
+}
+
+// take quotes a reply of the earlier run (0) or the later one (1).
+func (q *quote) take(s eval.ScoredReply, run int) {
+	em := metrics.Find(s.Scores, metrics.EM).Number()
+	if em == nil {
+		return
+	}
+	if wantLow := q.wrong == (run == 1); q.known[run] && (*em < q.em[run]) != wantLow || q.known[run] && *em == q.em[run] {
+		return
+	}
+	q.em[run], q.known[run] = *em, true
+	if run == 0 {
+		q.Before = s.Reply.Text
+		return
+	}
+	q.Prompt, q.Keyword, q.Reply = s.Query.Prompt, s.Query.Keyword, s.Reply.Text
 }
 
 // Verdict says what a metric's change comes to: better, worse, noise, or None

@@ -23,14 +23,15 @@ const longestAnswer = 12
 // Answers are what the queries of a set accept, to be looked for in replies
 // all at once. Several goroutines may use them.
 type Answers struct {
-	ids     map[string]int // by the words of an answer; queries that share an answer share its ID
-	n       int            // IDs
-	longest int            // words of an answer
+	ids     map[string]int  // by the words of an answer; queries that share an answer share its ID
+	n       int             // IDs
+	longest int             // words of an answer
+	first   map[string]bool // words that an answer begins with
 }
 
 // NewAnswers gathers the keywords and aliases of a set.
 func NewAnswers(set queries.Set) *Answers {
-	a := &Answers{ids: make(map[string]int)}
+	a := &Answers{ids: make(map[string]int), first: make(map[string]bool)}
 	var words text.Words
 	var key []byte
 	for _, q := range set.Queries {
@@ -52,6 +53,7 @@ func NewAnswers(set queries.Set) *Answers {
 				a.ids[string(key)] = id
 			}
 			a.longest = max(a.longest, words.Len())
+			a.first[string(words.At(words.LeadingArticle()))] = true
 		}
 	}
 	return a
@@ -93,6 +95,9 @@ func (d *dumps) found(words *text.Words, pair metrics.Pair) bool {
 	others := d.answers.n - own
 	enough := max(2, min(dumpAnswers+words.Len()/dumpWords, (others+1)/2))
 	for i := range words.Len() {
+		if !d.answers.first[string(words.At(i))] {
+			continue
+		}
 		d.key = d.key[:0]
 		for j := i; j < min(words.Len(), i+d.answers.longest); j++ {
 			d.key = append(append(d.key, words.At(j)...), ' ')

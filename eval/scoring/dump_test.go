@@ -91,3 +91,19 @@ func TestSharedAnswersCountOnce(t *testing.T) {
 		t.Error("four answers are few, and all of them a dump")
 	}
 }
+
+// BenchmarkAnswerDump is what looking for other answers adds to scoring.
+func BenchmarkAnswerDump(b *testing.B) {
+	set := queries.Builtin()
+	reply := "The capital of France is Paris, which lies on the Seine. It is the largest city of the country, and the Eiffel Tower stands there. The river flows to the sea."
+	for name, cfg := range map[string]Config{"without": {}, "with": {Answers: NewAnswers(set)}} {
+		b.Run(name, func(b *testing.B) {
+			s := New(cfg)
+			for b.Loop() {
+				if _, err := s.Score(context.Background(), cfg.Pair(set.Queries[0], reply)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -198,16 +198,13 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		c.add(check)
 		return
 	}
-	if counted(b.Measure) {
-		var decided bool
-		if check.Outcome, decided = b.judgeShare(c.share(b.Measure, m)); !decided {
-			check.Reason = c.doubt(b, m)
-			c.add(check)
-			return
-		}
-	}
 	metric := m.Metric(b.Measure)
 	outcome, decided := b.judgeBounded(*x, metric.Bound)
+	doubt := fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
+	if counted(b.Measure) {
+		outcome, decided = b.judgeShare(c.share(b.Measure, m))
+		doubt = c.doubt(b, m)
+	}
 	check.Outcome = outcome
 	if metric.Bound != metrics.Exact {
 		check.Got = map[metrics.Bound]string{metrics.AtLeast: "at least ", metrics.AtMost: "at most "}[metric.Bound] + check.Got
@@ -215,7 +212,7 @@ func (c *checker) bound(b Bound, m reports.Model) {
 	switch {
 	case !decided:
 		check.Outcome = reports.Inconclusive
-		check.Reason = fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
+		check.Reason = doubt
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:
