@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -154,4 +155,59 @@ func weightedShare(a, b Reading) *float64 {
 	}
 	share := (*a.ServerShare*float64(a.Energy) + *b.ServerShare*float64(b.Energy)) / total
 	return &share
+}
+
+// OfHosts returns the sum of what several machines measured at work on one
+// thing. Machines without a meter are named, and leave the sum partial; only
+// where none has one is it unavailable.
+func OfHosts(readings map[string]Reading) Reading {
+	var sum Reading
+	var absent, reasons []string
+	known := false
+	for _, host := range slices.Sorted(maps.Keys(readings)) {
+		r := readings[host]
+		for i, w := range r.Warnings {
+			r.Warnings = slices.Clone(r.Warnings)
+			r.Warnings[i] = host + ": " + w
+		}
+		switch {
+		case r.Quality == Unavailable:
+			absent, reasons = append(absent, host), append(reasons, host+": "+r.Reason)
+		case !known:
+			sum, known = r, true
+		default:
+			sum = sum.beside(r)
+		}
+	}
+	switch {
+	case !known:
+		return Reading{Quality: Unavailable, Method: "off", Reason: strings.Join(reasons, "; ")}
+	case len(absent) > 0:
+		sum.Quality = Worse(sum.Quality, Partial)
+		sum.Reason = strings.TrimPrefix(sum.Reason+"; no meter on "+strings.Join(reasons, "; "), "; ")
+	}
+	return sum
+}
+
+// beside adds what another machine measured.
+func (r Reading) beside(o Reading) Reading {
+	if r.Method != o.Method { // not one meter that was replaced by another
+		var methods []string
+		for _, m := range slices.Concat(strings.Split(r.Method, "+"), strings.Split(o.Method, "+")) {
+			if !slices.Contains(methods, m) {
+				methods = append(methods, m)
+			}
+		}
+		both := strings.Join(methods, "+")
+		r.Method, o.Method = both, both
+	}
+	sum := r.Then(o)
+	sum.Start = r.Start
+	if o.Start.Before(r.Start) {
+		sum.Start = o.Start
+	}
+	if r.End.After(o.End) {
+		sum.End = r.End
+	}
+	return sum
 }

@@ -157,6 +157,7 @@ const (
 	FailTooLong   FailureKind = "too_long"   // the answer passed the bound
 	FailReplaced  FailureKind = "replaced"   // it may be another model's: the model was exchanged
 	FailGenerator FailureKind = "generation" // the in-process model could not go on
+	FailLost      FailureKind = "lost"       // several workers took the question and none brought an outcome
 )
 
 // Failure says why there is no answer. It is an error.
@@ -241,6 +242,8 @@ type RunRecord struct {
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
 	Scoring     *ScoringRecord    // nil before the first scoring
 	Warnings    []string          // of the run itself, such as an overlap of two metered runs
+	Hosts       map[string]Host   // by Reply.Host: the workers that answered; empty where the machine of the run did
+	Audits      []Reply           // answers of a second host to questions that have one, in the plan's order
 }
 
 // ScoredReply is a reply with what is derived from it.
@@ -248,7 +251,7 @@ type ScoredReply struct {
 	Reply  Reply
 	Query  queries.Query
 	Scores []metrics.Score // every metric of metrics.All, in its order; all Unscored for a failure
-	Flags  []string        // negated, em_disagrees
+	Flags  []string        // such as negated: see scoring
 	Probe  *Probe          // of this query, beside its first sample; nil where there is none
 }
 

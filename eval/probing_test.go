@@ -206,7 +206,7 @@ func TestProbing(t *testing.T) {
 		p.Likelihood = c.l
 		for i := range p.Models {
 			p.Models[i].Capabilities = c.has
-			p.Models[i].Capabilities.Raw, p.Models[i].Capabilities.MaxTokens = true, true
+			p.Models[i].Capabilities.Raw = true
 			p.Models[i].Generation.Raw = true
 		}
 		if c.otherKind {

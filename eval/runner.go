@@ -16,11 +16,11 @@ import (
 // checkpointEvery is how often, at the most, a growing answer phase is stored.
 const checkpointEvery = 250 * time.Millisecond
 
-// firstWarmup is what a model answers before its first question. A resumed
+// FirstWarmup is what a model answers before its first question. A resumed
 // run warms up with the question before the first missing one instead:
 // servers reuse the common beginning of successive prompts, which can change
 // the last bits of the arithmetic, so each question keeps its predecessor.
-var firstWarmup = Request{Prompt: "Hello"}
+var FirstWarmup = Request{Prompt: "Hello"}
 
 // Observer is told what happens, for people to see. Its methods may be called
 // from several goroutines and must not block.
@@ -109,7 +109,7 @@ func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, done map[Jo
 // openJobs lists what m has not answered, and the request before the first of
 // these.
 func (r *Runner) openJobs(m Model, done map[JobID]bool) (open []Job, before Request) {
-	before = firstWarmup
+	before = FirstWarmup
 	for _, job := range r.Plan.Jobs(m) {
 		switch {
 		case !done[job.ID]:

@@ -30,7 +30,8 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		Plan:    p, Host: rec.Host, MovedTo: rec.MovedTo, Scoring: rec.Scoring, Factor: o.Factor, PUE: max(o.PUE, 1),
 		Warnings: slices.Clone(rec.Warnings),
 	}
-	t, err := gather(ctx, run, &r)
+	machines := newHosts(rec)
+	t, err := gather(ctx, run, &r, machines)
 	if err != nil {
 		return Report{}, err
 	}
@@ -45,6 +46,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		}
 		r.Models = append(r.Models, model)
 	}
+	r.Machines, r.Agreements = machines.machines(rec), machines.agreements()
 	r.Comparisons = compare(p, t)
 	r.Rivals = rivals(p, t)
 	r.Fidelity = fidelity(p, t)
@@ -68,7 +70,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 // gather goes once over the replies. It gives the report their digest and the
 // way to go over them again: a short run's are kept, so that each file need not
 // read them anew.
-func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
+func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*tally, error) {
 	p := run.Record().Plan
 	byName := make(map[string]*tally, len(p.Models))
 	out := make([]*tally, len(p.Models))
@@ -93,6 +95,7 @@ func gather(ctx context.Context, run eval.Run, r *Report) ([]*tally, error) {
 			t.cut++
 		}
 		level.add(t, s, query)
+		machines.add(s.Reply)
 		digest.add(s)
 		if s.Probe != nil {
 			slim := *s.Probe

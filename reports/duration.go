@@ -22,16 +22,23 @@ func phasesOf(rec eval.RunRecord, model string, name eval.PhaseName) []eval.Phas
 	return out
 }
 
-// phaseSeconds adds up the phases of one name over all processes of the run.
+// phaseSeconds is the time in phases of one name, of all processes of the run
+// and of all its hosts, which work at the same time; nil where there is none.
 func phaseSeconds(rec eval.RunRecord, model string, name eval.PhaseName) *float64 {
-	var sum *float64
+	var periods []period
 	for _, p := range phasesOf(rec, model, name) {
-		if sum == nil {
-			sum = new(float64)
-		}
-		*sum += p.End.Sub(p.Start).Seconds()
+		periods = append(periods, period{p.Start, p.End})
 	}
-	return sum
+	return secondsOf(periods)
+}
+
+// secondsOf is the length of the union; nil without a period.
+func secondsOf(periods []period) *float64 {
+	if len(periods) == 0 {
+		return nil
+	}
+	seconds := union(periods).Seconds()
+	return &seconds
 }
 
 // outside returns the part of a reply's time that no answer phase covers. A

@@ -71,19 +71,29 @@ func emCorrect(m Model) float64 {
 	return em.Mean * float64(em.N)
 }
 
-// answerReading adds up the readings of a model's answer phases.
+// answerReading adds up the readings of a model's answer phases, on every host.
 func answerReading(rec eval.RunRecord, model string) (sum emissions.Reading, asked bool) {
-	for _, p := range rec.Phases {
+	byHost := answerReadings(rec.Phases, model)
+	if reading, own := byHost[""]; own && len(byHost) == 1 {
+		return reading, true
+	}
+	return emissions.OfHosts(byHost), len(byHost) > 0
+}
+
+// answerReadings adds up the readings of a model's answer phases by host.
+func answerReadings(phases []eval.Phase, model string) map[string]emissions.Reading {
+	byHost := make(map[string]emissions.Reading)
+	for _, p := range phases {
 		if p.Model != model || p.Name != eval.PhaseAnswer {
 			continue
 		}
-		if !asked {
-			sum, asked = p.Reading, true
-			continue
+		if sum, ok := byHost[p.Host]; ok {
+			byHost[p.Host] = sum.Then(p.Reading)
+		} else {
+			byHost[p.Host] = p.Reading
 		}
-		sum = sum.Then(p.Reading)
 	}
-	return sum, asked
+	return byHost
 }
 
 // spentEnergy is one reply's energy and when it was spent.

@@ -47,10 +47,14 @@ func headlines(r Report, t []*tally) []string {
 func found(m Model) string {
 	em := m.Metric(metrics.EM)
 	chance := ""
+	of := "replies"
+	if em.Samples > 1 {
+		of = fmt.Sprintf("queries, each asked %d times", em.Samples)
+	}
 	if em.Chance != nil {
 		chance = ", by chance " + percent(*em.Chance)
 	}
-	return fmt.Sprintf("%s has the keyword in %s of its %d replies (95 %% interval %s to %s%s)", m.Model.Name, percent(em.Mean), em.N, percent(em.Lo), percent(em.Hi), chance)
+	return fmt.Sprintf("%s has the keyword in %s of its %d %s (95 %% interval %s to %s%s)", m.Model.Name, percent(em.Mean), em.N, of, percent(em.Lo), percent(em.Hi), chance)
 }
 
 // against compares model i with the reference, and with the other models that

@@ -40,6 +40,7 @@ type Paired struct {
 	Before          float64 `json:"before"` // mean em on the pairs, [0, 1]
 	After           float64 `json:"after"`
 	stat.Comparison `json:"comparison"`
+	PHolm           *float64 `json:"p_holm"`      // Comparison.P corrected for the number of models compared; nil without a pair
 	NewlyWrong      []Change `json:"newly_wrong"` // in the order of the queries
 	NewlyRight      []Change `json:"newly_right"`
 	Discordance     float64  `json:"discordance"` // share of the queries that Detectable supposes to differ
@@ -51,7 +52,8 @@ type Change struct {
 	Query   string `json:"query"`
 	Prompt  string `json:"prompt"`
 	Keyword string `json:"keyword"`
-	Reply   string `json:"reply"` // now; untrusted
+	Before  string `json:"before"` // the baseline's reply; untrusted
+	Reply   string `json:"reply"`  // now; untrusted
 }
 
 // Status is inconclusive where any check is, or where there is none; else a

@@ -38,6 +38,8 @@ type Report struct {
 	Plan        eval.Plan
 	Host        eval.Host
 	MovedTo     []string            // fingerprints of other machines that the run went on on
+	Machines    []Machine           // workers that answered, by name; empty where the machine of the run did
+	Agreements  []Agreement         // of hosts that answered the same questions
 	Scoring     *eval.ScoringRecord // nil before the first scoring
 	Factor      *emissions.CarbonFactor
 	PUE         float64

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/disteval/disteval/eval"
@@ -218,13 +217,12 @@ func (t *tally) times(m *Model) {
 	if len(t.phases)+len(t.uncovered) == 0 {
 		return
 	}
-	var metered time.Duration
+	var metered []period // of hosts that work at the same time, too
 	for _, p := range t.phases {
-		metered += p.End.Sub(p.Start)
+		metered = append(metered, period{p.Start, p.End})
 	}
-	unmetered := union(t.uncovered)
-	duration := (metered + unmetered).Seconds()
-	m.DurationS, m.UnmeteredS = &duration, unmetered.Seconds()
+	duration := union(slices.Concat(metered, t.uncovered)).Seconds()
+	m.DurationS, m.UnmeteredS = &duration, union(t.uncovered).Seconds()
 	answered := float64(t.replies)
 	m.SecondsPerReply = ratio(duration, &answered)
 }

@@ -233,8 +233,8 @@ func pieces(text string) []string {
 	return out
 }
 
-// Logprob is what the fake gives a word, wherever it stands.
-func Logprob(word string) float64 {
+// logprobOf is what the fake gives a word, wherever it stands.
+func logprobOf(word string) float64 {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, word) // a hash never fails to take bytes
 	return -float64(h.Sum32()%1000)/1000 - 0.1
@@ -246,7 +246,7 @@ func (o *OpenAI) logprobs(a asked, word string, first bool) any {
 	if n == 0 || o.Kind == Bare {
 		return nil
 	}
-	p := Logprob(word)
+	p := logprobOf(word)
 	if a.chat {
 		top := []map[string]any{}
 		for i := range n {

@@ -97,6 +97,24 @@ func (c *Client) Resolve(ctx context.Context, models []eval.Model) ([]eval.Model
 	return out, nil
 }
 
+// Names lists the models that the server has.
+func (c *Client) Names(ctx context.Context) ([]string, error) {
+	if _, err := c.Version(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
+	list, err := c.api.List(ctx)
+	if err != nil {
+		return nil, c.serverError("its models", err)
+	}
+	var names []string
+	for _, m := range list.Models {
+		names = append(names, m.Name)
+	}
+	return names, nil
+}
+
 // hasChat reports whether the server has /api/chat: to a request without a
 // body it then says what is wrong with it. Servers that are like Ollama need
 // not; their /api/generate puts a prompt through the template as well.

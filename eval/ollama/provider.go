@@ -77,6 +77,23 @@ func (p *Provider) Resolve(ctx context.Context, models []eval.Model) ([]eval.Mod
 	return out, nil
 }
 
+// Models lists what the server at OLLAMA_HOST has, resolved.
+func (p *Provider) Models(ctx context.Context) ([]eval.Model, error) {
+	c, err := p.Client("")
+	if err != nil {
+		return nil, err
+	}
+	names, err := c.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	models := make([]eval.Model, len(names))
+	for i, name := range names {
+		models[i] = eval.Model{Name: name, Provider: eval.ProviderOllama, Model: name}
+	}
+	return c.Resolve(ctx, models)
+}
+
 // Open returns the generator of a resolved model.
 func (p *Provider) Open(m eval.Model) (eval.Generator, error) {
 	c, err := p.Client(m.Host)

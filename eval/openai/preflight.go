@@ -245,10 +245,8 @@ func (t *trial) tryEcho(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	if _, _, err = echoed(trialPrompt, r); err == nil {
-		has := &t.model.Capabilities
-		has.Continuations = true
-	}
+	_, _, err = echoed(trialPrompt, r)
+	t.model.Capabilities.Continuations = err == nil
 	return nil
 }
 

@@ -96,11 +96,7 @@ func (p *Provider) Open(m eval.Model) (eval.Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Generator{client: c, model: m}
-	if m.Capabilities.Continuations {
-		return echoing{g}, nil
-	}
-	return g, nil
+	return &Generator{client: c, model: m}, nil
 }
 
 // sdk is the official client over the shared way to the server. It is put

@@ -113,6 +113,9 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the machines in %s: %w", s.dir, err)
 	}
+	if err := s.refreshHosts(ctx); err != nil {
+		return err
+	}
 	if rec.Reused, err = s.reused(ctx); err != nil {
 		return err
 	}

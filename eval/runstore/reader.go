@@ -68,6 +68,9 @@ func readFile(ctx context.Context, dir, path, mode string) (*Store, error) {
 	if err == nil && version == 1 {
 		_, err = db.ExecContext(ctx, viewVersion1())
 	}
+	if err == nil && version <= withoutHosts {
+		_, err = db.ExecContext(ctx, viewNoHosts)
+	}
 	if err == nil {
 		_, err = db.ExecContext(ctx, "BEGIN")
 	}

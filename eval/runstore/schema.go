@@ -185,6 +185,24 @@ DROP TABLE scores_1;
 DROP TABLE reviews_1;
 DROP TABLE warnings_1;
 DROP TABLE gave_up_1;
+`, `
+-- Machines that answered for the run, where it was not the one that asked.
+CREATE TABLE hosts (
+	name     TEXT PRIMARY KEY, -- as in replies.host
+	host     TEXT NOT NULL,    -- JSON
+	checksum BLOB NOT NULL     -- as of a reply
+) WITHOUT ROWID;
+
+-- What a second host answered.
+CREATE TABLE audits (
+	model    INTEGER NOT NULL,
+	query    INTEGER NOT NULL,
+	sample   INTEGER NOT NULL,
+	host     TEXT    NOT NULL,
+	reply    TEXT    NOT NULL, -- JSON
+	checksum BLOB    NOT NULL,
+	PRIMARY KEY (model, query, sample, host)
+) WITHOUT ROWID;
 `}
 
 // uncheckedRows is the key in meta of a record that has rows from before there

@@ -25,7 +25,7 @@ func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) 
 	if by == nil {
 		return run, nil, nil
 	}
-	cfg := Config{IncludePrompt: by.Scoring.IncludePrompt}
+	cfg := Config{IncludePrompt: by.Scoring.IncludePrompt, Answers: NewAnswers(run.Record().Plan.Queries)}
 	scorer := New(cfg)
 	out := current{Run: run, anew: make(map[eval.JobID]eval.ScoredReply)}
 	var changed []eval.JobID
@@ -47,6 +47,9 @@ func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) 
 		if renew(&r, fresh, by.Scoring, floor) {
 			out.anew[r.Reply.JobID] = r
 			changed = append(changed, r.Reply.JobID)
+		} else if !slices.Equal(r.Flags, fresh.Flags) { // an older version had fewer
+			r.Flags = fresh.Flags
+			out.anew[r.Reply.JobID] = r
 		}
 	}
 	return out, changed, ctx.Err()

@@ -10,6 +10,7 @@ package scoring
 import (
 	"cmp"
 	"context"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -25,12 +26,14 @@ const (
 	FlagNegated    = "negated"          // a negation stands within three words before the keyword
 	FlagEMDisagree = "em_disagrees"     // em and em_substring differ
 	FlagUnbounded  = "no_word_boundary" // the keyword is of a script that does not part words
+	FlagAnswerDump = "answer_dump"      // it holds the answers of many other queries: see Answers
 )
 
 // Config says how to score.
 type Config struct {
 	IncludePrompt bool          // the scored text is prompt and reply
 	Embedder      eval.Embedder // of cosine and cosine_best; nil for the built-in word vectors
+	Answers       *Answers      // of the set that the replies are to, for FlagAnswerDump; nil: it is not looked for
 }
 
 // Text returns the scored text of a reply. Prompt and reply are joined as they
@@ -51,6 +54,16 @@ func (c Config) Text(prompt, reply string) string {
 // Pair is what the metrics compare for one reply.
 func (c Config) Pair(q queries.Query, reply string) metrics.Pair {
 	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: c.Text(q.Prompt, reply)}
+}
+
+// Searchable reports whether em can be scored on replies to a query: an answer
+// to it holds a word.
+func Searchable(q queries.Query) bool {
+	var words text.Words
+	return slices.ContainsFunc(q.Answers(), func(answer string) bool {
+		words.Reset(answer)
+		return words.Len() > 0
+	})
 }
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
@@ -86,6 +99,7 @@ type Scorer struct {
 	words     text.Words // of the scored text
 	reference text.Words
 	meaning   meaning
+	dumps     dumps
 }
 
 // meaning computes cosine and cosine_best of texts cut into words.
@@ -107,9 +121,9 @@ type closeness struct {
 // New returns a Scorer.
 func New(cfg Config) *Scorer {
 	if cfg.Embedder == nil {
-		return &Scorer{meaning: &wordVectors{}}
+		return &Scorer{meaning: &wordVectors{}, dumps: dumps{answers: cfg.Answers}}
 	}
-	return &Scorer{meaning: newServed(cfg.Embedder)}
+	return &Scorer{meaning: newServed(cfg.Embedder), dumps: dumps{answers: cfg.Answers}}
 }
 
 // Score scores one reply. It fails only where an embedding server does.
@@ -168,7 +182,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.CosineBest, c.best, c.bestReason),
 			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
 		}, likelihoods()...),
-		Flags:     flags(match),
+		Flags:     flags(match, s.dumps.found(&s.words, pair)),
 		Match:     match,
 		Rouge:     rouge,
 		BestStart: c.bestStart, BestEnd: c.bestEnd,
@@ -213,7 +227,7 @@ func binary(b bool) float64 {
 	return 0
 }
 
-func flags(m text.Match) []string {
+func flags(m text.Match, dumped bool) []string {
 	var list []string
 	if m.Negated != "" {
 		list = append(list, FlagNegated)
@@ -223,6 +237,9 @@ func flags(m text.Match) []string {
 	}
 	if m.Unbounded {
 		list = append(list, FlagUnbounded)
+	}
+	if dumped {
+		list = append(list, FlagAnswerDump)
 	}
 	return list
 }

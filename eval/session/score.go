@@ -41,29 +41,31 @@ func (s *Session) checkEmbedding(ctx context.Context, by eval.Scoring) error {
 	return nil
 }
 
-// Rescore scores a stored run again, by another scoring than its own.
-func (s *Session) Rescore(ctx context.Context, store *runstore.Store, by eval.Scoring) error {
+// Rescore scores again what run shows of the stored one, by another scoring
+// than its own.
+func (s *Session) Rescore(ctx context.Context, store *runstore.Store, run eval.Run, by eval.Scoring) error {
 	if err := s.checkEmbedding(ctx, by); err != nil {
 		return err
 	}
-	return s.score(ctx, store, by, false)
+	return s.score(ctx, store, run, by, false)
 }
 
 // Score scores every stored reply as the plan says.
 func (s *Session) Score(ctx context.Context, store *runstore.Store) error {
-	return s.score(ctx, store, store.Record().Plan.Scoring, true)
+	return s.score(ctx, store, store, store.Record().Plan.Scoring, true)
 }
 
-func (s *Session) score(ctx context.Context, store *runstore.Store, by eval.Scoring, own bool) error {
+func (s *Session) score(ctx context.Context, store *runstore.Store, run eval.Run, by eval.Scoring, own bool) error {
 	cfg, err := s.ScoringConfig(ctx, by)
 	if err != nil {
 		return err
 	}
+	cfg.Answers = scoring.NewAnswers(store.Record().Plan.Queries)
 	id, err := store.BeginScoring(ctx, own, by, s.Now())
 	if err != nil {
 		return err
 	}
-	pass := scoringPass{store: store, id: id, cfg: cfg, scorer: scoring.New(cfg), floors: make(map[string]*vector.Floor)}
+	pass := scoringPass{store: store, replies: run, id: id, cfg: cfg, scorer: scoring.New(cfg), floors: make(map[string]*vector.Floor)}
 	if err := pass.run(ctx); err != nil {
 		return fmt.Errorf("score %s: %w", store.Record().Dir, err)
 	}
@@ -81,18 +83,19 @@ func (s *Session) score(ctx context.Context, store *runstore.Store, by eval.Scor
 
 // scoringPass goes once over a run's replies, some hundreds at a time.
 type scoringPass struct {
-	store  *runstore.Store
-	id     int
-	cfg    scoring.Config
-	scorer *scoring.Scorer
-	floors map[string]*vector.Floor
-	batch  []eval.ScoredReply
+	store   *runstore.Store
+	replies eval.Run // those to score
+	id      int
+	cfg     scoring.Config
+	scorer  *scoring.Scorer
+	floors  map[string]*vector.Floor
+	batch   []eval.ScoredReply
 }
 
 const scoringBatch = 256
 
 func (p *scoringPass) run(ctx context.Context) error {
-	for r, err := range p.store.Replies(ctx) {
+	for r, err := range p.replies.Replies(ctx) {
 		if err != nil {
 			return err
 		}

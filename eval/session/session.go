@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +26,10 @@ import (
 // Session is what the steps of a run share.
 type Session struct {
 	Providers Providers
+	Fleet     *Fleet               // workers that answer in place of this machine; nil: it does
 	LockDir   string               // where metered runs find each other; empty: where all users of the machine do
 	Version   string               // of the program, for the record
+	First     []string             // models that are asked before the others, by name
 	Now       func() time.Time     // steady: no setting of the wall's clock changes a duration
 	Say       func(message string) // tells people what happens
 }
@@ -35,8 +38,17 @@ type Session struct {
 // refuses one that they cannot carry out.
 func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error) {
 	var err error
-	if plan.Models, err = s.Providers.Resolve(ctx, plan.Models); err != nil {
+	resolve := s.Providers.Resolve
+	if s.Fleet != nil {
+		resolve = s.Fleet.coordinator.Resolve
+	}
+	if plan.Models, err = resolve(ctx, plan.Models); err != nil {
 		return plan, err
+	}
+	if s.Fleet != nil {
+		if plan, err = s.answersOnly(plan); err != nil {
+			return plan, err
+		}
 	}
 	if err := plan.Check(); err != nil {
 		return plan, err
@@ -131,6 +143,9 @@ func (s *Session) resume(ctx context.Context, store *runstore.Store, restate fun
 		s.Say("scoring and emissions stay those that the run began with; disteval score RUN and disteval report RUN --country change them afterwards")
 	}
 	store.SetParallel(plan.Parallel)
+	if s.Fleet != nil {
+		return nil // the workers' machines matter, and stand beside every reply
+	}
 	return noteMove(ctx, store, ThisHost())
 }
 
@@ -151,6 +166,7 @@ func noteMove(ctx context.Context, store *runstore.Store, here eval.Host) error 
 // end: see eval.Runner.
 func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.Observer) error {
 	plan := store.Record().Plan
+	plan.Models = s.inTurn(plan.Models)
 	process, err := store.NextProcess(ctx)
 	if err != nil {
 		return err
@@ -162,6 +178,9 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		if err := store.Warn(ctx, m.Notice); err != nil {
 			return err
 		}
+	}
+	if s.Fleet != nil {
+		return s.Fleet.ask(ctx, drain, store, process, o)
 	}
 	s.sayUnfit(drain, plan)
 	meters, err := s.startMeters(drain, plan)
@@ -197,6 +216,19 @@ func (s *Session) sayUnfit(ctx context.Context, plan eval.Plan) {
 			s.Say(unfit)
 		}
 	}
+}
+
+// inTurn puts the models of First before the others.
+func (s *Session) inTurn(models []eval.Model) []eval.Model {
+	var first, rest []eval.Model
+	for _, m := range models {
+		if slices.Contains(s.First, m.Name) {
+			first = append(first, m)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	return append(first, rest...)
 }
 
 // startMeters starts what meters the plan's models. Sampling goes on from

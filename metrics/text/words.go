@@ -248,11 +248,19 @@ func (w *Words) keyword() []byte {
 	if w.Len() == 0 {
 		return nil
 	}
-	first := w.spans[0]
-	if w.Len() > 1 && isArticle(w.At(0)) && first.kind&stopped == 0 && w.joined[first.to] == hard {
-		return w.joined[w.spans[1].from-1:]
+	if n := w.LeadingArticle(); n > 0 {
+		return w.joined[w.spans[n].from-1:]
 	}
 	return w.joined
+}
+
+// LeadingArticle is how many words at the start a keyword may do without: 1
+// for an article before something else, otherwise 0.
+func (w *Words) LeadingArticle() int {
+	if w.Len() > 1 && isArticle(w.At(0)) && w.spans[0].kind&stopped == 0 && w.joined[w.spans[0].to] == hard {
+		return 1
+	}
+	return 0
 }
 
 func isArticle(word []byte) bool {

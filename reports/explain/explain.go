@@ -52,6 +52,7 @@ func Write(ctx context.Context, w io.Writer, run Run, id eval.JobID, configure f
 	if err != nil {
 		return err
 	}
+	cfg.Answers = scoring.NewAnswers(rec.Plan.Queries)
 	e.asked(rec.Plan, id, r.Query)
 	e.pair = cfg.Pair(r.Query, r.Reply.Text)
 	if e.result, err = scoring.New(cfg).Score(ctx, e.pair); err != nil {

@@ -121,9 +121,15 @@ func Write(ctx context.Context, r reports.Report, formats []Format, dir string) 
 	return written, g.Wait()
 }
 
-// WriteTrend writes the page of several runs.
-func WriteTrend(ctx context.Context, runs []reports.Report, path string) error {
-	return writing(path, Atomic(path, func(w io.Writer) error { return html.WriteTrend(ctx, w, runs) }))
+// WriteTrend writes the page of several runs; that of two leads with what
+// changed between them.
+func WriteTrend(ctx context.Context, runs []reports.Report, changes *reports.Changes, path string) error {
+	return writing(path, Atomic(path, func(w io.Writer) error {
+		if changes != nil {
+			return html.WritePair(ctx, w, runs, *changes)
+		}
+		return html.WriteTrend(ctx, w, runs)
+	}))
 }
 
 func writing(path string, err error) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"go.yaml.in/yaml/v3"
@@ -47,17 +46,20 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 	doc := &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode,
 		HeadComment: "What disteval gate expects of a run; see docs/gate.md."}}}
 	if len(bytes.TrimSpace(existing)) > 0 {
-		if doc, _, err = parse(existing, o.Name); err != nil {
+		if doc, _, err = parse(existing, o.Name, true); err != nil {
 			return nil, "", err
 		}
 	}
-	missing, err := unscored(ctx, r)
+	seen, err := look(ctx, r)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, m := range r.Models {
-		if ids := missing[m.Model.Name]; len(ids) > 0 {
-			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, unscoredReason(r, ids))
+		switch s := seen[m.Model.Name]; {
+		case len(s.unscored) > 0:
+			return nil, "", fmt.Errorf("bless run %s: the scores of %s: %s", r.RunID, m.Model.Name, unscoredReason(r, s.unscored))
+		case s.dumpsCommon():
+			return nil, "", fmt.Errorf("bless run %s: %s: %s", r.RunID, m.Model.Name, s.dumpReason())
 		}
 	}
 	right, err := rightQueries(ctx, r)
@@ -130,7 +132,7 @@ func (b blesser) document(root *yaml.Node) error {
 	set(scoring, "include_prompt", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(r.Scoring.Scoring.IncludePrompt)})
 	set(scoring, "embedding", text(r.Scoring.Scoring.Embedding))
 	if b.options.Time || b.options.Energy || get(root, "host") != nil {
-		set(root, "host", text(r.Host.Fingerprint()))
+		set(root, "host", text(r.HostKind()))
 	}
 	models := child(root, "models", 0)
 	for i := 0; i < len(models.Content); i += 2 {
@@ -156,14 +158,7 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 	if b.options.Digests || get(n, "digest") != nil {
 		set(n, "digest", text(m.Model.Digest))
 	}
-	if !known {
-		set(child(n, Failures, yaml.FlowStyle), "max", number("0"))
-		for _, metric := range m.Metrics {
-			if metric.Value() != nil && metric.Bound == metrics.Exact {
-				child(child(n, "metrics", 0), metric.Name, yaml.FlowStyle)
-			}
-		}
-	}
+	b.measures(models, m, known)
 	if failures := get(n, Failures); failures != nil && get(failures, "expected") != nil {
 		set(failures, "expected", number("0")) // a run with failures is not blessed
 	}
@@ -202,7 +197,7 @@ func toleranceOf(metric string, m reports.Model) string {
 func (b blesser) costs(n *yaml.Node, m reports.Model) error {
 	asked := map[string]bool{DurationS: b.options.Time, TokensPerS: b.options.Time, WhPer1000: b.options.Energy}
 	for _, measure := range []string{DurationS, TokensPerS, WhPer1000, MeasuredWhPer1000} {
-		if !asked[measure] && get(n, measure) == nil {
+		if !asked[measure] && get(n, measure) == nil || isWorst(measure, m) {
 			continue
 		}
 		bound := child(n, measure, yaml.FlowStyle)
@@ -233,8 +228,12 @@ func bless(bound *yaml.Node, measure string, m reports.Model, tolerance string) 
 		return nil
 	}
 	set(bound, "expected", number(reports.Exact(*x)))
-	if get(bound, "tolerance") == nil {
+	stated := get(bound, "tolerance")
+	if stated == nil {
 		set(bound, "tolerance", &yaml.Node{Kind: yaml.ScalarNode, Value: tolerance})
+	}
+	if t := get(bound, "tolerance"); !canFail(t, measure, *x) || stated == nil && wide(t, measure, *x) {
+		narrow(t, measure, *x)
 	}
 	return nil
 }
@@ -259,50 +258,6 @@ func (b blesser) queries(n *yaml.Node, model string) {
 	}
 	list.Content = slices.DeleteFunc(list.Content, func(q *yaml.Node) bool { return !is[q.Value] })
 	if len(list.Content) == 0 {
-		at := slices.Index(n.Content, list)
-		n.Content = slices.Delete(n.Content, at-1, at+1)
+		remove(n, "queries_right")
 	}
-}
-
-// get finds a key's value in a mapping.
-func get(n *yaml.Node, key string) *yaml.Node {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
-// set gives a key its value and keeps the comments of the one before.
-func set(n *yaml.Node, key string, to *yaml.Node) {
-	was := get(n, key)
-	if was == nil {
-		n.Content = append(n.Content, text(key), to)
-		return
-	}
-	if was.Kind == yaml.ScalarNode && to.Kind == yaml.ScalarNode && was.Value == to.Value {
-		return
-	}
-	to.HeadComment, to.LineComment, to.FootComment = was.HeadComment, was.LineComment, was.FootComment
-	*was = *to
-}
-
-// child finds a mapping under a key, or adds it.
-func child(n *yaml.Node, key string, style yaml.Style) *yaml.Node {
-	if get(n, key) == nil {
-		set(n, key, &yaml.Node{Kind: yaml.MappingNode, Style: style})
-	}
-	return get(n, key)
-}
-
-func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
-
-// number is a number as YAML tells them apart: digits alone are whole.
-func number(s string) *yaml.Node {
-	tag := "!!float"
-	if _, err := strconv.Atoi(s); err == nil {
-		tag = "!!int"
-	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: s}
 }

@@ -84,6 +84,67 @@ func TestBlessStatesHowFewAreScored(t *testing.T) {
 	}
 }
 
+// TestBlessWritesWhatCanFail blesses models near the floor and wants a dead one
+// to fail what was blessed.
+func TestBlessWritesWhatCanFail(t *testing.T) {
+	for right, tolerance := range map[int]string{1: "0.0025", 3: "0.0075", 4: "0.01", 6: "0.015", 8: "0.02", 9: "0.02", 144: "0.02"} {
+		out, _ := blessed(t, run(right, nil), "", gate.BlessOptions{})
+		if !strings.Contains(out, ", tolerance: "+tolerance+"}") {
+			t.Errorf("%d right: no tolerance of %s in\n%s", right, tolerance, out)
+		}
+		for now, want := range map[int]reports.Outcome{0: reports.Regression, right: reports.Pass} {
+			if v := checked(t, run(now, nil), parsed(t, out), gate.Options{}); v.Status() != want {
+				t.Errorf("blessed with %d right, %d right came to %s, want %s: %s", right, now, v.Status(), want, reasons(v))
+			}
+		}
+	}
+}
+
+// TestBlessWithNoCheckAtTheWorst wants a comment where a check could not fail,
+// and the check in its place once it could.
+func TestBlessWithNoCheckAtTheWorst(t *testing.T) {
+	out, _ := blessed(t, run(0, nil), "", gate.BlessOptions{})
+	golden(t, "created-worst.yaml", []byte(out))
+	if again, diff := blessed(t, run(0, nil), out, gate.BlessOptions{}); again != out {
+		t.Errorf("blessing again changed the file:\n%s", diff)
+	}
+	better, _ := blessed(t, run(4, nil), out, gate.BlessOptions{})
+	if !strings.Contains(better, "em: {expected: 0.02, tolerance: 0.01}") || strings.Contains(better, "# em") {
+		t.Errorf("em can fail now:\n%s", better)
+	}
+	if v := checked(t, run(0, nil), parsed(t, better), gate.Options{}); v.Status() != reports.Regression {
+		t.Errorf("none right came to %s: %s", v.Status(), reasons(v))
+	}
+}
+
+// TestBlessMendsWhatCannotFail takes files of before such checks were refused.
+func TestBlessMendsWhatCannotFail(t *testing.T) {
+	existing := strings.Replace(expectations("{}"), "{student: {}}", `
+  # the one we ship
+  student:
+    metrics:
+      em: {expected: 0.02, tolerance: 0.02} # agreed on
+    tokens_per_s: {expected: 20, tolerance: 100%}
+`, 1)
+	out, _ := blessed(t, run(4, nil), existing, gate.BlessOptions{})
+	for _, want := range []string{"# the one we ship", "em: {expected: 0.02, tolerance: 0.01} # agreed on", "tokens_per_s: {expected: 25, tolerance: 12}"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	out, _ = blessed(t, run(0, nil), existing, gate.BlessOptions{})
+	for _, want := range []string{"# the one we ship", "# em: 0 is the worst that it can be", "tokens_per_s: {"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	flow := expectations("{metrics: {em: {expected: 0.5, tolerance: 0.1}, cosine: {min: -0.9}}}")
+	out, _ = blessed(t, run(0, nil), flow, gate.BlessOptions{})
+	if !strings.Contains(out, "# em: 0 is the worst") || len(parsed(t, out).Models[0].Bounds) != 1 {
+		t.Errorf("a file in flow style became\n%s", out)
+	}
+}
+
 func TestBlessStatesWhereEMCannotBe(t *testing.T) {
 	r := run(144, func(rs []eval.ScoredReply) { unsearchable(&rs[199]) })
 	out, _ := blessed(t, r, "", gate.BlessOptions{})
@@ -162,7 +223,7 @@ func TestBlessRefuses(t *testing.T) {
 			r.Models[0].Energy = reports.Energy{Quality: emissions.Unavailable, Reason: "no counter"}
 		}},
 		{name: "no digest", want: "no digest", o: gate.BlessOptions{Digests: true}, change: func(r *reports.Report) { r.Models[0].Model.Digest = "" }},
-		{name: "metric gone", existing: expectations("{metrics: {rouge_l_f1: {min: 0}}}"), want: "no rouge_l_f1"},
+		{name: "metric gone", existing: expectations("{metrics: {rouge_l_f1: {min: 0.001}}}"), want: "no rouge_l_f1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

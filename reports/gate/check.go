@@ -37,6 +37,10 @@ func enough(measure string, m reports.Model) int {
 // judged is a check of its own.
 func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Judgement, error) {
 	c := checker{report: r, expected: e, options: o, judgement: reports.Judgement{RunID: r.RunID}}
+	var err error
+	if c.sights, err = look(ctx, r); err != nil {
+		return reports.Judgement{}, err
+	}
 	c.run()
 	named := make(map[string]bool)
 	for _, m := range e.Models {
@@ -48,9 +52,7 @@ func Check(ctx context.Context, r reports.Report, e Expected, o Options) (report
 			c.judgement.Unjudged = append(c.judgement.Unjudged, m.Model.Name)
 		}
 	}
-	if err := c.scores(ctx, r, ""); err != nil {
-		return reports.Judgement{}, err
-	}
+	c.scores(r, c.sights, "")
 	if err := c.queriesRight(ctx); err != nil {
 		return reports.Judgement{}, err
 	}
@@ -67,6 +69,7 @@ type checker struct {
 	expected  Expected
 	options   Options
 	judgement reports.Judgement
+	sights    map[string]sight // by Model.Name
 }
 
 func (c *checker) add(check reports.Check) { c.judgement.Checks = append(c.judgement.Checks, check) }
@@ -112,13 +115,25 @@ func scoringOf(r reports.Report) string {
 
 // model checks that a model is there and whole, and then its figures.
 func (c *checker) model(e Model) {
+	m, ok := c.identity(e)
+	if !ok {
+		return
+	}
+	c.replies(e, m)
+	for _, b := range e.Bounds {
+		c.bound(b, m)
+	}
+}
+
+// identity checks that a model is there and is the one that is meant.
+func (c *checker) identity(e Model) (m reports.Model, ok bool) {
 	at := slices.IndexFunc(c.report.Models, func(m reports.Model) bool { return m.Model.Name == e.Name })
 	if at < 0 {
 		c.add(reports.Check{Model: e.Name, Measure: "model", Expected: "present", Got: reports.None, Outcome: reports.Inconclusive,
 			Reason: "the run has no model of this name"})
-		return
+		return m, false
 	}
-	m := c.report.Models[at]
+	m = c.report.Models[at]
 	if e.Digest != "" {
 		reason := "another model stands under this name; bless the run if that is meant"
 		if m.Model.Digest == "" {
@@ -126,10 +141,7 @@ func (c *checker) model(e Model) {
 		}
 		c.same(e.Name, "digest", bare(e.Digest), bare(m.Model.Digest), reason)
 	}
-	c.replies(e, m)
-	for _, b := range e.Bounds {
-		c.bound(b, m)
-	}
+	return m, true
 }
 
 // bare is a digest without the name of its algorithm, as Ollama lists it.
@@ -147,6 +159,9 @@ func (c *checker) replies(e Model, m reports.Model) {
 	}
 	if m.Failures > e.MaxFailures {
 		why = append(why, "failed: "+failKinds(m))
+	}
+	if e.MaxFailures >= c.report.Queries.N {
+		why = append(why, "the file allows every query to fail; allow fewer")
 	}
 	if m.GaveUp != "" {
 		why = append(why, "the model was given up: "+m.GaveUp)
@@ -185,6 +200,11 @@ func (c *checker) bound(b Bound, m reports.Model) {
 	}
 	metric := m.Metric(b.Measure)
 	outcome, decided := b.judgeBounded(*x, metric.Bound)
+	doubt := fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
+	if counted(b.Measure) {
+		outcome, decided = b.judgeShare(c.share(b.Measure, m))
+		doubt = c.doubt(b, m)
+	}
 	check.Outcome = outcome
 	if metric.Bound != metrics.Exact {
 		check.Got = map[metrics.Bound]string{metrics.AtLeast: "at least ", metrics.AtMost: "at most "}[metric.Bound] + check.Got
@@ -192,7 +212,7 @@ func (c *checker) bound(b Bound, m reports.Model) {
 	switch {
 	case !decided:
 		check.Outcome = reports.Inconclusive
-		check.Reason = fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
+		check.Reason = doubt
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to hold on to it"
 	case check.Outcome == reports.Regression && metric.HasInterval:
@@ -271,7 +291,7 @@ func (c *checker) unlikeEnergy(b Bound, m reports.Model, x *float64) string {
 // otherHost says why times and energies of the machine that m answered on are
 // not judged.
 func (c *checker) otherHost(m reports.Model) string {
-	got := c.report.Host.Fingerprint()
+	got := c.report.HostKind()
 	if m.Reused != nil {
 		got = m.Reused.Kind
 	}

@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 			replies: func(rs []eval.ScoredReply) { fail(&rs[199]); fail(&rs[198]); fail(&rs[197]); fail(&rs[196]) }, want: reports.Inconclusive},
 		{name: "two failures, one put up with", file: "{failures: {max: 1}, metrics: {em: {min: 0.1}}}", right: 144,
 			replies: func(rs []eval.ScoredReply) { fail(&rs[199]); fail(&rs[198]) }, want: reports.Inconclusive},
-		{name: "all failed, all put up with", file: "{failures: {max: 200}, metrics: {em: {min: 0}}}", replies: func(rs []eval.ScoredReply) {
+		{name: "all failed, all put up with", file: "{failures: {max: 199}, metrics: {em: {min: 0.001}}}", replies: func(rs []eval.ScoredReply) {
 			for i := range rs {
 				fail(&rs[i])
 			}
@@ -72,17 +72,17 @@ func TestCheck(t *testing.T) {
 		{name: "no hash", file: em072, right: 144, report: func(r *reports.Report) { r.Queries.SHA256 = "" }, want: reports.Inconclusive},
 		{name: "missing model", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Model.Name = "Student" }, want: reports.Inconclusive, reason: "no model"},
 		{name: "no model at all", file: em072, right: 144, report: func(r *reports.Report) { r.Models = nil }, want: reports.Inconclusive},
-		{name: "other digest", file: "{digest: 'sha256:bb', metrics: {em: {min: 0}}}", right: 144, want: reports.Inconclusive, reason: "another model"},
-		{name: "same digest, without its algorithm", file: "{digest: 'aa', metrics: {em: {min: 0}}}", right: 144, want: reports.Pass},
-		{name: "no digest", file: "{digest: 'aa', metrics: {em: {min: 0}}}", right: 144, report: func(r *reports.Report) { r.Models[0].Model.Digest = "" }, want: reports.Inconclusive},
-		{name: "same digest", file: "{digest: 'sha256:aa', metrics: {em: {min: 0}}}", right: 144, want: reports.Pass},
-		{name: "metric never scored", file: "{metrics: {rouge_l_f1: {min: 0}}}", right: 144, want: reports.Inconclusive, reason: "nothing was scored"},
+		{name: "other digest", file: "{digest: 'sha256:bb', metrics: {em: {min: 0.001}}}", right: 144, want: reports.Inconclusive, reason: "another model"},
+		{name: "same digest, without its algorithm", file: "{digest: 'aa', metrics: {em: {min: 0.001}}}", right: 144, want: reports.Pass},
+		{name: "no digest", file: "{digest: 'aa', metrics: {em: {min: 0.001}}}", right: 144, report: func(r *reports.Report) { r.Models[0].Model.Digest = "" }, want: reports.Inconclusive},
+		{name: "same digest", file: "{digest: 'sha256:aa', metrics: {em: {min: 0.001}}}", right: 144, want: reports.Pass},
+		{name: "metric never scored", file: "{metrics: {rouge_l_f1: {min: 0.001}}}", right: 144, want: reports.Inconclusive, reason: "nothing was scored"},
 		{name: "metric absent", file: em072, right: 144, report: func(r *reports.Report) { r.Models[0].Metrics = nil }, want: reports.Inconclusive},
-		{name: "one em unscored", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: reports.Inconclusive, reason: "199 of 200"},
+		{name: "one em unscored", file: "{metrics: {em: {min: 0.001}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: reports.Inconclusive, reason: "199 of 200"},
 		{name: "one cosine unscored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { wordless(&rs[0]) }, want: reports.Pass},
 		{name: "one cosine not stored", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unscore(&rs[0]) }, want: reports.Inconclusive, reason: "(q000)"},
-		{name: "one em that cannot be", file: "{metrics: {em: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: reports.Inconclusive, reason: "199 of 200"},
-		{name: "one em that cannot be, as stated", file: "{metrics: {em: {min: 0, n: 199}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: reports.Pass},
+		{name: "one em that cannot be", file: "{metrics: {em: {min: 0.001}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: reports.Inconclusive, reason: "199 of 200"},
+		{name: "one em that cannot be, as stated", file: "{metrics: {em: {min: 0.001, n: 199}}}", right: 144, replies: func(rs []eval.ScoredReply) { unsearchable(&rs[0]) }, want: reports.Pass},
 		{name: "cosine of a few", file: "{metrics: {cosine: {min: 0}}}", right: 144, replies: func(rs []eval.ScoredReply) {
 			for i := range rs[:21] {
 				wordless(&rs[i])

@@ -11,7 +11,6 @@ package gate
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
@@ -66,22 +65,6 @@ type Bound struct {
 	Method  string            // of WhPer1000 and MeasuredWhPer1000; empty: any
 }
 
-// lowerIsBetter holds for times and energy; a metric says so itself.
-func lowerIsBetter(measure string) bool {
-	if m, ok := metrics.Named(measure); ok {
-		return m.Better == metrics.Lower
-	}
-	return slices.Contains([]string{DurationS, WhPer1000, MeasuredWhPer1000}, measure)
-}
-
-// measureRange is where a measure's values lie.
-func measureRange(measure string) (lo, hi float64) {
-	if m, ok := metrics.Named(measure); ok {
-		return m.Min, m.Max
-	}
-	return 0, math.Inf(1)
-}
-
 func binary(measure string) bool {
 	m, _ := metrics.Named(measure)
 	return m.Binary
@@ -91,11 +74,7 @@ func binary(measure string) bool {
 func (b Bound) limits() (lo, hi float64) {
 	lo, hi = math.Inf(-1), math.Inf(1)
 	if b.Expected != nil {
-		by := b.Tolerance
-		if b.Relative {
-			by *= math.Abs(*b.Expected)
-		}
-		return *b.Expected - by, *b.Expected + by
+		return *b.Expected - b.tolerance(), *b.Expected + b.tolerance()
 	}
 	if b.Min != nil {
 		lo = *b.Min
@@ -106,12 +85,12 @@ func (b Bound) limits() (lo, hi float64) {
 	return lo, hi
 }
 
-// boundless tells whether a tolerance is as wide as all that can be, so that
-// nothing is checked.
-func (b Bound) boundless() bool {
-	from, to := measureRange(b.Measure)
-	lo, hi := b.limits()
-	return lo <= from && hi >= to
+// tolerance is how far a value may be from the expected one.
+func (b Bound) tolerance() float64 {
+	if b.Relative {
+		return b.Tolerance * math.Abs(*b.Expected)
+	}
+	return b.Tolerance
 }
 
 // edge forgives the rounding of a limit's computation, relative to its size.
@@ -119,12 +98,7 @@ const edge = 1e-9
 
 // judge compares a value with the limits.
 func (b Bound) judge(x float64) reports.Outcome {
-	lo, hi := b.limits()
-	worse := x < lo-edge*max(1, math.Abs(lo))
-	better := x > hi+edge*max(1, math.Abs(hi))
-	if lowerIsBetter(b.Measure) {
-		worse, better = better, worse
-	}
+	worse, better := b.beyond(x)
 	switch {
 	case worse, better && b.Expected == nil: // a limit that was set is kept on either side
 		return reports.Regression
@@ -132,6 +106,22 @@ func (b Bound) judge(x float64) reports.Outcome {
 		return reports.Improved
 	}
 	return reports.Pass
+}
+
+// beyond tells on which side of the limits a value lies, if on any.
+func (b Bound) beyond(x float64) (worse, better bool) {
+	lo, hi := b.limits()
+	worse = x < lo-edge*max(1, math.Abs(lo))
+	better = x > hi+edge*max(1, math.Abs(hi))
+	if lowerIsBetter(b.Measure) {
+		worse, better = better, worse
+	}
+	return worse, better
+}
+
+func (b Bound) worse(x float64) bool {
+	worse, _ := b.beyond(x)
+	return worse
 }
 
 // judgeBounded judges a value of which only one side is known; ok is false where

@@ -40,15 +40,17 @@ func Load(path string) (Expected, error) {
 // type or a value that cannot be is an *Error with file, line and what was
 // expected; all of a file's errors are told at once. name is the file's name.
 func Parse(data []byte, name string) (Expected, error) {
-	_, e, err := parse(data, name)
+	_, e, err := parse(data, name, false)
 	return e, err
 }
 
-func parse(data []byte, name string) (*yaml.Node, Expected, error) {
+// parse reads a file. One that is to be blessed may hold checks that could not
+// fail: blessing makes them such that they can.
+func parse(data []byte, name string, blessing bool) (*yaml.Node, Expected, error) {
 	doc, strict := queries.ParseStrict(data, name, MaxBytes, "remove it, and make it anew from a run with --bless")
 	var e Expected
 	if doc != nil {
-		e = (&parser{strict}).document(doc.Content[0])
+		e = (&parser{Strict: strict, blessing: blessing}).document(doc.Content[0])
 	}
 	return doc, e, strict.Err()
 }
@@ -66,6 +68,7 @@ func (p *parser) document(n *yaml.Node) Expected {
 		queries.Field{Key: "scoring", Read: func(n *yaml.Node) { e.Scoring = p.scoring(n) }},
 		queries.Field{Key: "models", Read: func(n *yaml.Node) { e.Models = p.models(n) }},
 	)
+	p.allowed(e.Queries.N)
 	return e
 }
 
@@ -140,7 +143,20 @@ func (p *parser) failures(n *yaml.Node, model string) int {
 	if p.Faults() > errs {
 		return 0
 	}
+	p.allow = append(p.allow, allowance{n, model + "." + Failures, most})
 	return int(min(most+edge, math.MaxInt32))
+}
+
+// allowed refuses to put up with as many failures as there are queries.
+func (p *parser) allowed(queries int) {
+	for _, a := range p.allow {
+		switch {
+		case queries > 0 && a.failures+edge >= float64(queries):
+			p.Fail(a.node, "%s: with %s failures allowed of %d queries this check never fails", a.what, digits(a.failures), queries)
+		case a.failures > mostFailures:
+			p.Fail(a.node, "%s: with %s failures allowed this check never fails", a.what, digits(a.failures))
+		}
+	}
 }
 
 func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
@@ -188,7 +204,7 @@ func (p *parser) sensible(n *yaml.Node, what string, b Bound, tolerance bool) {
 		p.Fail(n, "%s: min %s is above max %s", what, digits(*b.Min), digits(*b.Max))
 	case b.Relative && *b.Expected == 0:
 		p.Fail(n, "%s: a share of 0 is 0; state the tolerance as a number, such as 0.02", what)
-	case b.Expected != nil && b.boundless():
-		p.Fail(n, "%s: with this tolerance every value passes; five per cent are 5%%, five points 0.05", what)
+	case !p.blessing && b.fault() != "":
+		p.Fail(n, "%s: %s", what, b.fault())
 	}
 }

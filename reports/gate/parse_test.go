@@ -86,7 +86,21 @@ func TestParseRefuses(t *testing.T) {
 		{"merge", student("<<: {failures: {max: 0}}"), `unknown key "<<"`},
 		{"a share of nothing", em("{expected: 0, tolerance: 5%}"), "a share of 0"},
 		{"per cent without its sign", em("{expected: 0.72, tolerance: 5}"), "every value passes"},
-		{"tolerance of all", student("metrics: {cosine: {expected: 0, tolerance: 1}}"), "expected_test.yaml:5: models.student.cosine: with this tolerance every value passes"},
+		{"tolerance of all", student("metrics: {cosine: {expected: 0, tolerance: 1}}"), "expected_test.yaml:5: models.student.cosine: every value passes"},
+		{"no fewer right than expected", em("{expected: 0.02, tolerance: 0.02}"), "expected_test.yaml:5: models.student.em: the worst that it can be, 0, passes, so that this check never fails; state a tolerance of at most 0.01"},
+		{"as wide as the value", em("{expected: 0.3, tolerance: 0.3}"), "the worst that it can be, 0, passes"},
+		{"all but as wide as the value", em("{expected: 0.3, tolerance: 0.2999999999}"), "the worst that it can be, 0, passes"},
+		{"wider than the value", student("metrics: {cosine: {expected: 0.1, tolerance: 1.2}}"), "every value passes"},
+		{"wider than the way to the worst", student("metrics: {cosine: {expected: -0.2, tolerance: 1}}"), "the worst that it can be, -1, passes, so that this check never fails; state a tolerance of at most 0.4"},
+		{"the worst expected", em("{expected: 0, tolerance: 0.02}"), "nothing is worse than 0"},
+		{"least of all", em("{min: 0}"), "every value passes"},
+		{"least of all, with a most", em("{min: 0, max: 0.7}"), "the worst that it can be, 0, passes"},
+		{"most of all", em("{max: 1}"), "every value passes"},
+		{"hundred per cent", student("tokens_per_s: {expected: 20, tolerance: 100%}"), "the worst that it can be, 0, passes"},
+		{"a tolerance without an end", student("duration_s: {expected: 20, tolerance: 1e9}"), "so wide"},
+		{"a share without an end", student("metrics: {answer_bits: {expected: 0.001, tolerance: 1e9%}}"), "so wide"},
+		{"all failures", strings.Replace(student("failures: {max: 200}"), "{sha256", "{n: 200, sha256", 1), "expected_test.yaml:5: models.student.failures: with 200 failures allowed of 200 queries"},
+		{"failures without an end", student("failures: {expected: 0, tolerance: 1e9}"), "this check never fails"},
 		{"failures", student("failures: 3"), "expected a mapping of expected, max, tolerance"},
 		{"fewest failures", student("failures: {min: 1}"), `unknown key "min"`},
 		{"no number of failures", student("failures: {max: x}"), "expected a number"},
@@ -111,6 +125,22 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("error %q does not say %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestParseTakesWhatCanFail wants no check refused that some value fails.
+func TestParseTakesWhatCanFail(t *testing.T) {
+	for _, student := range []string{
+		"{metrics: {em: {expected: 0.02, tolerance: 0.0199}}}", "{metrics: {em: {expected: 1, tolerance: 0.02}}}",
+		"{metrics: {em: {min: 0.001}}}", "{metrics: {em: {max: 0.7}}}", "{metrics: {em: {min: 0.1, max: 1}}}",
+		"{metrics: {cosine: {expected: 0.1, tolerance: 1}}}", "{metrics: {cosine_lift: {expected: -0.2, tolerance: 0.4}}}",
+		"{metrics: {answer_bits: {expected: 0, tolerance: 1}}}", "{metrics: {answer_bits: {max: 20}}}",
+		"{duration_s: {expected: 10, tolerance: 100%}}", "{duration_s: {min: 5}}", "{tokens_per_s: {expected: 20, tolerance: 99%}}",
+		"{failures: {expected: 0, tolerance: 0}}", "{failures: {max: 199}}",
+	} {
+		if _, err := gate.Parse([]byte(expectations(student)), "f"); err != nil {
+			t.Errorf("%s: %v", student, err)
+		}
 	}
 }
 

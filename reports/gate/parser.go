@@ -14,6 +14,15 @@ import (
 // parser reads the document's nodes into what is expected.
 type parser struct {
 	*queries.Strict
+	blessing bool        // checks that could not fail are mended afterwards
+	allow    []allowance // by every model that states some
+}
+
+// allowance is how many failures a model may have.
+type allowance struct {
+	node     *yaml.Node
+	what     string
+	failures float64
 }
 
 // mapping hands each value to its field and misses the keys required. An empty

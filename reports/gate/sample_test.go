@@ -125,6 +125,13 @@ func wordless(s *eval.ScoredReply) {
 	score(s)
 }
 
+// dump makes a reply one that holds every answer, and so is right by em.
+func dump(s *eval.ScoredReply) {
+	s.Reply.Text = " Rome, Paris, Madrid and all the others"
+	score(s)
+	s.Flags = []string{scoring.FlagAnswerDump}
+}
+
 // unsearchable makes a query one that has no em.
 func unsearchable(s *eval.ScoredReply) {
 	s.Query.Keyword = "!"

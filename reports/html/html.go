@@ -21,12 +21,12 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-//go:embed page.gohtml app.css app.js charts.js
+//go:embed page.gohtml changes.gohtml app.css app.js charts.js
 var sources embed.FS
 
 // templates are parsed once, when the first page is written.
 var templates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(functions).ParseFS(sources, "page.gohtml"))
+	return template.Must(template.New("page").Funcs(functions).ParseFS(sources, "page.gohtml", "changes.gohtml"))
 })
 
 // functions are what the templates call: escapes of what could mislead a
@@ -47,19 +47,27 @@ func WriteTrend(ctx context.Context, w io.Writer, rs []reports.Report) error {
 	if len(rs) == 0 {
 		return errors.New("write HTML report: no run given; name at least one run's folder")
 	}
+	return writePage(ctx, w, trendPage(rs))
+}
+
+// trendPage is the page of runs, the latest one's report beneath.
+func trendPage(rs []reports.Report) page {
 	rs = slices.Clone(rs)
 	slices.SortStableFunc(rs, func(a, b reports.Report) int { return a.Created.Compare(b.Created) })
 	latest := rs[len(rs)-1]
 	if len(rs) == 1 {
 		rs = nil
 	}
-	return write(ctx, w, latest, rs, embeddedLibrary())
+	return newPage(latest, rs, embeddedLibrary())
 }
 
-// write streams the page: everything about the run, its replies, the script.
 func write(ctx context.Context, w io.Writer, r reports.Report, trend []reports.Report, lib library) error {
-	out := bufio.NewWriterSize(w, 1<<16)
-	p := newPage(r, trend, lib)
+	return writePage(ctx, w, newPage(r, trend, lib))
+}
+
+// writePage streams the page: everything about the run, its replies, the script.
+func writePage(ctx context.Context, w io.Writer, p page) error {
+	r, out := p.Report, bufio.NewWriterSize(w, 1<<16)
 	if err := templates().ExecuteTemplate(out, "head", p); err != nil {
 		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
 	}

@@ -21,6 +21,8 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/stat"
 	"github.com/disteval/disteval/reports"
 )
 
@@ -71,6 +73,44 @@ func TestGolden(t *testing.T) {
 		if d := cmp.Diff(string(want), page); d != "" {
 			t.Errorf("%s (-want +got; rewrite with -update):\n%s", name, d)
 		}
+	}
+}
+
+// TestPairLeadsWithWhatChanged wants both texts of a changed query before
+// anything else of the page, as text.
+func TestPairLeadsWithWhatChanged(t *testing.T) {
+	c := reports.Changes{Before: "one", After: "two", Differences: []string{"model student digest: was <b>x</b>, now y"}, Others: []string{"gone"}}
+	m := reports.ModelChanges{Paired: reports.Paired{Model: "student"}, Asked: 2}
+	for _, text := range hostile {
+		m.NewlyWrong = append(m.NewlyWrong, reports.Change{Query: "q", Prompt: text, Keyword: text, Before: text, Reply: text})
+	}
+	for range mostChanged + 7 {
+		m.NewlyRight = append(m.NewlyRight, reports.Change{Query: "q", Before: "then", Reply: "now"})
+	}
+	m.Scores = []reports.MetricChange{{Metric: metrics.EM, Title: "EM", PHolm: ptr(0.4), Comparison: stat.Comparison{N: 20, P: 0.2, Difference: -0.1, Lo: -0.2, Hi: 0.05, HasInterval: true}}}
+	c.Models = []reports.ModelChanges{m}
+	var b strings.Builder
+	if err := WritePair(t.Context(), &b, []reports.Report{sampleReport(2), laterReport()}, c); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	changes, headlines, trend := strings.Index(page, `id="changes"`), strings.Index(page, `id="headlines"`), strings.Index(page, `id="trend"`)
+	if changes < 0 || changes > headlines || headlines > trend {
+		t.Errorf("what changed stands at %d, the headlines at %d, the trend at %d", changes, headlines, trend)
+	}
+	section := page[changes:headlines]
+	for _, want := range []string{"-0.100 [-0.200, 0.050]", "0.400", "noise", "was &lt;b&gt;x&lt;/b&gt;", "<code>gone</code>", "7 more are left out here", "then"} {
+		if !strings.Contains(section, want) {
+			t.Errorf("what changed does not say %q", want)
+		}
+	}
+	for _, bad := range []string{"<script>", "<img", "<svg", "\u202e", "\x1b"} {
+		if strings.Contains(section, bad) {
+			t.Errorf("%q reaches the page", bad)
+		}
+	}
+	if strings.Contains(render(t, laterReport(), sampleReport(2), laterReport()), `id="changes"`) {
+		t.Error("a trend without a pair has the section")
 	}
 }
 

@@ -20,24 +20,26 @@ type page struct {
 	lib library
 	own own
 
-	Compare    []group // the comparison table
-	Scores     []figure
-	Tradeoffs  []figure
-	Heat       []figure
-	Cosines    []figure
-	Latencies  []figure
-	OverTime   []figure
-	Paired     []figure
-	Floor      []figure
-	Bits       []figure
-	BothWrong  table
-	Silent     table
-	Distance   table // fidelity
-	Origin     []fact
-	Settings   table // what differs between models
-	FailTable  table
-	ReviewRows table
-	Trend      *trend // nil for a single run
+	Compare     []group // the comparison table
+	Scores      []figure
+	Tradeoffs   []figure
+	Heat        []figure
+	Cosines     []figure
+	Latencies   []figure
+	OverTime    []figure
+	Paired      []figure
+	Floor       []figure
+	Bits        []figure
+	BothWrong   table
+	Silent      table
+	Distance    table // fidelity
+	Origin      []fact
+	Settings    table // what differs between models
+	FailTable   table
+	ReviewRows  table
+	MachineRows table
+	Trend       *trend   // nil for a single run
+	Changes     *changes // nil but for two runs
 }
 
 // fact is one line of a list.
@@ -62,23 +64,24 @@ type figure struct {
 
 func newPage(r reports.Report, runs []reports.Report, lib library) page {
 	p := page{Report: r, lib: lib, own: embeddedOwn(),
-		Compare:    comparison(r),
-		Scores:     figures(scoreChart(r)),
-		Tradeoffs:  append(figures(energyTradeoff(r), timeTradeoff(r)), ladderFigures(r)...),
-		Heat:       figures(categoryChart(r)),
-		Cosines:    cosineHistograms(r),
-		Latencies:  latencyHistograms(r),
-		OverTime:   figures(energyChart(r)),
-		Paired:     figures(pairedChart(r)),
-		Floor:      figures(floorChart(r)),
-		Bits:       append(bitsCharts(r), figures(rankChart(r))...),
-		BothWrong:  bothWrong(r),
-		Silent:     silent(r),
-		Distance:   fidelityTable(r),
-		Origin:     origin(r),
-		Settings:   settings(r),
-		FailTable:  failures(r),
-		ReviewRows: reviews(r.Reviews),
+		Compare:     comparison(r),
+		Scores:      figures(scoreChart(r)),
+		Tradeoffs:   append(figures(energyTradeoff(r), timeTradeoff(r)), ladderFigures(r)...),
+		Heat:        figures(categoryChart(r)),
+		Cosines:     cosineHistograms(r),
+		Latencies:   latencyHistograms(r),
+		OverTime:    figures(energyChart(r)),
+		Paired:      figures(pairedChart(r)),
+		Floor:       figures(floorChart(r)),
+		Bits:        append(bitsCharts(r), figures(rankChart(r))...),
+		BothWrong:   bothWrong(r),
+		Silent:      silent(r),
+		Distance:    fidelityTable(r),
+		Origin:      origin(r),
+		Settings:    settings(r),
+		FailTable:   failures(r),
+		ReviewRows:  reviews(r.Reviews),
+		MachineRows: machines(r.Machines),
 	}
 	if len(runs) > 1 {
 		p.Trend = newTrend(runs)
@@ -327,4 +330,16 @@ func (p page) PublishedCells() [][]string {
 			m.Metric(metrics.EM).MeanText(), m.Metric(metrics.Cosine).MeanText(), m.Metric(metrics.RougeLF1).MeanText()})
 	}
 	return out
+}
+
+// machines lists what every host answered, by model.
+func machines(all []reports.Machine) table {
+	t := table{Head: []string{"Host", "Kind", "Model", "Replies", "Failed", "Busy (s)", "Wall (s)", "Latency p50 (ms)", "p95 (ms)", "Energy (Wh)", "Energy is"}}
+	for _, m := range all {
+		for _, s := range m.Seats {
+			t.Rows = append(t.Rows, []string{m.Name, m.Fingerprint, s.Model, strconv.Itoa(s.Replies), strconv.Itoa(s.Failures), reports.Seconds(s.BusyS), reports.Seconds(s.WallS),
+				reports.Fixed(s.LatencyMS.P50, 0), reports.Fixed(s.LatencyMS.P95, 0), reports.Wh(s.EnergyWh), strings.TrimSuffix(string(s.Quality)+": "+s.Reason, ": ")})
+		}
+	}
+	return t
 }

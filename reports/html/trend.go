@@ -173,16 +173,7 @@ func changeOf(a, b reports.Report) change {
 	return c
 }
 
-// facts are the plan's, and what else can move figures.
+// facts are the run's, and what its emissions are computed with.
 func facts(r reports.Report) []eval.Fact {
-	out := r.Plan.Facts()
-	scoring := reports.None
-	if r.Scoring != nil {
-		scoring = fmt.Sprintf("embedding %s, prompt included: %t", r.Scoring.Scoring.Embedding, r.Scoring.Scoring.IncludePrompt)
-	}
-	return append(out,
-		eval.Fact{Name: "disteval", Value: r.ToolVersion},
-		eval.Fact{Name: "host", Value: r.Host.Fingerprint()},
-		eval.Fact{Name: "scoring", Value: scoring},
-		eval.Fact{Name: "carbon factor", Value: factorText(r.Factor)})
+	return append(r.Facts(), eval.Fact{Name: "carbon factor", Value: factorText(r.Factor)})
 }

@@ -95,7 +95,10 @@ func pairedSentence(p reports.Paired) string {
 	s := fmt.Sprintf("em %s, before %s; %d newly wrong, %d newly right of %d queries, p %s (%s)",
 		reports.Fixed(&p.After, 3), reports.Fixed(&p.Before, 3), len(p.NewlyWrong), len(p.NewlyRight), p.N,
 		pText(p.P), p.Test)
-	if p.P >= 0.05 {
+	if p.PHolm != nil && *p.PHolm != p.P {
+		s += ", corrected for the number of models " + pText(*p.PHolm)
+	}
+	if p.PHolm == nil || *p.PHolm >= 0.05 {
 		s += ", within noise"
 	}
 	if p.Detectable == nil {

@@ -39,6 +39,7 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 		func(b *strings.Builder) { writeProbabilities(b, r) },
 		func(b *strings.Builder) { writeLadders(b, r.Ladders) },
 		func(b *strings.Builder) { writeComparisons(b, r.Comparisons) },
+		func(b *strings.Builder) { writeMachines(b, r) },
 		func(b *strings.Builder) { writeReviews(b, r.Reviews) },
 		func(b *strings.Builder) { bullets(b, "### Warnings", warnings(r)) },
 		func(b *strings.Builder) { writeOrigin(b, r) },

@@ -31,6 +31,8 @@ type summary struct {
 	Fidelity    []fidelity       `json:"fidelity"`
 	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
+	Hosts       []machine        `json:"hosts"`   // workers that answered; empty where the machine of the run did
+	Audits      []auditPair      `json:"audits"`  // of hosts that were asked the same
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Headlines   []string         `json:"verdicts"`
 	Audit       []string         `json:"audit"`
@@ -243,8 +245,9 @@ func summaryOf(r reports.Report) summary {
 		Fidelity:    make([]fidelity, 0, len(r.Fidelity)),
 		Categories:  make([]categoryScores, 0, len(r.Categories)),
 		Ladders:     laddersOf(r.Ladders),
-		Reviews:     reviewsOf(r.Reviews),
-		Headlines:   list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
+		Hosts:       machinesOf(r.Machines), Audits: agreementsOf(r.Agreements),
+		Reviews:   reviewsOf(r.Reviews),
+		Headlines: list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
 	if sc := r.Scoring; sc != nil {
 		s.Scoring = &scoring{sc.Scoring, sc.ID, sc.Created}

@@ -189,7 +189,7 @@ func (b *workbook) provenance(r reports.Report) error {
 		facts = append(facts, fact{"Scored (UTC)", s.Created}, fact{"Embedding", s.Scoring.Embedding},
 			fact{"Prompt is part of the scored text", yesNo(s.Scoring.IncludePrompt)})
 	}
-	return b.write("Provenance", []block{
+	blocks := []block{
 		table("", []field[fact]{
 			col("What", text, func(f fact) any { return f.what }),
 			col("Value", exact, func(f fact) any { return f.value }),
@@ -198,7 +198,40 @@ func (b *workbook) provenance(r reports.Report) error {
 			col("What", text, func(f eval.Fact) any { return f.Name }),
 			col("Value", text, func(f eval.Fact) any { return f.Value }),
 		}, r.Plan.Facts()),
-	}, nil)
+	}
+	if len(r.Machines) > 0 {
+		blocks = append(blocks, machines(r.Machines))
+	}
+	return b.write("Provenance", blocks, nil)
+}
+
+// seat is one model on one host.
+type seat struct {
+	host, kind string
+	reports.Seat
+}
+
+// machines lists what every host answered, by model.
+func machines(all []reports.Machine) block {
+	var rows []seat
+	for _, m := range all {
+		for _, s := range m.Seats {
+			rows = append(rows, seat{m.Name, m.Fingerprint, s})
+		}
+	}
+	return table("Machines", []field[seat]{
+		col("Host", text, func(s seat) any { return s.host }),
+		col("Kind", text, func(s seat) any { return optional(s.kind) }),
+		col("Model", text, func(s seat) any { return s.Model }),
+		col("Replies", exact, func(s seat) any { return s.Replies }),
+		col("Failed", exact, func(s seat) any { return s.Failures }),
+		col("Busy (s)", exact, func(s seat) any { return value(s.BusyS) }),
+		col("Wall (s)", exact, func(s seat) any { return value(s.WallS) }),
+		col("Latency p50 (ms)", exact, func(s seat) any { return value(s.LatencyMS.P50) }),
+		col("Latency p95 (ms)", exact, func(s seat) any { return value(s.LatencyMS.P95) }),
+		col("Energy (Wh)", exact, func(s seat) any { return value(s.EnergyWh) }),
+		col("Energy is", text, func(s seat) any { return string(s.Quality) }),
+	}, rows)
 }
 
 func yearOf(y int) any {

@@ -18,13 +18,15 @@ import (
 )
 
 func newReportCmd(a *app) *cobra.Command {
-	var names []string
+	var names, without []string
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "report RUN...",
 		Short: "Write a stored run's reports again; several runs as a trend",
 		Long: `Builds the report of a stored run from its replies and writes it. With several
-runs it also writes trend.html, which compares them.
+runs it also writes trend.html, which compares them; of two runs it says what
+changed: newly wrong and newly right queries with both texts, and every metric's
+paired difference, as gate --paired has it.
 
 --country or DISTEVAL_COUNTRY computes the emissions with another country's factor.`,
 		Example: `  disteval report runs/20260102-150405-1a2b3c
@@ -44,15 +46,16 @@ runs it also writes trend.html, which compares them.
 					return err
 				}
 			}
-			return a.reportRuns(cmd.Context(), args, formats, dir, cmd.Flags().Changed("out"))
+			return a.reportRuns(cmd.Context(), args, without, formats, dir, cmd.Flags().Changed("out"))
 		},
 	}
 	cmd.Flags().StringSliceVar(&names, "format", nil, files.Names+" (default: the files of a run's folder)")
+	withoutHostFlag(cmd, &without)
 	cmd.Flags().StringVar(&dir, "out", "", "folder for the files (default: each run's own; for several runs the folder of the first)")
 	return cmd
 }
 
-func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.Format, out string, outGiven bool) error {
+func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []files.Format, out string, outGiven bool) error {
 	var country *string
 	if a.settings.Country.stated() {
 		country = &a.settings.Country.Value
@@ -71,7 +74,11 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 				dir = filepath.Join(out, store.Record().ID)
 			}
 		}
-		r, err := files.Build(ctx, store, country)
+		shown, err := withoutHosts(store, without)
+		if err != nil {
+			return err
+		}
+		r, err := files.Build(ctx, shown, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
@@ -92,11 +99,28 @@ func (a *app) reportRuns(ctx context.Context, runs []string, formats []files.For
 	if outGiven {
 		path = filepath.Join(out, "trend.html")
 	}
-	if err := files.WriteTrend(ctx, all, path); err != nil {
+	changes, err := a.printChanges(ctx, all)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(a.out, path)
+	if err := files.WriteTrend(ctx, all, changes, path); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.out, path)
 	return err
+}
+
+// printChanges compares two runs and prints what changed; with more runs, or
+// one of them twice, there is nothing of the kind.
+func (a *app) printChanges(ctx context.Context, runs []reports.Report) (*reports.Changes, error) {
+	if len(runs) != 2 || runs[0].Same(runs[1]) {
+		return nil, nil
+	}
+	changes, err := reports.Pair(ctx, runs[0], runs[1])
+	if err != nil {
+		return nil, err
+	}
+	return &changes, text.WriteChanges(a.out, changes, a.color(a.out))
 }
 
 // printTable prints the comparison and where the report lies.

@@ -21,7 +21,9 @@ type runOptions struct {
 	Limit       int
 	Concurrency int
 	Expected    string
+	FailFast    bool
 	DryRun      bool
+	fleet       fleetFlags
 	Reuse       session.Reuse
 
 	expected *gate.Expected // that Expected holds; nil: nothing is judged
@@ -38,8 +40,10 @@ stores everything in a new folder and writes the reports there.
 Interrupt it once and it stores what is in flight and stops; --resume DIR goes on.`,
 		Example: `  disteval run --models models.yaml
   disteval run --models builtin --limit 20
+  disteval run --models models.yaml --expected expected.yaml --fail-fast
   disteval run --models models.yaml --dry-run
-  disteval run --resume runs/20260102-150405-1a2b3c`,
+  disteval run --resume runs/20260102-150405-1a2b3c
+  disteval run --models models.yaml --listen 10.0.0.5:4222   # the questions go to workers`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The first interrupt only drains; see app.drain.
@@ -52,7 +56,9 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 	f.IntVar(&o.Limit, "limit", 0, "ask only the first `N` queries")
 	f.IntVar(&o.Concurrency, "concurrency", 1, "requests in flight; above 1 energy is stated per model only")
 	f.StringVar(&o.Expected, "expected", "", "judge the run against this file, as gate does")
+	f.BoolVar(&o.FailFast, "fail-fast", false, "with --expected: end as soon as a check must fail however the open questions are answered, or more failed than the file allows")
 	f.BoolVar(&o.DryRun, "dry-run", false, "show the plan and the settings, ask nothing")
+	o.fleet.add(f)
 	f.StringArrayVar(&o.Reuse.Runs, "reuse", nil, "take the replies that this earlier `RUN`, or a folder of runs, has of the same model to the same question")
 	f.BoolVar(&o.Reuse.Undigested, "reuse-undigested", false, "with --reuse: also of models whose server does not identify the weights")
 	return cmd
@@ -66,8 +72,12 @@ func (o *runOptions) check() error {
 		return eval.BadInput(fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), "")
 	case o.Concurrency < 1:
 		return eval.BadInput(fmt.Errorf("run: --concurrency %d: it must be at least 1", o.Concurrency), "")
+	case o.fleet.check() != nil:
+		return o.fleet.check()
 	case o.Reuse.Undigested && len(o.Reuse.Runs) == 0:
 		return eval.BadInput(errors.New("run: --reuse-undigested says what --reuse takes"), "add --reuse RUN")
+	case o.FailFast && o.Expected == "":
+		return eval.BadInput(errors.New("run: --fail-fast says when --expected ends a run"), "add --expected FILE")
 	case o.Expected != "":
 		// A file that cannot judge is told before anything is asked.
 		expected, err := loadExpected(o.Expected)
@@ -82,6 +92,12 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	s := a.session()
+	leave, err := a.gather(s, o)
+	if err != nil {
+		return err
+	}
+	complete := false
+	defer func() { _ = leave(complete) }() // what is left over of the queue does no harm
 	if o.DryRun {
 		plan, err := a.plan(s, o)
 		if err != nil {
@@ -104,6 +120,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	complete = true
 	if err := store.Close(); err != nil {
 		return err
 	}
@@ -203,13 +220,22 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
 func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
-	bar := newProgress(a.err, terminal(a.err), store.Record().Plan, a.log)
-	asked := s.Ask(ctx, a.drain, store, bar)
+	bar := a.observer(s, store.Record().Plan)
+	var early *reports.Judgement
+	var asked error
+	if o.FailFast {
+		early, asked = a.askWatched(ctx, s, store, bar, *o.expected)
+	} else {
+		asked = s.Ask(ctx, a.drain, store, bar)
+	}
 	bar.close()
+	if early != nil {
+		fmt.Fprintf(a.err, "ended by --fail-fast; to ask the other questions all the same: disteval run --resume %s\n", inert(store.Record().Dir))
+	}
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	report, err := scoreAndReport(ctx, s, store, o.expected)
+	report, err := scoreAndReport(ctx, s, store, o.expected, early)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}

@@ -17,6 +17,7 @@ import (
 func newScoreCmd(a *app) *cobra.Command {
 	var pairs, embedding string
 	var includePrompt bool
+	var without []string
 	cmd := &cobra.Command{
 		Use:   "score RUN | --pairs FILE",
 		Short: "Score again without asking any model, or score replies from anywhere",
@@ -37,12 +38,13 @@ scores; null is Unscored. - is standard input.`,
 			case pairs != "":
 				return a.scorePairs(cmd.Context(), pairs, s)
 			}
-			return a.scoreRun(cmd.Context(), args[0], cmd.Flags().Changed, s)
+			return a.scoreRun(cmd.Context(), args[0], without, cmd.Flags().Changed, s)
 		},
 	}
 	cmd.Flags().StringVar(&pairs, "pairs", "", "score the JSON lines of this file; - is standard input")
 	cmd.Flags().StringVar(&embedding, "embedding", eval.EmbeddingBuiltin, "builtin, or an embedding model in Ollama")
 	cmd.Flags().BoolVar(&includePrompt, "include-prompt", false, "score prompt + reply")
+	withoutHostFlag(cmd, &without)
 	return cmd
 }
 
@@ -64,7 +66,7 @@ func (a *app) scorePairs(ctx context.Context, file string, s eval.Scoring) error
 }
 
 // scoreRun scores a stored run as before but for what the flags say.
-func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool, s eval.Scoring) error {
+func (a *app) scoreRun(ctx context.Context, dir string, without []string, stated func(string) bool, s eval.Scoring) error {
 	store, err := runstore.Open(ctx, dir)
 	if err != nil {
 		return err
@@ -80,10 +82,14 @@ func (a *app) scoreRun(ctx context.Context, dir string, stated func(string) bool
 	if !stated("include-prompt") {
 		s.IncludePrompt = before.IncludePrompt
 	}
-	if err := a.session().Rescore(ctx, store, s); err != nil {
+	shown, err := withoutHosts(store, without)
+	if err != nil {
 		return err
 	}
-	r, err := a.report(ctx, store, nil, files.Default(), store.Record().Dir)
+	if err := a.session().Rescore(ctx, store, shown, s); err != nil {
+		return err
+	}
+	r, err := a.report(ctx, shown, nil, files.Default(), store.Record().Dir)
 	if err != nil {
 		return err
 	}

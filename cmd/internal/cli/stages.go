@@ -13,8 +13,9 @@ import (
 )
 
 // scoreAndReport scores a run as its plan says, judges it where something is
-// expected of it, and writes its files.
-func scoreAndReport(ctx context.Context, s *session.Session, store *runstore.Store, expected *gate.Expected) (reports.Report, error) {
+// expected of it, and writes its files. early is what it has come to before
+// every question was asked; nil: nothing yet.
+func scoreAndReport(ctx context.Context, s *session.Session, store *runstore.Store, expected *gate.Expected, early *reports.Judgement) (reports.Report, error) {
 	if err := s.Score(ctx, store); err != nil {
 		return reports.Report{}, err
 	}
@@ -22,7 +23,10 @@ func scoreAndReport(ctx context.Context, s *session.Session, store *runstore.Sto
 	if err != nil {
 		return r, err
 	}
-	if expected != nil {
+	switch {
+	case early != nil:
+		r.Judgement = early
+	case expected != nil:
 		judgement, err := gate.Check(ctx, r, *expected, gate.Options{})
 		if err != nil {
 			return r, err

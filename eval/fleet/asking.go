@@ -1,0 +1,383 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// asking is one Ask under way.
+type asking struct {
+	c     *Coordinator
+	what  Run
+	book  *book
+	audit *audit
+	nonce string // in every key of this process: the queue knows those of an earlier one for some minutes
+	wake  chan struct{}
+	since map[string]time.Time // when what began to fail
+	hosts map[string]bool      // stored in the record
+
+	cleared uint64 // the last reply that was taken out of the queue
+
+	mu     sync.Mutex
+	closed bool // no further question is given out, and workers get no orders
+}
+
+const (
+	inFlight    = 256 // questions on their way into the queue
+	replyBatch  = 512 // replies of one commit
+	mostReplies = 100_000
+	tick        = time.Second
+	goodbye     = 15 * time.Second // for workers to unload at the end
+)
+
+func newAsking(c *Coordinator, run Run, done map[eval.JobID]bool) *asking {
+	b := newBook(run.Plan, done)
+	return &asking{c: c, what: run, book: b, audit: newAudit(c.opts.Audit, b), nonce: nuid.Next(),
+		wake: make(chan struct{}, 1), since: make(map[string]time.Time), hosts: make(map[string]bool)}
+}
+
+// open makes the streams and consumers where they are not there. begin clears
+// the questions that an earlier process has left: they are given out again
+// where they have no outcome.
+func (a *asking) open(ctx context.Context, begin bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 6*callTimeout)
+	defer cancel()
+	run, js := a.what.ID, a.c.js
+	questions, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: questionStream(run), Subjects: []string{"disteval.q." + run + ".>"},
+		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew,
+		Description: "questions of a disteval run"})
+	if err != nil {
+		return err
+	}
+	if begin {
+		if err := questions.Purge(ctx); err != nil {
+			return err
+		}
+	}
+	for i := range a.book.models {
+		if err := a.openTaker(ctx, taker(i), questionSubject(run, i)); err != nil {
+			return err
+		}
+	}
+	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: replyStream(run), Subjects: []string{"disteval.r." + run + ".*"},
+		Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew, MaxMsgs: mostReplies,
+		Description: "replies of a disteval run, until it has stored them"}); err != nil {
+		return err
+	}
+	if begin { // what an earlier process was given and has not stored comes again at once
+		if err := js.DeleteConsumer(ctx, replyStream(run), repliesTaker); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return err
+		}
+	}
+	_, err = js.CreateOrUpdateConsumer(ctx, replyStream(run), jetstream.ConsumerConfig{Durable: repliesTaker,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: a.c.opts.AckWait, MaxAckPending: 4 * replyBatch})
+	return err
+}
+
+// openTaker makes the consumer from which workers pull the questions of one
+// subject.
+func (a *asking) openTaker(ctx context.Context, name, subject string) error {
+	_, err := a.c.js.CreateOrUpdateConsumer(ctx, questionStream(a.what.ID), jetstream.ConsumerConfig{Durable: name, FilterSubject: subject,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: a.c.opts.AckWait, MaxDeliver: MaxDeliveries, MaxAckPending: window, MaxWaiting: mostWorkers})
+	return err
+}
+
+// run gives out and collects until every job has an outcome, or it must end.
+func (a *asking) run(ctx, drain context.Context) error {
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	for _, i := range a.book.openModels() {
+		open, total := a.book.counts(i)
+		a.what.Observer.PhaseBegun(a.book.models[i].model, eval.PhaseAnswer, open, total)
+	}
+	var crew sync.WaitGroup
+	for _, part := range []func(context.Context) error{a.giveWhatIsLeft, a.collect, a.patrol} {
+		crew.Go(func() {
+			if err := part(work); err != nil && work.Err() == nil {
+				stop(err)
+			}
+		})
+	}
+	a.orderAll()
+	err := a.watch(work, drain)
+	stop(nil)
+	crew.Wait()
+	if err == nil {
+		err = a.remove(ctx)
+	}
+	if n := a.audit.left(); n > 0 {
+		err = errors.Join(err, a.what.Store.Warn(ctx, fmt.Sprintf("%d questions to be asked on a second host too were not: no other host had their model.", n)))
+	}
+	return errors.Join(err, a.what.Store.Flush(ctx))
+}
+
+// watch waits for the end: all is answered, nobody is there to answer, or it
+// was asked to stop.
+func (a *asking) watch(work, drain context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	stopping := drain.Done()
+	waiting := &patience{a: a}
+	for {
+		if err := a.endModels(work); err != nil {
+			return err
+		}
+		if err := waiting.check(work); err != nil {
+			return err
+		}
+		if a.book.finished() && a.audit.finished(a.what.ID, a.c.roster.present()) {
+			return a.close(work, goodbye)
+		}
+		select {
+		case <-work.Done():
+			if cause := context.Cause(work); !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return eval.ErrInterrupted
+		case <-stopping:
+			return errors.Join(a.close(work, longest), eval.ErrInterrupted)
+		case <-a.wake:
+		case <-a.c.roster.changed:
+		case <-ticker.C:
+		}
+	}
+}
+
+// close lets the workers finish what they have begun, at most for a time, and
+// waits until their replies are stored.
+func (a *asking) close(ctx context.Context, most time.Duration) error {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.orderAll()
+	end := time.NewTimer(most)
+	defer end.Stop()
+	for a.anyBusy() || !a.allStored(ctx) {
+		pause := time.NewTimer(tick / 5)
+		select {
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return eval.ErrInterrupted
+		case <-end.C:
+			return nil
+		case <-a.c.roster.changed:
+			pause.Stop()
+		case <-pause.C:
+		}
+	}
+	return nil
+}
+
+func (a *asking) anyBusy() bool {
+	now := a.c.opts.Now()
+	for _, m := range a.c.roster.present() {
+		if m.Busy == a.what.ID && now.Sub(m.seen) < 2*helloEvery+tick {
+			return true
+		}
+	}
+	return false
+}
+
+// allStored reports whether no reply lies in the queue.
+func (a *asking) allStored(ctx context.Context) bool {
+	cons, err := a.c.js.Consumer(ctx, replyStream(a.what.ID), repliesTaker)
+	if err != nil {
+		return false
+	}
+	info := cons.CachedInfo()
+	return info.NumPending == 0 && info.NumAckPending == 0
+}
+
+// clear takes the replies out of the queue that are stored, many at once: as a
+// work queue the stream would write and sync a mark for each of them.
+func (a *asking) clear(ctx context.Context) error {
+	cons, err := a.c.js.Consumer(ctx, replyStream(a.what.ID), repliesTaker)
+	if err != nil {
+		return err
+	}
+	stored := cons.CachedInfo().AckFloor.Stream
+	if stored <= a.cleared {
+		return nil
+	}
+	stream, err := a.c.js.Stream(ctx, replyStream(a.what.ID))
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSequence(stored+1))
+	}
+	if err == nil {
+		a.cleared = stored
+	}
+	return err
+}
+
+// remove takes the streams of a complete run away. One that cannot be removed
+// is no reason to call the run anything but complete.
+func (a *asking) remove(ctx context.Context) error {
+	for _, stream := range []string{questionStream(a.what.ID), replyStream(a.what.ID)} {
+		if err := a.c.js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			a.c.opts.Say(fmt.Sprintf("the stream %s is left over (%v): remove it by hand, with nats stream rm", stream, err))
+		}
+	}
+	return nil
+}
+
+// endModels tells of models that have come to an end and gives the workers new
+// orders.
+func (a *asking) endModels(ctx context.Context) error {
+	ended := a.book.end()
+	for _, i := range ended {
+		p := a.book.models[i]
+		if err := a.what.Store.GiveUp(ctx, p.model.Name, p.gaveUp); err != nil {
+			return err
+		}
+		a.what.Observer.ModelEnded(p.model, p.gaveUp)
+	}
+	if len(ended) > 0 {
+		a.orderAll()
+	}
+	return nil
+}
+
+// orderAll sends every worker its orders before it asks for them.
+func (a *asking) orderAll() {
+	for _, m := range a.c.roster.present() {
+		a.order(m)
+	}
+}
+
+// order tells a worker which of its models have open questions.
+func (a *asking) order(m member) {
+	o := orders{Run: a.what.ID, AckWait: a.c.opts.AckWait}
+	a.mu.Lock()
+	closed := a.closed
+	a.mu.Unlock()
+	if m.garbage >= mostGarbage {
+		o.Refused, closed = "too many of its messages were none", true
+	}
+	if closed {
+		a.c.order(m.inbox, o)
+		return
+	}
+	open := make(map[int]bool)
+	for _, i := range a.book.openModels() {
+		open[i] = true
+	}
+	var refused []string
+	for i, p := range a.book.models {
+		audits := a.audit.has(i, m.Name)
+		if _, retired := m.retiredFrom(a.what.ID, i); retired || !open[i] && !audits {
+			continue
+		}
+		_, ok, why := m.find(p.model)
+		if why != "" {
+			refused = append(refused, why)
+		}
+		if ok {
+			o.Tasks = append(o.Tasks, task{Model: i, Provider: p.model.Provider, Digest: p.model.Digest, Version: p.model.ProviderVersion,
+				Generation: p.model.Generation, Audit: audits})
+		}
+	}
+	if o.Refused = strings.Join(refused, "; "); o.Refused != "" {
+		a.c.roster.mu.Lock()
+		a.c.roster.sayOnce("worker " + o.Refused)
+		a.c.roster.mu.Unlock()
+	}
+	a.c.order(m.inbox, o)
+}
+
+func (a *asking) signal() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// trouble notes that something fails, says so once, and returns an error when
+// it has for too long.
+func (a *asking) trouble(what string, err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.c.opts.Now()
+	since, known := a.since[what]
+	if !known {
+		a.since[what] = now
+		a.c.opts.Say(fmt.Sprintf("%s: %v; trying again", what, err))
+		return nil
+	}
+	if now.Sub(since) > a.c.opts.Wait {
+		return eval.WithHint(fmt.Errorf("%s, for %v: %w", what, a.c.opts.Wait, err), "see the NATS server's log; all that was received is stored, and --resume goes on")
+	}
+	return nil
+}
+
+// fine notes that something works.
+func (a *asking) fine(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if since, failed := a.since[what]; failed {
+		delete(a.since, what)
+		a.c.opts.Say(fmt.Sprintf("%s: works again after %v", what, a.c.opts.Now().Sub(since).Round(time.Second)))
+	}
+}
+
+// patience waits for workers where a model has none.
+type patience struct {
+	a     *asking
+	since map[int]time.Time
+}
+
+// check gives up models that every worker has retired from, and returns an
+// error when nobody has come for a model for too long.
+func (p *patience) check(ctx context.Context) error {
+	a, now := p.a, p.a.c.opts.Now()
+	if p.since == nil {
+		p.since = make(map[int]time.Time)
+	}
+	present := a.c.roster.present()
+	for _, i := range a.book.openModels() {
+		model := a.book.models[i].model
+		able, reasons := 0, []string(nil)
+		for _, m := range present {
+			if reason, retired := m.retiredFrom(a.what.ID, i); retired {
+				reasons = append(reasons, m.Name+": "+reason)
+			} else if _, ok, _ := m.find(model); ok {
+				able++
+			}
+		}
+		switch {
+		case able > 0:
+			delete(p.since, i)
+		case len(reasons) > 0:
+			a.giveUp(ctx, i, strings.Join(reasons, "; "))
+		case p.since[i].IsZero():
+			p.since[i] = now
+			a.c.opts.Say(fmt.Sprintf("waiting for a worker with %s (%s %s)", model.Name, model.Provider, model.Model))
+		case now.Sub(p.since[i]) > a.c.opts.Wait:
+			return a.c.nobody([]string{"a worker with " + model.Name})
+		}
+	}
+	return nil
+}
+
+// giveUp stops a model and takes its questions out of the queue.
+func (a *asking) giveUp(ctx context.Context, model int, reason string) {
+	a.book.giveUp(model, reason)
+	stream, err := a.c.js.Stream(ctx, questionStream(a.what.ID))
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(questionSubject(a.what.ID, model)))
+	}
+	if err != nil {
+		a.c.opts.Say(fmt.Sprintf("the questions of %s stay in the queue: %v", a.book.models[model].model.Name, err))
+	}
+	a.signal()
+}

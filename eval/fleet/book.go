@@ -1,0 +1,248 @@
+package fleet
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// book knows where every job of a run is: still to be given out, on its way
+// into the queue, in the queue, or with an outcome.
+type book struct {
+	mu     sync.Mutex
+	models []*page // as the plan has them
+}
+
+// page is the jobs of one model.
+type page struct {
+	model  eval.Model
+	jobs   []eval.Job
+	state  []state
+	next   int            // the first that was never given out
+	again  []int          // to be given out once more
+	given  int            // on their way or queued
+	seq    map[int]uint64 // where the queued ones lie in the stream
+	lost   map[int]int    // how often the queue has lost a job
+	left   int            // without an outcome
+	gaveUp string
+	ended  bool // told to all who want to know
+}
+
+type state uint8
+
+const (
+	stateOpen state = iota
+	stateSent       // on its way into the queue
+	stateQueued
+	stateDone
+)
+
+// place is where a job stands in the book.
+type place struct{ model, job int }
+
+func newBook(plan eval.Plan, done map[eval.JobID]bool) *book {
+	b := &book{}
+	for _, m := range plan.Models {
+		p := &page{model: m, jobs: plan.Jobs(m), seq: make(map[int]uint64), lost: make(map[int]int)}
+		p.state = make([]state, len(p.jobs))
+		for i, job := range p.jobs {
+			if done[job.ID] {
+				p.state[i] = stateDone
+			} else {
+				p.left++
+			}
+		}
+		p.ended = p.left == 0
+		b.models = append(b.models, p)
+	}
+	return b
+}
+
+func (b *book) lock() func() {
+	b.mu.Lock()
+	return b.mu.Unlock
+}
+
+// valid reports whether at names a job of the plan.
+func (b *book) valid(at place) bool {
+	return at.model >= 0 && at.model < len(b.models) && at.job >= 0 && at.job < len(b.models[at.model].jobs)
+}
+
+// take hands out the next job that has room in the queue.
+func (b *book) take() (at place, attempt int, ok bool) {
+	defer b.lock()()
+	for i, p := range b.models {
+		if p.gaveUp != "" || p.given >= window {
+			continue
+		}
+		if n := len(p.again); n > 0 {
+			job := p.again[n-1]
+			p.again = p.again[:n-1]
+			if p.state[job] == stateOpen {
+				p.state[job] = stateSent
+				p.given++
+				return place{i, job}, p.lost[job], true
+			}
+		}
+		for p.next < len(p.jobs) && p.state[p.next] != stateOpen {
+			p.next++
+		}
+		if p.next < len(p.jobs) {
+			p.state[p.next] = stateSent
+			p.next++
+			p.given++
+			return place{i, p.next - 1}, 0, true
+		}
+	}
+	return place{}, 0, false
+}
+
+// queued notes that a job lies in the stream; not, that it must be given out
+// again.
+func (b *book) queued(at place, seq uint64, ok bool) {
+	defer b.lock()()
+	p := b.models[at.model]
+	if p.state[at.job] != stateSent { // its outcome was faster
+		return
+	}
+	if ok {
+		p.state[at.job], p.seq[at.job] = stateQueued, seq
+		return
+	}
+	p.state[at.job] = stateOpen
+	p.given--
+	p.again = append(p.again, at.job)
+}
+
+// lost notes that the queue has lost a job, and says how often it has.
+func (b *book) wasLost(at place) int {
+	defer b.lock()()
+	p := b.models[at.model]
+	if p.state[at.job] != stateQueued {
+		return 0
+	}
+	p.state[at.job] = stateOpen
+	p.given--
+	delete(p.seq, at.job)
+	p.again = append(p.again, at.job)
+	p.lost[at.job]++
+	return p.lost[at.job]
+}
+
+// settle notes an outcome; false where there was one already.
+func (b *book) settle(at place) bool {
+	defer b.lock()()
+	p := b.models[at.model]
+	switch p.state[at.job] {
+	case stateDone:
+		return false
+	case stateSent, stateQueued:
+		p.given--
+		delete(p.seq, at.job)
+	}
+	p.state[at.job] = stateDone
+	p.left--
+	return true
+}
+
+// waiting copies which jobs of a model lie in the queue, and where.
+func (b *book) waiting(model int) map[int]uint64 {
+	defer b.lock()()
+	out := make(map[int]uint64, len(b.models[model].seq))
+	for job, seq := range b.models[model].seq {
+		out[job] = seq
+	}
+	return out
+}
+
+// openModels lists the models that have jobs without an outcome and were not
+// given up.
+func (b *book) openModels() (out []int) {
+	defer b.lock()()
+	for i, p := range b.models {
+		if p.left > 0 && p.gaveUp == "" {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// end lists, each once, the models that have come to an end.
+func (b *book) end() (out []int) {
+	defer b.lock()()
+	for i, p := range b.models {
+		if !p.ended && (p.left == 0 || p.gaveUp != "") {
+			p.ended = true
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (b *book) finished() bool { return len(b.openModels()) == 0 }
+
+func (b *book) giveUp(model int, reason string) {
+	defer b.lock()()
+	b.models[model].gaveUp = reason
+}
+
+// counts tells how many jobs of a model have no outcome, of how many.
+func (b *book) counts(model int) (open, total int) {
+	defer b.lock()()
+	return b.models[model].left, len(b.models[model].jobs)
+}
+
+// before is the request before a job, to warm up with.
+func (p *page) before(job int) eval.Request {
+	if job == 0 {
+		return eval.FirstWarmup
+	}
+	return p.jobs[job-1].Request
+}
+
+// numbers gives phases of workers' turns the process numbers under which they
+// are stored: a turn that is known by its start keeps its own, a new one gets
+// the next of its host.
+type numbers struct {
+	first int
+	turns map[turnKey]int
+	last  map[turnKey]int // by model, host and name
+}
+
+type turnKey struct {
+	model, host string
+	name        eval.PhaseName
+	start       int64 // Unix time in ns; 0 in numbers.last
+}
+
+func newNumbers(first int, stored []eval.Phase) *numbers {
+	n := &numbers{first: first, turns: make(map[turnKey]int), last: make(map[turnKey]int)}
+	for _, p := range stored {
+		n.turns[turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}] = p.Process
+	}
+	return n
+}
+
+func (n *numbers) of(p eval.Phase) int {
+	key := turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}
+	if known, ok := n.turns[key]; ok {
+		return known
+	}
+	of := turnKey{p.Model, p.Host, p.Name, 0}
+	next, ok := n.last[of]
+	if !ok {
+		next = n.first
+	}
+	n.turns[key], n.last[of] = next, next+1
+	return next
+}
+
+// selected lists which jobs a share of the questions is, evenly spread.
+func selected(share float64, jobs int) []bool {
+	out := make([]bool, jobs)
+	for i := range out {
+		out[i] = int(float64(i+1)*share) > int(float64(i)*share)
+	}
+	return slices.Clip(out)
+}

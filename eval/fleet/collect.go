@@ -1,0 +1,169 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// collect stores what comes back. A reply is acknowledged when the record has
+// it on disk.
+func (a *asking) collect(ctx context.Context) error {
+	const what = "fetch replies"
+	numbers := newNumbers(a.what.Process, a.what.Phases)
+	for ctx.Err() == nil {
+		err := a.drainReplies(ctx, numbers)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		var ours *storeError
+		if asStoreError(err, &ours) {
+			return ours.err
+		}
+		if err := a.trouble(what, err); err != nil {
+			return err
+		}
+		pause(ctx, tick/5)
+	}
+	return nil
+}
+
+// drainReplies fetches until the consumer is lost.
+func (a *asking) drainReplies(ctx context.Context, numbers *numbers) error {
+	bind, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	cons, err := a.c.js.Consumer(bind, replyStream(a.what.ID), repliesTaker)
+	if err != nil {
+		return err
+	}
+	came := make(chan jetstream.Msg, replyBatch)
+	consuming, err := cons.Consume(func(m jetstream.Msg) {
+		select {
+		case came <- m:
+		case <-ctx.Done():
+		}
+	}, jetstream.PullMaxMessages(2*replyBatch))
+	if err != nil {
+		return err
+	}
+	defer consuming.Stop()
+	a.fine("fetch replies")
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-consuming.Closed():
+			return fmt.Errorf("the consumer %s has gone", repliesTaker)
+		case m := <-came:
+			if err := a.store(ctx, gather(m, came), numbers); err != nil {
+				return &storeError{err}
+			}
+		}
+	}
+}
+
+// gather takes what else has come.
+func gather(first jetstream.Msg, came <-chan jetstream.Msg) []jetstream.Msg {
+	batch := []jetstream.Msg{first}
+	for len(batch) < replyBatch {
+		select {
+		case m := <-came:
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// storeError is one of the record, which ends the run.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+
+func asStoreError(err error, to **storeError) bool {
+	e, ok := err.(*storeError) //nolint:errorlint // it is never wrapped
+	*to = e
+	return ok
+}
+
+// store takes a batch in and acknowledges it.
+func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numbers) error {
+	for _, m := range batch {
+		host := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
+		r, err := decodeResult(m.Data())
+		if err == nil && !a.book.valid(place{r.Model, r.Job}) {
+			err = fmt.Errorf("the plan has no job %d of model %d", r.Job, r.Model)
+		}
+		if err != nil {
+			a.c.roster.spoilt(host, err)
+			continue
+		}
+		if err := a.accept(ctx, host, r, numbers); err != nil {
+			return err
+		}
+	}
+	if err := a.what.Store.Flush(ctx); err != nil {
+		return err
+	}
+	for _, m := range batch {
+		_ = m.Ack() // one that gets lost comes again and is known
+	}
+	a.signal()
+	return nil
+}
+
+// accept queues one message's content for the record.
+func (a *asking) accept(ctx context.Context, host string, r result, numbers *numbers) error {
+	if err := a.meet(ctx, host); err != nil {
+		return err
+	}
+	p := a.book.models[r.Model]
+	for _, part := range r.Phases {
+		stored := eval.Phase{Model: p.model.Name, Host: host, Name: part.Name, Start: part.Start, End: part.End, Reading: part.Reading}
+		stored.Process = numbers.of(stored)
+		if err := a.what.Store.PutPhase(ctx, stored); err != nil {
+			return err
+		}
+	}
+	if r.Reply == nil {
+		return nil
+	}
+	reply, at := *r.Reply, place{r.Model, r.Job}
+	reply.JobID, reply.Host = p.jobs[r.Job].ID, host
+	if r.Audit {
+		if !a.audit.settle(at, host) {
+			return nil
+		}
+		return a.what.Store.PutAudit(ctx, reply)
+	}
+	if !a.book.settle(at) {
+		return nil // late or double: the first outcome counts
+	}
+	if err := a.what.Store.Put(ctx, reply); err != nil {
+		return err
+	}
+	a.what.Observer.ReplyReceived(p.model, reply)
+	if reply.Failure == nil && a.audit.plan(at, host, a.c.roster.present(), p.model) {
+		a.orderAll()
+	}
+	return nil
+}
+
+// meet stores what is known of a host when it first brings something.
+func (a *asking) meet(ctx context.Context, host string) error {
+	if a.hosts[host] {
+		return nil
+	}
+	for _, m := range a.c.roster.present() {
+		if m.Name == host {
+			a.hosts[host] = true
+			return a.what.Store.PutHost(ctx, host, m.Host)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+)
+
+// hello is what a worker says of itself, every helloEvery and when it is asked.
+type hello struct {
+	Protocol int          `json:"protocol"`
+	Version  string       `json:"version"` // of its program
+	Name     string       `json:"name"`
+	Instance string       `json:"instance"` // of this start of it
+	Host     eval.Host    `json:"host"`
+	Energy   string       `json:"energy"` // what it can measure
+	Now      time.Time    `json:"now"`
+	Busy     string       `json:"busy,omitempty"` // the run that it works for
+	Retired  []retirement `json:"retired,omitempty"`
+	Digest   string       `json:"digest"`           // of Models
+	Models   []eval.Model `json:"models,omitempty"` // what it serves, without addresses; only for who has asked for them
+}
+
+// retirement says that a worker answers no more for a model of a run.
+type retirement struct {
+	Run    string `json:"run"`
+	Model  int    `json:"model"`
+	Reason string `json:"reason"`
+}
+
+// orders is a coordinator's answer to a hello.
+type orders struct {
+	Protocol int           `json:"protocol"`
+	Refused  string        `json:"refused,omitempty"` // why there is nothing to do here
+	Want     bool          `json:"want,omitempty"`    // say hello again, with the models
+	Run      string        `json:"run,omitempty"`
+	AckWait  time.Duration `json:"ack_wait_ns,omitempty"`
+	Tasks    []task        `json:"tasks,omitempty"` // models with open questions, those of the worker only
+}
+
+// task is a model that has open questions.
+type task struct {
+	Model      int             `json:"model"` // index in the plan
+	Provider   string          `json:"provider"`
+	Digest     string          `json:"digest"`
+	Version    string          `json:"version"` // of the provider
+	Generation eval.Generation `json:"generation"`
+	Audit      bool            `json:"audit,omitempty"` // there may be questions for this worker alone
+}
+
+// question is one job as it lies in the queue.
+type question struct {
+	Run     string       `json:"run"`
+	Key     string       `json:"key"` // of this giving out of the job; the reply's message has it too
+	Model   int          `json:"model"`
+	Job     int          `json:"job"`    // index in the plan's order of the model's jobs
+	Digest  string       `json:"digest"` // of the weights
+	Request eval.Request `json:"request"`
+	Before  eval.Request `json:"before"` // the question before it, to warm up with
+	Audit   bool         `json:"audit,omitempty"`
+}
+
+// result is what a worker brings: a reply, phases of its turn, or both.
+type result struct {
+	Key    string      `json:"key"`
+	Model  int         `json:"model"`
+	Job    int         `json:"job"`
+	Audit  bool        `json:"audit,omitempty"`
+	Reply  *eval.Reply `json:"reply,omitempty"`  // its JobID is empty
+	Text   []byte      `json:"text,omitempty"`   // of the reply, where it is no UTF-8
+	Phases []phase     `json:"phases,omitempty"` // of the model
+}
+
+// phase is one part of a worker's turn. The answer phase comes again as it
+// grows, told by its start.
+type phase struct {
+	Name    eval.PhaseName    `json:"name"`
+	Start   time.Time         `json:"start"`
+	End     time.Time         `json:"end"`
+	Reading emissions.Reading `json:"reading"`
+}
+
+// encodeResult makes a message of at most limit bytes; a reply that does not
+// fit becomes a failure.
+func encodeResult(r result, limit int) ([]byte, error) {
+	if r.Reply != nil {
+		reply := *r.Reply
+		reply.JobID, reply.Host = eval.JobID{}, ""
+		if !utf8.ValidString(reply.Text) {
+			r.Text, reply.Text = []byte(reply.Text), ""
+		}
+		r.Reply = &reply
+	}
+	data, err := json.Marshal(r)
+	if err == nil && len(data) <= limit {
+		return data, nil
+	}
+	if r.Reply == nil {
+		return nil, errors.Join(err, fmt.Errorf("a message of %d bytes, and the server takes %d", len(data), limit))
+	}
+	f := &eval.Failure{Kind: eval.FailTooLong, Message: fmt.Sprintf("the reply is a message of %d bytes, and the NATS server takes %d (max_payload)", len(data), limit)}
+	if err != nil {
+		f = &eval.Failure{Kind: eval.FailMalformed, Message: err.Error()}
+	}
+	r.Text = nil
+	r.Reply = &eval.Reply{Timing: r.Reply.Timing, Failure: f}
+	return json.Marshal(r)
+}
+
+// decodeResult reads what came from a worker and refuses what cannot be.
+func decodeResult(data []byte) (result, error) {
+	var r result
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, err
+	}
+	if r.Reply != nil {
+		r.Reply.JobID, r.Reply.Host, r.Reply.ReusedFrom = eval.JobID{}, "", ""
+		if r.Text != nil {
+			r.Reply.Text = string(r.Text)
+		}
+		if err := checkReply(*r.Reply); err != nil {
+			return r, err
+		}
+	}
+	for _, p := range r.Phases {
+		if err := checkPhase(p); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+var failureKinds = []eval.FailureKind{eval.FailRefused, eval.FailTimeout, eval.FailStatus, eval.FailTruncated,
+	eval.FailMalformed, eval.FailTooLong, eval.FailGenerator}
+
+const (
+	mostAttempts = 1000
+	longest      = 366 * 24 * time.Hour // of anything that is timed
+)
+
+func checkReply(r eval.Reply) error {
+	t := r.Timing
+	switch {
+	case r.Failure != nil && !slices.Contains(failureKinds, r.Failure.Kind):
+		return fmt.Errorf("a failure of kind %q", r.Failure.Kind)
+	case t.Attempts < 1 || t.Attempts > mostAttempts:
+		return fmt.Errorf("%d attempts", t.Attempts)
+	case !interval(t.Start, t.End):
+		return fmt.Errorf("a reply from %v to %v", t.Start, t.End)
+	}
+	for _, d := range []time.Duration{t.Load, t.PromptEval, t.Eval} {
+		if d < 0 || d > longest {
+			return fmt.Errorf("a part of %v in a reply of %v", d, t.Latency())
+		}
+	}
+	for _, k := range r.Tokens {
+		if !logprob(k.Logprob) || slices.ContainsFunc(k.Top, func(a eval.Alternative) bool { return !logprob(a.Logprob) }) {
+			return fmt.Errorf("the log-probability of token %q is above 0", k.Text)
+		}
+	}
+	return r.Usage.Check()
+}
+
+func logprob(v float64) bool { return v <= 0 && !math.IsInf(v, 0) }
+
+// interval reports whether from is not after to and both are times that a
+// record can hold.
+func interval(from, to time.Time) bool {
+	earliest, latest := time.Unix(0, 0), time.Unix(1<<33, 0)
+	return from.After(earliest) && to.Before(latest) && !to.Before(from) && to.Sub(from) <= longest
+}
+
+var phaseNames = []eval.PhaseName{eval.PhaseLoad, eval.PhaseWarmup, eval.PhaseAnswer, eval.PhaseUnload}
+var qualities = []emissions.Quality{emissions.Measured, emissions.Partial, emissions.Estimated, emissions.Unavailable}
+
+// mostPower bounds what a machine is believed to draw, in watts.
+const mostPower = 1e6
+
+func checkPhase(p phase) error {
+	r := p.Reading
+	seconds := p.End.Sub(p.Start).Seconds()
+	most := emissions.Energy(mostPower * (seconds + 1) * 1e6)
+	switch {
+	case !slices.Contains(phaseNames, p.Name):
+		return fmt.Errorf("a phase called %q", p.Name)
+	case !interval(p.Start, p.End):
+		return fmt.Errorf("a phase from %v to %v", p.Start, p.End)
+	case !slices.Contains(qualities, r.Quality):
+		return fmt.Errorf("energy of quality %q", r.Quality)
+	case r.Energy > most || r.Low > most || r.High > most:
+		return fmt.Errorf("%.0f J in %.1f s", r.Energy.Joules(), seconds)
+	}
+	return nil
+}
+
+// checkTask refuses options that no sound plan has, before a model server sees
+// them.
+func (t task) check(m eval.Model) error {
+	g := t.Generation
+	switch {
+	case g.NumCtx < 1 || m.ContextLength > 0 && g.NumCtx > m.ContextLength:
+		return fmt.Errorf("num_ctx is %d, and the model has %d positions", g.NumCtx, m.ContextLength)
+	case g.NumPredict < 1 || g.NumPredict > 1<<20:
+		return fmt.Errorf("num_predict is %d", g.NumPredict)
+	case g.NumThread != nil && (*g.NumThread < 0 || *g.NumThread > 4096):
+		return fmt.Errorf("num_thread is %d", *g.NumThread)
+	case len(g.Stop) > 64:
+		return fmt.Errorf("%d texts that end a reply", len(g.Stop))
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package fleet
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/disteval/disteval/emissions"
+	"github.com/disteval/disteval/eval"
+)
+
+func sampleResult() result {
+	start := time.Unix(1_800_000_000, 5).UTC()
+	n := 3
+	e := emissions.Energy(7)
+	return result{Key: "k", Model: 1, Job: 2, Reply: &eval.Reply{Text: "Paris \u2028\x00", Reasoning: "r", DoneReason: "stop", Usage: eval.Usage{PromptTokens: &n},
+		Timing: eval.Timing{Start: start, End: start.Add(time.Second), Attempts: 1, Eval: 5}, Energy: &e,
+		Tokens: []eval.Token{{ID: 4, Text: "Paris", Logprob: -0.1, Top: []eval.Alternative{{ID: 4, Text: "Paris", Logprob: -0.1}}}}},
+		Phases: []phase{{Name: eval.PhaseAnswer, Start: start, End: start.Add(time.Second), Reading: emissions.Reading{Start: start, End: start.Add(time.Second), Energy: 7, Quality: emissions.Measured}}}}
+}
+
+func TestResultCrossesTheWire(t *testing.T) {
+	for _, text := range []string{"Paris", "\xff\xfe half a character \xe2\x82", ""} {
+		want := sampleResult()
+		want.Reply.Text = text
+		data, err := encodeResult(want, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeResult(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Text = nil
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// What a worker must not say of itself is taken from elsewhere.
+func TestResultCannotNameItsJob(t *testing.T) {
+	r := sampleResult()
+	r.Reply.Host, r.Reply.ReusedFrom, r.Reply.JobID = "another", "another run", eval.JobID{Model: "M", Query: "q"}
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeResult(data)
+	if err != nil || got.Reply.Host != "" || got.Reply.ReusedFrom != "" || got.Reply.JobID != (eval.JobID{}) {
+		t.Errorf("%+v, %v", got.Reply, err)
+	}
+}
+
+func TestResultThatDoesNotFit(t *testing.T) {
+	r := sampleResult()
+	r.Reply.Text = strings.Repeat("x", 1<<16)
+	data, err := encodeResult(r, 1<<15)
+	if err != nil || len(data) > 1<<15 {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+	got, err := decodeResult(data)
+	if err != nil || got.Reply.Failure == nil || got.Reply.Failure.Kind != eval.FailTooLong {
+		t.Errorf("%+v, %v", got.Reply, err)
+	}
+	r = sampleResult()
+	r.Reply.Tokens[0].Logprob = math.Inf(-1)
+	if data, err = encodeResult(r, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = decodeResult(data); err != nil || got.Reply.Failure == nil || got.Reply.Failure.Kind != eval.FailMalformed {
+		t.Errorf("a probability that no JSON holds: %+v, %v", got.Reply, err)
+	}
+}
+
+func TestResultRefuses(t *testing.T) {
+	for name, spoil := range map[string]func(*result){
+		"failure kind":      func(r *result) { r.Reply.Failure = &eval.Failure{Kind: "win"} },
+		"attempts":          func(r *result) { r.Reply.Timing.Attempts = 0 },
+		"end before start":  func(r *result) { r.Reply.Timing.End = r.Reply.Timing.Start.Add(-1) },
+		"a year":            func(r *result) { r.Reply.Timing.End = r.Reply.Timing.Start.Add(2 * longest) },
+		"negative part":     func(r *result) { r.Reply.Timing.Load = -1 },
+		"likely":            func(r *result) { r.Reply.Tokens[0].Logprob = 0.5 },
+		"likely other":      func(r *result) { r.Reply.Tokens[0].Top[0].Logprob = 0.5 },
+		"negative tokens":   func(r *result) { n := -1; r.Reply.Usage.CompletionTokens = &n },
+		"phase name":        func(r *result) { r.Phases[0].Name = "party" },
+		"phase times":       func(r *result) { r.Phases[0].End = time.Time{} },
+		"quality":           func(r *result) { r.Phases[0].Reading.Quality = "splendid" },
+		"a power station":   func(r *result) { r.Phases[0].Reading.Energy = math.MaxUint64 },
+		"bound of the same": func(r *result) { r.Phases[0].Reading.High = math.MaxUint64 },
+	} {
+		r := sampleResult()
+		spoil(&r)
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeResult(data); err == nil {
+			t.Errorf("%s is believed", name)
+		}
+	}
+}
+
+func FuzzResult(f *testing.F) {
+	data, err := encodeResult(sampleResult(), 1<<20)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"phases":[{}]}`))
+	f.Add([]byte(`{"reply":{"Timing":{"Attempts":1}},"text":"/w=="}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decodeResult(data)
+		if err != nil {
+			return
+		}
+		if _, err := encodeResult(r, 1<<20); err != nil && r.Reply != nil {
+			t.Errorf("%q is believed and cannot be sent: %v", data, err)
+		}
+	})
+}
+
+func FuzzHello(f *testing.F) {
+	f.Add([]byte(`{"protocol":1,"name":"a","instance":"i","models":[{"provider":"ollama","model":"m"}]}`))
+	f.Add([]byte(`{"protocol":1,"name":"a","now":"9999-12-31T23:59:59Z","retired":[{"run":"r","model":-1}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := newRoster(time.Now, func(string) {})
+		m, refused, _ := r.greet("a", "inbox", data)
+		if refused == "" && m.Name != "a" {
+			t.Errorf("%q speaks as %q", data, m.Name)
+		}
+		for _, m := range r.present() {
+			m.find(eval.Model{Provider: "ollama", Model: "m", Digest: "d"})
+			m.retiredFrom("r", 0)
+		}
+	})
+}
+
+func TestGreet(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	var said []string
+	r := newRoster(func() time.Time { return now }, func(text string) { said = append(said, text) })
+	say := func(h hello) (refused string, want bool) {
+		data, err := json.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, refused, want = r.greet("a", "inbox", data)
+		return refused, want
+	}
+	h := hello{Protocol: protocol, Name: "a", Instance: "1", Now: now.Add(time.Minute), Digest: "d"}
+	if refused, want := say(h); refused != "" || !want {
+		t.Errorf("a new worker: %q, models wanted %t", refused, want)
+	}
+	if !strings.Contains(strings.Join(said, "\n"), "clock of a differs from this machine's by 1m0s") {
+		t.Errorf("of a wrong clock is said %q", said)
+	}
+	h.Models = []eval.Model{{Model: "m"}}
+	if refused, want := say(h); refused != "" || want {
+		t.Errorf("with its models: %q, %t", refused, want)
+	}
+	h.Models, h.Digest = nil, "other"
+	if _, want := say(h); !want {
+		t.Error("models that changed are not wanted")
+	}
+	second := h
+	second.Instance = "2"
+	if refused, _ := say(second); !strings.Contains(refused, "another worker is called a") {
+		t.Errorf("a second of the name: %q", refused)
+	}
+	now = now.Add(absentAfter)
+	if refused, _ := say(second); refused != "" {
+		t.Errorf("when the first has gone: %q", refused)
+	}
+	second.Protocol++
+	if refused, _ := say(second); !strings.Contains(refused, "same version") {
+		t.Errorf("another protocol: %q", refused)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(1_800_000_000+s, 0) }
+	stored := eval.Phase{Model: "M", Host: "a", Process: 1, Name: eval.PhaseAnswer, Start: at(0)}
+	n := newNumbers(2, []eval.Phase{stored})
+	grown := stored
+	grown.Process = 0
+	if got := n.of(grown); got != 1 {
+		t.Errorf("a turn that is known is number %d, want 1", got)
+	}
+	for i, want := range []int{2, 2, 3} {
+		p := eval.Phase{Model: "M", Host: "a", Name: eval.PhaseAnswer, Start: at(int64(10 + i/2))}
+		if got := n.of(p); got != want {
+			t.Errorf("turn %d is number %d, want %d", i, got, want)
+		}
+	}
+}
+
+func TestSelected(t *testing.T) {
+	for _, tt := range []struct {
+		share float64
+		jobs  int
+		want  int
+	}{{0, 100, 0}, {0.05, 200, 10}, {1, 7, 7}, {0.5, 3, 1}} {
+		n := 0
+		for _, s := range selected(tt.share, tt.jobs) {
+			if s {
+				n++
+			}
+		}
+		if n != tt.want {
+			t.Errorf("%v of %d: %d", tt.share, tt.jobs, n)
+		}
+	}
+}
+
+func TestTaskCheck(t *testing.T) {
+	many := 1 << 20
+	m := eval.Model{ContextLength: 128}
+	for name, spoil := range map[string]func(*eval.Generation){
+		"num_ctx 0": func(g *eval.Generation) { g.NumCtx = 0 }, "num_ctx": func(g *eval.Generation) { g.NumCtx = 129 },
+		"num_predict": func(g *eval.Generation) { g.NumPredict = 1 << 30 }, "num_thread": func(g *eval.Generation) { g.NumThread = &many },
+		"stop": func(g *eval.Generation) { g.Stop = make([]string, 65) },
+	} {
+		g := eval.DefaultGeneration()
+		if (task{Generation: g}).check(m) != nil {
+			t.Fatal("the defaults are refused")
+		}
+		spoil(&g)
+		if (task{Generation: g}).check(m) == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
