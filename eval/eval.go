@@ -1,9 +1,44 @@
 // Package eval asks models and keeps what they answered.
 //
-// Policy: data moves one way, Plan -> Job -> Reply -> Scores, and every stage
-// can be run again from the one before it. A reply is stored raw before it is
-// scored. A failure is a third outcome beside right and wrong: it is counted
-// and shown, and never scores 0. No running total is ever stored.
+// Policy: data moves one way, and every stage can be run again from the one
+// before it. A reply is stored raw before it is scored. A failure is a third
+// outcome beside right and wrong: it is counted and shown, and never scores 0.
+// No running total is ever stored.
+//
+// # The pipeline
+//
+// The types of this package are what passes from stage to stage:
+//
+//	models.yaml -> Plan -> Job -> Reply -> Score -> report and judgement
+//
+// Package spec reads a models file into a [Plan]: the queries, the models, and
+// every option with its default written out. A [Provider] then resolves the
+// models: it adds their digests and what their server can do, and [Plan.Check]
+// refuses what the plan needs and a model lacks. From there on the plan does not
+// change. Its [Plan.Hash] covers all that decides an answer, so that a run is
+// resumed with the same plan or not at all.
+//
+// [Plan.Jobs] lists the questions to one model, a [Job] for each sample of each
+// query. [Plan.Stages] says which models are asked one after the other and which
+// side by side. A [Schedule] hands out the jobs of one model that have no outcome
+// yet and gives the model up after too many failures in a row. A [Worker] takes
+// them one by one, asks the model's [Generator], repeats what can pass by itself,
+// and reads the meter. A Worker knows neither plan nor store, so that it can work
+// on another machine. A [Runner] joins these and puts each [Reply] into a [Store]
+// as it comes. What a model knows and does not say is asked afterwards, in
+// probes: see [Prober] and [Probe].
+//
+// A stored run is read through the interface [Run]. Package scoring turns its
+// replies into scores, stored by the metric's name; package reports computes
+// everything else, each time anew, from what is stored.
+//
+// # The rooms
+//
+// This package has no technology in it. Its children do one thing each: spec
+// reads models files; ollama, openai and builtin are providers; hub gets weights;
+// runstore is a Store in SQLite; fleet has workers on other machines answer;
+// scoring scores. They do not import each other. Package session puts them
+// together; the example below follows three queries through it.
 package eval
 
 import (

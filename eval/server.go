@@ -266,7 +266,7 @@ func PlainError(err error) error {
 type CertificateError struct{ Err error }
 
 func (e *CertificateError) Error() string {
-	return "its certificate is signed by nobody that this machine trusts (" + e.Err.Error() + ")"
+	return "its certificate is not signed by anyone whom this machine trusts (" + e.Err.Error() + ")"
 }
 
 func (e *CertificateError) Unwrap() error { return e.Err }

@@ -113,7 +113,7 @@ func checkHeader(columns []string, line int, c *collector) (usable bool) {
 			c.fail(line, "%s", UnknownKey(name, keys))
 		}
 		if seen[name] {
-			c.fail(line, "column %q stands twice", name)
+			c.fail(line, "column %q appears twice", name)
 			usable = false
 		}
 		seen[name] = true

@@ -61,7 +61,7 @@ func decodeObject(text []byte) (Query, error) {
 		case key != "aliases" && q.field(key) == nil:
 			return errors.New(UnknownKey(key, keys))
 		case seen[key]:
-			return fmt.Errorf("key %q stands twice", key)
+			return fmt.Errorf("key %q appears twice", key)
 		case (key == "aliases") != (value == '['), value == 'n':
 			return wrongType(key)
 		}

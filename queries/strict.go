@@ -118,7 +118,7 @@ func (s *Strict) Entries(n *yaml.Node, what, expected string, read func(key, val
 		case key.Kind != yaml.ScalarNode:
 			s.Fail(key, "%s: expected a plain key, found %s", what, Describe(key))
 		case twice:
-			s.Fail(key, "%s: key %q stands on line %d already", what, short(key.Value), line)
+			s.Fail(key, "%s: key %q is already on line %d", what, short(key.Value), line)
 		default:
 			seen[key.Value], lines[key.Value] = true, key.Line
 			read(key, value)

@@ -23,7 +23,7 @@ func TestStrict(t *testing.T) {
 		{"unknown key", "nmae: x\n", 1, `file: unknown key "nmae"; did you mean "name"? It may be one of name, plain, colour, list`},
 		{"another letter case", "Name: x\n", 1, `did you mean "name"?`},
 		{"nothing near", "elephant: x\n", 1, `file: unknown key "elephant"; expected one of name, plain, colour, list`},
-		{"key twice", "name: x\nplain: true\nname: y\n", 3, `file: key "name" stands on line 1 already`},
+		{"key twice", "name: x\nplain: true\nname: y\n", 3, `file: key "name" is already on line 1`},
 		{"key of a kind", "? [a]\n: x\n", 1, "file: expected a plain key, found a list"},
 		{"merge", "<<: {name: x}\n", 1, `unknown key "<<"`},
 		{"number for text", "name: 1.10\n", 1, "name: expected text, in quotes, found 1.10"},

@@ -50,7 +50,7 @@ func TestPublished(t *testing.T) {
 	if err := r.Write(&out, "published"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"rows 1 and 3 = 72.5 W × 501.7 g/kWh", "low by a factor of about 212", "0.34 W at 501.7 g/kWh", "1 of 3 rows implausible"} {
+	for _, want := range []string{"rows 1 and 3 = 72.5 W × 501.7 g/kWh", "low by a factor of about 212", "0.34 W at 501.7 g/kWh", "1 of 4 rows implausible"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, out.String())
 		}

@@ -99,7 +99,7 @@ func notGGUF(r io.ReaderAt, magic []byte) error {
 func (f *ggufFile) readValue(g *ggufReader) {
 	key := g.str()
 	if _, twice := f.values[key]; twice {
-		g.fail("metadata key %q stands there twice", key)
+		g.fail("metadata key %q appears twice", key)
 	}
 	f.values[key] = g.value(key, g.u32())
 }
@@ -107,7 +107,7 @@ func (f *ggufFile) readValue(g *ggufReader) {
 func (f *ggufFile) readTensor(g *ggufReader) {
 	name := g.str()
 	if _, twice := f.tensors[name]; twice {
-		g.fail("tensor %q stands there twice", name)
+		g.fail("tensor %q appears twice", name)
 	}
 	dims := g.u32()
 	if dims < 1 || dims > maxDims {

@@ -40,7 +40,7 @@ func (w *Weights) checkVocabulary() (found []Finding) {
 		}
 	}
 	if at := firstTwice(tokens); at >= 0 {
-		tell(Fault, fmt.Sprintf("token %.40q stands there twice, the second time as number %d", tokens[at], at), "use the tokenizer that the model was trained with")
+		tell(Fault, fmt.Sprintf("token %.40q appears twice, the second time as number %d", tokens[at], at), "use the tokenizer that the model was trained with")
 	}
 	if w.Metadata["tokenizer.ggml.model"] == "llama" {
 		if n := countOf(types, tokenByte); n > 0 && n < 256 {

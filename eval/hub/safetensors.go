@@ -102,7 +102,7 @@ func (h header) parse(text []byte) error {
 		}
 		name := key.(string) // a decoder gives nothing else where a key stands
 		if _, twice := h.tensors[name]; twice || name == metadataKey && described {
-			return fmt.Errorf("tensor %.80q stands there twice", name)
+			return fmt.Errorf("tensor %.80q appears twice", name)
 		}
 		if name == metadataKey {
 			described = true

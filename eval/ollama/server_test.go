@@ -103,7 +103,7 @@ func TestUnknownCertificate(t *testing.T) {
 	defer s.Close()
 	_, err := client(t, s.URL).Version(t.Context())
 	var server *ollama.ServerError
-	if !errors.As(err, &server) || !strings.Contains(err.Error(), "its certificate is signed by nobody") || !strings.Contains(server.Hint(), "SSL_CERT_FILE") {
+	if !errors.As(err, &server) || !strings.Contains(err.Error(), "its certificate is not signed by anyone") || !strings.Contains(server.Hint(), "SSL_CERT_FILE") {
 		t.Errorf("Version = %v", err)
 	}
 }

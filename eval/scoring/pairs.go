@@ -232,7 +232,7 @@ func parsePairLine(line []byte) (pairLine, error) {
 	seen := map[string]bool{}
 	for _, f := range members(line) {
 		if seen[f.name] {
-			return l, fmt.Errorf("%q stands there twice", f.name)
+			return l, fmt.Errorf("%q appears twice", f.name)
 		}
 		seen[f.name] = true
 		if f.name != "scores" {

@@ -86,7 +86,7 @@ func TestScorePairsBadInput(t *testing.T) {
 		`{"reference":"a","reply":"x","aliases":"b"}`:      `"aliases" is not a list`,
 		`{"reference":"a","reply":"x","aliases":[null]}`:   `"aliases" is not a list`,
 		`{"reference":"a","reply":"x","keyword":["b"]}`:    `"keyword" is not a string`,
-		`{"reference":"a","reply":"x","reference":"b"}`:    `"reference" stands there twice`,
+		`{"reference":"a","reply":"x","reference":"b"}`:    `"reference" appears twice`,
 		`{"reference":"a","reply":"` + "\x00" + `"}`:       "not JSON",
 		`{"reference":"a","reply":"x","unknown":1,"z":[}}`: "not JSON",
 	} {

@@ -104,7 +104,7 @@ func TestDoctorFaults(t *testing.T) {
 			return append(p, hubtest.Piece{Text: "extra", Score: -9999, Type: 1})
 		})},
 		{"vocabulary of 2", "tokenizer", "2 tokens", smallWords(m)},
-		{"token twice", "tokenizer", "stands there twice", words(func(p []hubtest.Piece) []hubtest.Piece { p[300].Text = p[299].Text; return p })},
+		{"token twice", "tokenizer", "appears twice", words(func(p []hubtest.Piece) []hubtest.Piece { p[300].Text = p[299].Text; return p })},
 		{"bytes missing", "tokenizer", "of 256 byte tokens", words(func(p []hubtest.Piece) []hubtest.Piece { p[100] = hubtest.Piece{Text: "gone", Type: 1}; return p })},
 		{"eos of two kinds", "tokenizer", "config.json has the eos token number 7", config(map[string]any{"eos_token_id": 7})},
 		{"bos unknown", "tokenizer", `its bos token "<|start|>" is not in the vocabulary`, settings(map[string]any{"bos_token": "<|start|>", "add_prefix_space": false})},

@@ -250,13 +250,13 @@ func (p *parser) models(n *yaml.Node, general eval.Model) []eval.Model {
 		m, ladder := p.model(c, general)
 		for _, step := range slices.Concat([]eval.Model{m}, ladder) {
 			if line, dup := lines[step.Name]; dup && step.Name != "" {
-				p.Fail(c, "models: the name %q stands on line %d already", step.Name, line)
+				p.Fail(c, "models: the name %q is already on line %d", step.Name, line)
 			}
 			lines[step.Name] = c.Line
 		}
 		if m.Role == eval.RoleReference {
 			if reference > 0 {
-				p.Fail(c, "models: %q is a second reference; the first stands on line %d", m.Name, reference)
+				p.Fail(c, "models: %q is a second reference; the first is on line %d", m.Name, reference)
 			}
 			reference = c.Line
 		}
@@ -322,7 +322,7 @@ func (p *parser) ladder(n *yaml.Node, m eval.Model, kinds []string) (steps []eva
 		case !slices.Contains(eval.QuantizationKinds(), kind):
 			p.Fail(n, "model %s: quantize: Ollama does not make %q; it makes %s", m.Name, kind, strings.Join(eval.QuantizationKinds(), ", "))
 		case slices.Contains(kinds[:i], kind):
-			p.Fail(n, "model %s: quantize: %s stands there twice", m.Name, kind)
+			p.Fail(n, "model %s: quantize: %s appears twice", m.Name, kind)
 		default:
 			steps = append(steps, m.Step(kind))
 		}

@@ -166,7 +166,7 @@ func (e *explanation) formula(s metrics.Score) string {
 	r, m := e.result.Rouge, e.result.Match
 	switch s.Metric {
 	case metrics.EM:
-		return fmt.Sprintf("the keyword stands in the text as whole words: %v", m.Found)
+		return fmt.Sprintf("the keyword occurs in the text as whole words: %v", m.Found)
 	case metrics.EMSubstring:
 		return fmt.Sprintf("the keyword is a substring, letter case aside: %v", m.Substring)
 	case metrics.EMStrict:

@@ -135,7 +135,7 @@ func (c *checker) identity(e Model) (m reports.Model, ok bool) {
 	}
 	m = c.report.Models[at]
 	if e.Digest != "" {
-		reason := "another model stands under this name; bless the run if that is meant"
+		reason := "another model has this name now; bless the run if that is intended"
 		if m.Model.Digest == "" {
 			reason = "its server states no digest, so which weights answered is not proved; take the digest out of the file to go without"
 		}
@@ -214,7 +214,7 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		check.Outcome = reports.Inconclusive
 		check.Reason = doubt
 	case check.Outcome == reports.Improved:
-		check.Reason = "better than expected; bless the run to hold on to it"
+		check.Reason = "better than expected; bless the run to expect it from now on"
 	case check.Outcome == reports.Regression && metric.HasInterval:
 		check.Reason = "95 % interval " + metric.IntervalText()
 		if c.options.Baseline == nil && b.Measure == metrics.EM {

@@ -213,7 +213,7 @@ func TestPaired(t *testing.T) {
 		{name: "the same", file: lenient, now: run(144, nil)},
 		{name: "noise", file: lenient, now: run(144, lose(4)), wrong: 4},
 		{name: "as many gained as lost", file: lenient, now: run(154, lose(10)), wrong: 10, right: 10},
-		{name: "a real loss within the tolerance", file: lenient, now: run(144, lose(6)), want: reports.Regression, wrong: 6, reason: "no noise"},
+		{name: "a real loss within the tolerance", file: lenient, now: run(144, lose(6)), want: reports.Regression, wrong: 6, reason: "not noise"},
 		{name: "a real gain", file: lenient, now: run(150, nil), right: 6, reason: "gain"},
 		{name: "noise beyond the tolerance", file: expectations(em072), now: run(144, lose(5)), want: reports.Regression, wrong: 5, reason: "cannot tell it from noise"},
 		{name: "a real loss beyond the tolerance", file: expectations(em072), now: run(144, lose(9)), want: reports.Regression, wrong: 9, reason: "it is real"},

@@ -59,9 +59,9 @@ func (c *checker) pairedCheck(p reports.Paired, before sight) {
 		}
 		switch {
 		case *p.PHolm < significant && p.Losses > p.Wins:
-			check.Outcome, check.Reason = reports.Regression, "the loss is no noise"
+			check.Outcome, check.Reason = reports.Regression, "the loss is not noise"
 		case *p.PHolm < significant:
-			check.Outcome, check.Reason = reports.Improved, "the gain is no noise; bless the run to hold on to it"
+			check.Outcome, check.Reason = reports.Improved, "the gain is not noise; bless the run to expect it from now on"
 		}
 		c.tellNoise(p)
 	}

@@ -102,7 +102,7 @@ func (p *parser) ids(n *yaml.Node, what string) []string {
 		case item.Kind != yaml.ScalarNode || item.Tag == "!!null" || item.Value == "":
 			p.Fail(item, "%s: expected a query's ID, found %s", what, queries.Describe(item))
 		case seen[item.Value]:
-			p.Fail(item, "%s: %q stands here twice", what, item.Value)
+			p.Fail(item, "%s: %q appears twice", what, item.Value)
 		default:
 			seen[item.Value] = true
 			out = append(out, item.Value)

@@ -133,7 +133,7 @@
       e.append(make("p", "prompt", ...shown(q[PROMPT])));
     }
     e.append(said(r));
-    if (r[CHARS]) e.append(make("p", "cut", `Cut here: ${[...r[TEXT]].length.toLocaleString("en")} of ${r[CHARS].toLocaleString("en")} characters. The whole reply stands in replies.jsonl.`));
+    if (r[CHARS]) e.append(make("p", "cut", `Cut here: ${[...r[TEXT]].length.toLocaleString("en")} of ${r[CHARS].toLocaleString("en")} characters. The whole reply is in replies.jsonl.`));
     if (!side) e.append(expected(q));
     e.append(figuresOf(r));
     return e;

@@ -218,7 +218,7 @@ func (in *reviewReader) key(name string) error {
 		}
 		item := get(headItem)
 		if _, twice := in.jobs[item]; twice {
-			return fmt.Errorf("row %d: item %.40q stands there twice: take a fresh report.xlsx", n, item)
+			return fmt.Errorf("row %d: item %.40q appears twice: take a fresh report.xlsx", n, item)
 		}
 		in.jobs[item] = Job{get(headModel), get(headQuery), sample}
 		return in.count(n, item, get(headModel), get(headQuery))

@@ -18,7 +18,7 @@ import (
 )
 
 // pullModels gets every model of a models file that its server lacks. One that
-// cannot be got does not keep the others from being tried.
+// cannot be fetched does not stop the others.
 func (a *app) pullModels(ctx context.Context, file string) error {
 	plan, err := a.loadPlan(file)
 	if err != nil {

@@ -53,7 +53,7 @@ func TestRandomLLaMA(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range pieces {
 		if seen[p] {
-			t.Errorf("token %q stands twice", p)
+			t.Errorf("token %q appears twice", p)
 		}
 		seen[p] = true
 	}
