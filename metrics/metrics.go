@@ -107,5 +107,6 @@ type Pair struct {
 	Reference string   // what ROUGE-L and cosine compare with
 	Keyword   string   // what em looks for
 	Aliases   []string // other forms of the keyword that count as much
-	Text      string   // the scored text: the reply, or prompt and reply
+	Text      string   // the scored text: the answer, or prompt and answer
+	Reasoned  bool     // the reply also holds reasoning, which is not scored
 }

@@ -36,7 +36,7 @@ func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) 
 		if r.Reply.Failure != nil || !Any(r.Scores) {
 			continue
 		}
-		fresh, err := scorer.Score(ctx, cfg.Pair(r.Query, r.Reply.Text))
+		fresh, err := scorer.Score(ctx, cfg.PairOf(r.Query, r.Reply))
 		if err != nil {
 			return nil, nil, fmt.Errorf("score the run again: %w", err)
 		}

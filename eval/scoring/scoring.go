@@ -26,6 +26,7 @@ const (
 	FlagNegated    = "negated"          // a negation stands within three words before the keyword
 	FlagEMDisagree = "em_disagrees"     // em and em_substring differ
 	FlagUnbounded  = "no_word_boundary" // the keyword is of a script that does not part words
+	FlagReasoning  = "reasoning"        // it holds reasoning, which is not scored
 	FlagAnswerDump = "answer_dump"      // it holds the answers of many other queries: see Answers
 )
 
@@ -36,10 +37,11 @@ type Config struct {
 	Answers       *Answers      // of the set that the replies are to, for FlagAnswerDump; nil: it is not looked for
 }
 
-// Text returns the scored text of a reply. Prompt and reply are joined as they
-// stand, with a space between two letters or digits that would otherwise
+// Text returns the scored text of a reply: its answer without what it reasoned
+// between tags. With the prompt included the two are joined as they are, with a space between two letters or digits that would otherwise
 // become one word.
 func (c Config) Text(prompt, reply string) string {
+	reply = text.SplitReasoning(reply).Answer
 	if !c.IncludePrompt || prompt == "" {
 		return reply
 	}
@@ -53,7 +55,8 @@ func (c Config) Text(prompt, reply string) string {
 
 // Pair is what the metrics compare for one reply.
 func (c Config) Pair(q queries.Query, reply string) metrics.Pair {
-	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: c.Text(q.Prompt, reply)}
+	return metrics.Pair{Reference: q.Reference, Keyword: q.Keyword, Aliases: q.Aliases, Text: c.Text(q.Prompt, reply),
+		Reasoned: text.SplitReasoning(reply).Tagged}
 }
 
 // Searchable reports whether em can be scored on replies to a query: an answer
@@ -64,6 +67,14 @@ func Searchable(q queries.Query) bool {
 		words.Reset(answer)
 		return words.Len() > 0
 	})
+}
+
+// PairOf is Pair of a stored reply, whose reasoning may have come in a field of
+// its own.
+func (c Config) PairOf(q queries.Query, r eval.Reply) metrics.Pair {
+	p := c.Pair(q, r.Text)
+	p.Reasoned = p.Reasoned || r.Reasoning != ""
+	return p
 }
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
@@ -182,7 +193,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 			scored(metrics.CosineBest, c.best, c.bestReason),
 			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
 		}, likelihoods()...),
-		Flags:     flags(match, s.dumps.found(&s.words, pair)),
+		Flags:     flags(match, pair.Reasoned, s.dumps.found(&s.words, pair)),
 		Match:     match,
 		Rouge:     rouge,
 		BestStart: c.bestStart, BestEnd: c.bestEnd,
@@ -227,7 +238,7 @@ func binary(b bool) float64 {
 	return 0
 }
 
-func flags(m text.Match, dumped bool) []string {
+func flags(m text.Match, reasoned, dumped bool) []string {
 	var list []string
 	if m.Negated != "" {
 		list = append(list, FlagNegated)
@@ -237,6 +248,9 @@ func flags(m text.Match, dumped bool) []string {
 	}
 	if m.Unbounded {
 		list = append(list, FlagUnbounded)
+	}
+	if reasoned {
+		list = append(list, FlagReasoning)
 	}
 	if dumped {
 		list = append(list, FlagAnswerDump)

@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/vector"
+	"github.com/disteval/disteval/queries"
 )
 
 func score(t *testing.T, pair metrics.Pair) (Result, map[string]metrics.Score) {
@@ -346,6 +347,35 @@ func BenchmarkScore(b *testing.B) {
 	for b.Loop() {
 		if _, err := s.Score(b.Context(), pair); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestReasoningIsNotScored: what stands between a model's reasoning tags, or
+// comes in a field of its own, is neither right nor wrong, and flagged.
+func TestReasoningIsNotScored(t *testing.T) {
+	q := queries.Query{Prompt: "The capital of France is", Keyword: "Paris", Reference: "Paris"}
+	for _, test := range []struct {
+		name  string
+		reply eval.Reply
+		em    float64
+		flag  bool
+	}{
+		{"none", eval.Reply{Text: " Paris."}, 1, false},
+		{"before the answer", eval.Reply{Text: "<think>Paris? No.</think> Lyon."}, 0, true},
+		{"right after it", eval.Reply{Text: "<think>Lyon?</think> Paris."}, 1, true},
+		{"never closed", eval.Reply{Text: "<think>it is Paris, I am"}, 0, true},
+		{"in its own field", eval.Reply{Text: " Lyon.", Reasoning: "Paris?"}, 0, true},
+	} {
+		for _, prompt := range []bool{false, true} {
+			cfg := Config{IncludePrompt: prompt}
+			r, err := New(cfg).Score(t.Context(), cfg.PairOf(q, test.reply))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if em := byName(r.Scores)[metrics.EM].Value; em != test.em || slices.Contains(r.Flags, FlagReasoning) != test.flag {
+				t.Errorf("%s: em %v, flags %v", test.name, em, r.Flags)
+			}
 		}
 	}
 }

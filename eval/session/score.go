@@ -114,7 +114,7 @@ func (p *scoringPass) run(ctx context.Context) error {
 func (p *scoringPass) flush(ctx context.Context) error {
 	pairs := make([]metrics.Pair, len(p.batch))
 	for i, r := range p.batch {
-		pairs[i] = p.cfg.Pair(r.Query, r.Reply.Text)
+		pairs[i] = p.cfg.PairOf(r.Query, r.Reply)
 	}
 	err := p.scorer.ScoreAll(ctx, pairs, func(i int, result scoring.Result) error {
 		id := p.batch[i].Reply.JobID

@@ -156,7 +156,7 @@ func (p *parser) plan(n *yaml.Node, d Defaults) eval.Plan {
 }
 
 func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation, more ...queries.Field) {
-	p.mapping(n, what, append([]queries.Field{
+	p.mapping(p.withoutRefused(n, what), what, append([]queries.Field{
 		p.boolean(what, "raw", &g.Raw),
 		p.number(what, "temperature", &g.Temperature),
 		p.number(what, "repeat_penalty", &g.RepeatPenalty),
@@ -169,6 +169,28 @@ func (p *parser) generation(n *yaml.Node, what string, g *eval.Generation, more 
 		p.texts(what, "stop", &g.Stop),
 		optional(&g.Think, func(v *bool) queries.Field { return p.boolean(what, "think", v) }),
 	}, more...)...)
+}
+
+// withoutRefused says why an option that other programs have is none here, and
+// returns the mapping without it.
+func (p *parser) withoutRefused(n *yaml.Node, what string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return n
+	}
+	rest := *n
+	rest.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Value == "min_p":
+			p.Fail(key, "%s.min_p: not every provider has it, so models would be drawn from in different ways; use top_p", what)
+		case key.Value == "seed" && value.Value == "-1":
+			p.Fail(value, "%s.seed: -1 asks for another seed each time, and nobody could repeat the run; leave the key out for 42, or ask for generation.samples to see the spread", what)
+		default:
+			rest.Content = append(rest.Content, key, value)
+		}
+	}
+	return &rest
 }
 
 func (p *parser) scoring(n *yaml.Node, s *eval.Scoring) {

@@ -199,6 +199,8 @@ func TestRefuses(t *testing.T) {
 		{"duplicate key", "version: 1\nversion: 1" + models, 2, "is already on line 1"},
 		{"wrong type", "version: 1\ngeneration: {seed: high}" + models, 2, "generation.seed: expected a whole number"},
 		{"a quoted number", "version: 1\ngeneration: {seed: \"1\"}" + models, 2, "generation.seed"},
+		{"a seed for nobody", "version: 1\ngeneration: {seed: -1}" + models, 2, "nobody could repeat the run"},
+		{"min_p", "version: 1\ngeneration: {top_k: 5, min_p: 0.1}" + models, 2, "use top_p"},
 		{"not a number", "version: 1\ngeneration: {temperature: .nan}" + models, 2, "generation.temperature"},
 		{"out of range", "version: 1\ngeneration: {top_p: 3}" + models, 2, "from 0 to 1"},
 		{"duplicate name", "version: 1\nmodels:\n  - {name: a, provider: builtin, model: b}\n  - {name: a, provider: builtin, model: c}", 4, `"a" is already on line 3`},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Atomic writes a file beside path and renames it there. It makes the folder
@@ -14,7 +15,8 @@ func Atomic(path string, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	removeStale(path)
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path))
 	if err != nil {
 		return err
 	}
@@ -31,4 +33,21 @@ func Atomic(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// temporary is the pattern of the names under which path is written.
+func temporary(path string) string { return "." + filepath.Base(path) + ".*" }
+
+// stale is how old a file under a temporary name is before it counts as left
+// behind by a process that was killed.
+const stale = 10 * time.Minute
+
+// removeStale clears what killed processes left of path.
+func removeStale(path string) {
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), temporary(path)))
+	for _, name := range left {
+		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > stale {
+			_ = os.Remove(name) // the next writing tries again
+		}
+	}
 }

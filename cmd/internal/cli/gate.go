@@ -124,19 +124,27 @@ func (a *app) fresh(ctx context.Context, dir string) (*runstore.Store, reports.R
 	if err != nil {
 		return nil, reports.Report{}, err
 	}
-	run, changed, err := scoring.Current(ctx, store)
+	run, err := a.byReplies(ctx, store)
 	if err != nil {
 		return nil, reports.Report{}, errors.Join(err, store.Close())
-	}
-	if dir := store.Record().Dir; len(changed) > 0 {
-		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the gate goes by the replies, and disteval score %s stores their scores\n",
-			inert(dir), len(changed), inert(changed[0].String()), inert(dir))
 	}
 	r, err := files.Build(ctx, run, nil)
 	if err != nil {
 		return nil, r, errors.Join(err, store.Close())
 	}
 	return store, r, nil
+}
+
+// byReplies is a run with the scores that its replies give, and says where
+// others are stored.
+func (a *app) byReplies(ctx context.Context, stored eval.Run) (eval.Run, error) {
+	run, changed, err := scoring.Current(ctx, stored)
+	if err == nil && len(changed) > 0 {
+		dir := inert(stored.Record().Dir)
+		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the figures go by the replies, and disteval score %s stores their scores\n",
+			dir, len(changed), inert(changed[0].String()), dir)
+	}
+	return run, err
 }
 
 // samePlace tells whether two paths lead to one folder.

@@ -78,7 +78,11 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 		if err != nil {
 			return err
 		}
-		r, err := files.Build(ctx, shown, country)
+		current, err := a.byReplies(ctx, shown)
+		if err != nil {
+			return err
+		}
+		r, err := files.Build(ctx, current, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
