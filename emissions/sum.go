@@ -159,8 +159,13 @@ func weightedShare(a, b Reading) *float64 {
 
 // OfHosts returns the sum of what several machines measured at work on one
 // thing. Machines without a meter are named, and leave the sum partial; only
-// where none has one is it unavailable.
+// where none has one is it unavailable. What one machine measured is that.
 func OfHosts(readings map[string]Reading) Reading {
+	if len(readings) == 1 {
+		for _, r := range readings {
+			return r
+		}
+	}
 	var sum Reading
 	var absent, reasons []string
 	known := false

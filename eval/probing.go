@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -223,7 +224,7 @@ func (p *probing) received(ctx context.Context, result Probe, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case err == ErrInterrupted:
+	case errors.Is(err, ErrInterrupted):
 		p.interrupted = true
 		return false
 	case err != nil:

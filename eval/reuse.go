@@ -26,12 +26,12 @@ func (p Plan) answerFacts(m Model) []Fact {
 	return p.Facts()
 }
 
-// SameProbes reports whether m of plan p is probed as n of plan q is, which
-// takes the same queries, since they are each other's candidates, and the same
-// reference where the models are compared with it.
+// SameProbes reports whether m of plan p is probed as n of plan q is: where it
+// chooses, among the same queries, since they are each other's candidates, and
+// where it is compared with the reference, with the same one.
 func SameProbes(p Plan, m Model, q Plan, n Model) bool {
 	a, b := p.Probing(m), q.Probing(n)
-	if a != b || p.Queries.SHA256() != q.Queries.SHA256() {
+	if a != b || a.Choice && p.Queries.SHA256() != q.Queries.SHA256() {
 		return false
 	}
 	if a.FidelityTokens == 0 {

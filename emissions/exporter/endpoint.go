@@ -53,7 +53,6 @@ type endpoint struct {
 	good     time.Time // when it answered last
 	failed   string    // why it does not answer now
 	slow     time.Duration
-	notes    []string // what was odd, once each
 }
 
 func newEndpoint(text string) (*endpoint, error) {

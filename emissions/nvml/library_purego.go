@@ -48,11 +48,11 @@ type library struct {
 
 // process is an nvmlProcessInfo_t of the functions' versions 2 and 3.
 type process struct {
-	pid               uint32
-	_                 uint32
-	usedMemory        uint64 // bytes
-	gpuInstance       uint32
-	computeInstanceID uint32
+	pid uint32
+	_   uint32
+	_   uint64 // used memory in bytes
+	_   uint32 // GPU instance
+	_   uint32 // compute instance
 }
 
 // openLibrary loads and starts NVML; path is libraryName but in tests.

@@ -84,7 +84,7 @@ func (w *Worker) Run(ctx, drain context.Context, nc *nats.Conn) error {
 		if err != nil {
 			return fmt.Errorf("listen to coordinators: %w", err)
 		}
-		defer sub.Unsubscribe()
+		defer func() { _ = sub.Unsubscribe() }() // the connection is closed after it
 	}
 	background, stop := context.WithCancel(ctx)
 	var crew sync.WaitGroup

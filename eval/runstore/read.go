@@ -52,27 +52,10 @@ func (s *Store) NextProcess(ctx context.Context) (int, error) {
 func (s *Store) Refresh(ctx context.Context) error {
 	rec := &s.record
 	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings, rec.MovedTo = nil, make(map[string]string), nil, nil, nil
-	err := s.each(ctx, func(rows *sql.Rows) error {
-		var m int
-		var start, end int64
-		var reading string
-		var sum []byte
-		var p eval.Phase
-		if err := rows.Scan(&m, &p.Host, &p.Process, &p.Name, &start, &end, &reading, &sum); err != nil {
-			return err
-		}
-		if !s.intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
-			return damaged(s.dir, fmt.Sprintf("the %s phase of model %d is not what was stored", p.Name, m))
-		}
-		name, err := s.modelAt(m)
-		p.Model, p.Start, p.End = name, time.Unix(0, start), time.Unix(0, end)
-		rec.Phases = append(rec.Phases, p)
-		return errors.Join(err, json.Unmarshal([]byte(reading), &rec.Phases[len(rec.Phases)-1].Reading))
-	}, "SELECT model, host, process, name, start_ns, end_ns, reading, checksum FROM phases ORDER BY model, process, start_ns")
-	if err != nil {
-		return fmt.Errorf("read the phases in %s: %w", s.dir, err)
+	if err := s.refreshPhases(ctx); err != nil {
+		return err
 	}
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m int
 		var reason string
 		var sum []byte
@@ -121,6 +104,32 @@ func (s *Store) Refresh(ctx context.Context) error {
 	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err
+}
+
+// refreshPhases reads the phases, by model and start.
+func (s *Store) refreshPhases(ctx context.Context) error {
+	rec := &s.record
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var m int
+		var start, end int64
+		var reading string
+		var sum []byte
+		var p eval.Phase
+		if err := rows.Scan(&m, &p.Host, &p.Process, &p.Name, &start, &end, &reading, &sum); err != nil {
+			return err
+		}
+		if !s.intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
+			return damaged(s.dir, fmt.Sprintf("the %s phase of model %d is not what was stored", p.Name, m))
+		}
+		name, err := s.modelAt(m)
+		p.Model, p.Start, p.End = name, time.Unix(0, start), time.Unix(0, end)
+		rec.Phases = append(rec.Phases, p)
+		return errors.Join(err, json.Unmarshal([]byte(reading), &rec.Phases[len(rec.Phases)-1].Reading))
+	}, "SELECT model, host, process, name, start_ns, end_ns, reading, checksum FROM phases ORDER BY model, process, start_ns")
+	if err != nil {
+		return fmt.Errorf("read the phases in %s: %w", s.dir, err)
+	}
+	return nil
 }
 
 // reused reads which models have all of an earlier run.

@@ -68,7 +68,7 @@ func Create(ctx context.Context, dir string, rec eval.RunRecord) (*Store, error)
 	if err != nil {
 		return nil, fmt.Errorf("make the run's folder: %w", err)
 	}
-	defer os.RemoveAll(begun) // nothing is left of it once it has its name
+	defer func() { _ = os.RemoveAll(begun) }() // nothing is left of it once it has its name
 	if err := initialise(ctx, begun, rec); err != nil {
 		return nil, fmt.Errorf("create %s: %w", filepath.Join(dir, FileName), err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/queries"
 )
 
 // Reuse says where a run may take replies from instead of asking again.
@@ -36,8 +37,12 @@ func (s *Session) Reuse(ctx context.Context, store *runstore.Store, from Reuse) 
 	if err != nil {
 		return nil, err
 	}
+	byID := make(map[string]queries.Query, len(plan.Queries.Queries))
+	for _, q := range plan.Queries.Queries {
+		byID[q.ID] = q
+	}
 	for _, m := range plan.Models {
-		t := taking{plan: plan, model: m, sources: sources, undigested: from.Undigested, store: store, done: done}
+		t := taking{plan: plan, queries: byID, model: m, sources: sources, undigested: from.Undigested, store: store, done: done}
 		if taken[m.Name], err = t.take(ctx); err != nil {
 			return nil, err
 		}
@@ -125,6 +130,7 @@ func escapeGlob(path string) string {
 // taking gets one model's replies from earlier runs.
 type taking struct {
 	plan       eval.Plan
+	queries    map[string]queries.Query // the plan's by ID; nil: only count
 	model      eval.Model
 	sources    sources
 	undigested bool
@@ -278,7 +284,7 @@ func (t *taking) put(ctx context.Context, source *runstore.Store, m eval.Model, 
 		if err := t.store.Put(ctx, r.Reply); err != nil {
 			return err
 		}
-		if !probes || r.Probe == nil || r.Probe.Failure != nil {
+		if !probes || r.Probe == nil || r.Probe.Failure != nil || !sameForms(r.Query, t.queries[r.Reply.Query]) {
 			continue
 		}
 		probe := *r.Probe
@@ -288,4 +294,9 @@ func (t *taking) put(ctx context.Context, source *runstore.Store, m eval.Model, 
 		}
 	}
 	return nil
+}
+
+// sameForms reports whether two queries have the same right answers.
+func sameForms(a, b queries.Query) bool {
+	return a.Keyword == b.Keyword && slices.Equal(a.Aliases, b.Aliases)
 }

@@ -80,7 +80,7 @@ var emRules = map[string][]struct {
 	},
 	"everything else": {
 		{"New York", "new-york", true}, {"New York", "New\nYork", true}, {"Paris", "**Paris**", true}, {"Paris", "_Paris_", true}, {"Paris", "Parisian", false}, {"The Who", "Who", true},
-		{"Paris", "Pa\u00adris", true}, {"Paris", "\u200fParis\u200e", true}, {"Windows", "Windows™", true}, {"می‌خواهم", "میخواهم", true},
+		{"Paris", "Pa\u00adris", true}, {"Paris", "\u200fParis\u200e", true}, {"Windows", "Windows™", true}, {"می\u200cخواهم", "میخواهم", true},
 	},
 }
 

@@ -50,11 +50,11 @@ func gated(first, second float64) reports.Report {
 }
 
 // judged judges a report as disteval gate does and returns what is printed.
-func judged(t *testing.T, r reports.Report, o gateOptions, baseline *reports.Report) (err error, out, messages string) {
+func judged(t *testing.T, r reports.Report, o gateOptions, baseline *reports.Report) (out, messages string, err error) {
 	t.Helper()
 	expected, err := loadExpected(o.Expected)
 	if err != nil {
-		return err, "", ""
+		return "", "", err
 	}
 	judgement, err := gate.Check(t.Context(), r, expected, gate.Options{Baseline: baseline})
 	if err != nil {
@@ -64,7 +64,7 @@ func judged(t *testing.T, r reports.Report, o gateOptions, baseline *reports.Rep
 	var outw, errw bytes.Buffer
 	a := app{out: &outw, err: &errw, settings: &settings{}}
 	err = a.printJudgement(r)
-	return err, outw.String(), errw.String()
+	return outw.String(), errw.String(), err
 }
 
 func code(err error) int {
@@ -80,7 +80,7 @@ func code(err error) int {
 
 func TestJudge(t *testing.T) {
 	o := gateOptions{Expected: filepath.Join(t.TempDir(), "expected.yaml"), BlessRight: true}
-	if err, _, _ := judged(t, gated(1, 1), o, nil); code(err) != exitUsage || !strings.Contains(hintOf(err), "--bless") {
+	if _, _, err := judged(t, gated(1, 1), o, nil); code(err) != exitUsage || !strings.Contains(hintOf(err), "--bless") {
 		t.Fatalf("without a file: %v", err)
 	}
 	var out, errw bytes.Buffer
@@ -106,7 +106,7 @@ func TestJudge(t *testing.T) {
 		{"one turned wrong", gated(1, 0), exitRegression},
 		{"partial", partial, exitInconclusive},
 	} {
-		err, out, _ := judged(t, test.r, o, nil)
+		out, _, err := judged(t, test.r, o, nil)
 		if code(err) != test.want {
 			t.Errorf("%s: %v, want code %d", test.name, err, test.want)
 		}
@@ -124,7 +124,7 @@ func TestJudge(t *testing.T) {
 	if err := os.WriteFile(o.Expected, []byte("version: 2\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err, _, _ := judged(t, gated(1, 1), o, nil); code(err) != exitUsage {
+	if _, _, err := judged(t, gated(1, 1), o, nil); code(err) != exitUsage {
 		t.Errorf("a broken file: %v", err)
 	}
 	if err := blessRun(t.Context(), &out, &errw, gated(1, 1), o); code(err) != exitUsage {
@@ -166,7 +166,7 @@ func TestJudgeOnGitHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := gated(1, 1)
-	err, shown, _ := judged(t, gated(1, 0), o, &base)
+	shown, _, err := judged(t, gated(1, 0), o, &base)
 	if code(err) != exitRegression {
 		t.Fatal(err)
 	}
@@ -188,11 +188,11 @@ func TestJudgeOnGitHub(t *testing.T) {
 	}
 	// The judgement holds where the summary cannot be written.
 	t.Setenv("GITHUB_STEP_SUMMARY", dir)
-	if err, _, messages := judged(t, gated(1, 0), o, nil); code(err) != exitRegression || !strings.Contains(messages, "write the step's summary") {
+	if _, messages, err := judged(t, gated(1, 0), o, nil); code(err) != exitRegression || !strings.Contains(messages, "write the step's summary") {
 		t.Errorf("%v, said %q", err, messages)
 	}
 	t.Setenv("GITHUB_ACTIONS", "")
-	if _, shown, _ := judged(t, gated(1, 0), o, nil); strings.Contains(shown, "\n::error") {
+	if shown, _, _ := judged(t, gated(1, 0), o, nil); strings.Contains(shown, "\n::error") {
 		t.Error("annotations away from GitHub")
 	}
 }

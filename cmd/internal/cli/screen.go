@@ -62,7 +62,7 @@ func (s *screen) draw() {
 		}
 		b.WriteString("\r\x1b[K" + l.text)
 	}
-	io.WriteString(s.w, b.String())
+	fmt.Fprint(s.w, b.String())
 }
 
 // printf says a whole line above the bars.
@@ -72,7 +72,7 @@ func (s *screen) printf(format string, args ...any) {
 	}
 	fmt.Fprintf(s.w, format, args...)
 	if n := len(s.lines); n > 1 {
-		io.WriteString(s.w, strings.Repeat("\n", n-1))
+		fmt.Fprint(s.w, strings.Repeat("\n", n-1))
 		s.draw()
 	}
 }
