@@ -78,7 +78,7 @@ func DefaultGeneration() Generation {
 }
 
 // Scoring says how replies are scored. It does not change what is asked, so it
-// is no part of the plan's hash.
+// is not part of the plan's hash.
 type Scoring struct {
 	IncludePrompt bool   `json:"include_prompt"` // score prompt + reply instead of the reply
 	Embedding     string `json:"embedding"`      // builtin, or an embedding model's name as its server knows it

@@ -55,7 +55,7 @@ type Probe struct {
 // Likelihood says which probabilities a plan asks for beside the answers. What
 // it leaves nil is asked where it costs little: of a model that gives exact
 // probabilities everything, of one that must be walked the answers. It does not
-// change what is answered, so it is no part of the plan's hash.
+// change what is answered, so it is not part of the plan's hash.
 type Likelihood struct {
 	Answers        *bool `json:"answers,omitempty"`         // how probable the right answer is
 	Choice         *bool `json:"choice,omitempty"`          // which answer of the query's category is the most probable

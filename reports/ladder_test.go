@@ -11,7 +11,7 @@ import (
 
 // laddered is a run of a model with 150 of 200 right, of a step that loses 3
 // of them and gains 1, and of one that is smaller and loses half. A third
-// model is no part of the ladder.
+// model is not part of the ladder.
 func laddered() memoryRun {
 	run := madeRun(200, "student", "student q4_K_M")
 	p := &run.record.Plan

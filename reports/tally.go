@@ -211,7 +211,7 @@ func (t *tally) percentile(p float64) *float64 {
 }
 
 // times states how long the answering took. A kill leaves replies that were
-// stored after the phase last was: their time counts as well, and is no part of
+// stored after the phase last was: their time counts as well, and is not part of
 // what was metered.
 func (t *tally) times(m *Model) {
 	if len(t.phases)+len(t.uncovered) == 0 {

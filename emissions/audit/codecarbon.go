@@ -71,7 +71,7 @@ func codeCarbonRow(header, record []string, lookup Lookup) (Row, error) {
 	}
 	for _, column := range []struct {
 		name, as string
-		stated   *float64 // what is negative is no figure to go on with
+		stated   *float64 // what is negative is not a figure to go on with
 	}{{ccDuration, "duration_s", new(float64)}, {ccKg, "emissions_kg", p.Kg}, {ccKWh, "energy_kwh", p.TotalKWh}} {
 		if column.stated == nil || *column.stated < 0 {
 			continue

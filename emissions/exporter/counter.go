@@ -28,7 +28,7 @@ type counter struct {
 func (c *counter) take(t time.Time, joules float64) {
 	switch {
 	case math.IsNaN(joules) || joules < 0 || joules > maxJoules:
-		c.fail(fmt.Sprintf("%g is no count of joules", joules))
+		c.fail(fmt.Sprintf("%g is not a count of joules", joules))
 		return
 	case c.at.IsZero():
 		c.series.Add(t, 0)

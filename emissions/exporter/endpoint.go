@@ -31,9 +31,9 @@ func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%.200q is no address: expected one such as http://gpu1:9100/metrics", text)
+		return fmt.Errorf("%.200q is not an address: expected one such as http://gpu1:9100/metrics", text)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Errorf("%.200q is no address of an exporter: expected one such as http://gpu1:9100/metrics", u.Redacted())
+		return fmt.Errorf("%.200q is not an address of an exporter: expected one such as http://gpu1:9100/metrics", u.Redacted())
 	case u.User != nil:
 		return fmt.Errorf("%.200q holds a login, which would be stored with the run: put user:password into %s instead", u.Redacted(), LoginVariable)
 	}

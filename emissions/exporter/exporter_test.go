@@ -170,7 +170,7 @@ func TestBadAnswers(t *testing.T) {
 		{"nothing of energy", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "go_goroutines 8\n") }, "no counter of energy"},
 		{"NaN", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "node_rapl_package_joules_total NaN\n")
-		}, "no count of joules"},
+		}, "not a count of joules"},
 		{"a thousand million counters", func(w http.ResponseWriter, _ *http.Request) {
 			for range 1_000_000 {
 				if _, err := io.WriteString(w, strings.Repeat("node_rapl_package_joules_total{index=\"7\"} 1\n", 1000)); err != nil {

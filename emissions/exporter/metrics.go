@@ -61,7 +61,7 @@ func (s sample) kind() emissions.Kind {
 	return emissions.CPU
 }
 
-// whole tells whether the domain is no part of another that is shown.
+// whole tells whether the domain is not part of another that is shown.
 func (s sample) whole() bool {
 	return s.domain == "package" || s.domain == "dram" || s.domain == "gpu"
 }

@@ -81,7 +81,7 @@ func Lookup(country string) (emissions.CarbonFactor, error) {
 // stands for a figure that the source does not have.
 func stated(f emissions.CarbonFactor) (emissions.CarbonFactor, error) {
 	if f.GPerKWh == 0 {
-		return emissions.CarbonFactor{}, fmt.Errorf("the carbon factor of %s (%s) is 0 in the source, which is no figure: set carbon_intensity_g_per_kwh with its source", f.ISO3, f.Country)
+		return emissions.CarbonFactor{}, fmt.Errorf("the carbon factor of %s (%s) is 0 in the source, which is not a figure: set carbon_intensity_g_per_kwh with its source", f.ISO3, f.Country)
 	}
 	return f, nil
 }

@@ -81,7 +81,7 @@ func (l *library) bind(lib uintptr) error {
 	} {
 		symbol, err := purego.Dlsym(lib, name)
 		if err != nil {
-			return fmt.Errorf("%s is no NVML that can be used: %w", libraryName, err)
+			return fmt.Errorf("%s is not a usable NVML: %w", libraryName, err)
 		}
 		purego.RegisterFunc(to, symbol)
 	}

@@ -172,7 +172,7 @@ func (c config) checkTensors(f *ggufFile) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		if want[name] == nil {
-			return fmt.Errorf("tensor %.60q is no part of a plain llama model", name)
+			return fmt.Errorf("tensor %.60q is not part of a plain llama model", name)
 		}
 	}
 	if total > maxWeights {

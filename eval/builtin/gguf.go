@@ -156,7 +156,7 @@ func (f *ggufFile) place(r io.ReaderAt, end, size int64) error {
 		last = max(last, t.offset+bytes)
 	}
 	if size-last > maxTrailing {
-		return fmt.Errorf("the file goes on for %d bytes after its last tensor: it is no model, or damaged", size-last)
+		return fmt.Errorf("the file goes on for %d bytes after its last tensor: it is not a model, or it is damaged", size-last)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (f *ggufFile) start(end int64) (int64, error) {
 	if v, ok := f.values["general.alignment"]; ok {
 		n, ok := v.(uint64)
 		if !ok || n == 0 || n > 1<<16 || n&(n-1) != 0 {
-			return 0, fmt.Errorf("general.alignment %v is no power of two up to 65536", v)
+			return 0, fmt.Errorf("general.alignment %v is not a power of two up to 65536", v)
 		}
 		align = int64(n)
 	}

@@ -119,7 +119,7 @@ func TestProbeAcrossTheSeam(t *testing.T) {
 func TestProbeRefuses(t *testing.T) {
 	l := open(t, "mini-baby")
 	forms := probed(t, l, ofFrance, "", " "+strings.Repeat("word ", 1000), " "+strings.Repeat("a b ", 55), "\xff", " Paris")
-	for i, want := range []string{"adds no token", "tokens", "", "no valid UTF-8", ""} {
+	for i, want := range []string{"adds no token", "tokens", "", "not valid UTF-8", ""} {
 		if got := forms[i].Reason; (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("form %d: %q, want %q", i, got, want)
 		}

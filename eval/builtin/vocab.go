@@ -123,7 +123,7 @@ func (v *vocabulary) encode(text string, limit int) ([]int32, error) {
 		return nil, fmt.Errorf("prompt of %d bytes: it cannot fit a context of %d tokens", len(text), limit)
 	}
 	if !utf8.ValidString(text) {
-		return nil, errors.New("prompt is no valid UTF-8")
+		return nil, errors.New("prompt is not valid UTF-8")
 	}
 	if v.addSpace && text != "" {
 		text = " " + text

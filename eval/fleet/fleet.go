@@ -84,7 +84,7 @@ func isToken(r rune) bool {
 // CheckName refuses what cannot be the name of a worker.
 func CheckName(name string) error {
 	if name == "" || len(name) > mostName || strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }) {
-		return fmt.Errorf("%q is no name of a worker: it must have 1 to %d letters, digits, - or _", name, mostName)
+		return fmt.Errorf("%q is not a name for a worker: it must have 1 to %d letters, digits, - or _", name, mostName)
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func splitListen(addr string) (string, int, error) {
 	}
 	n, err := strconv.Atoi(port)
 	if err != nil || n < 0 || n > 65535 {
-		return "", 0, fmt.Errorf("%q is no port", port)
+		return "", 0, fmt.Errorf("%q is not a port", port)
 	}
 	if n == 0 {
 		n = server.RANDOM_PORT

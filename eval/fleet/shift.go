@@ -257,7 +257,7 @@ func (t *turn) prepare(drain context.Context, before eval.Request) error {
 	err := t.step(drain, eval.PhaseWarmup, t.Backoff.Retries, func(ctx context.Context) error { return gen.Warmup(ctx, before) })
 	var f *eval.Failure
 	if errors.As(err, &f) && !f.Retry && drain.Err() == nil {
-		t.Say(fmt.Sprintf("%s: the warm-up failed, the questions are asked all the same: %v", t.model.Model, err))
+		t.Say(fmt.Sprintf("%s: the warm-up failed, the questions are still asked: %v", t.model.Model, err))
 		return nil
 	}
 	if err != nil {
@@ -324,7 +324,7 @@ func (t *turn) note(r eval.Reply) (gaveUp string) {
 }
 
 // progress takes an answer into the answer phase and returns it as far as it
-// has come, when that is due. What is asked for an audit is no part of it.
+// has come, when that is due. What is asked for an audit is not part of it.
 func (t *turn) progress(r eval.Reply, audit bool) (p phase, due bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

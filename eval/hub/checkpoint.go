@@ -161,7 +161,7 @@ func findClass(module, name string) (any, error) {
 func (c *checkpoint) storage(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
 	if !ok || t.Len() < 5 || t.Get(0) != "storage" {
-		return nil, errors.New("a persistent id in it is no storage")
+		return nil, errors.New("a persistent id in it is not a storage")
 	}
 	class, isClass := t.Get(1).(storageClass)
 	key, isKey := t.Get(2).(string)
@@ -210,7 +210,7 @@ func rebuildParameter(args ...any) (any, error) {
 			return t, nil
 		}
 	}
-	return nil, errors.New("a parameter in it is no tensor")
+	return nil, errors.New("a parameter in it is not a tensor")
 }
 
 func integers(v any) ([]int64, bool) {
@@ -277,9 +277,9 @@ func tensorsOf(state any) ([]namedTensor, error) {
 		switch {
 		case !isName:
 			// Of its kind alone: a value that holds itself would be printed for ever.
-			return fmt.Errorf("a key of its dictionary is no text but a %T", key)
+			return fmt.Errorf("a key of its dictionary is not a text but a %T", key)
 		case !isTensor:
-			return fmt.Errorf("its entry %q is no tensor: this is no file of weights alone", name)
+			return fmt.Errorf("its entry %q is not a tensor: this is not a file of weights alone", name)
 		case !isRotary(name):
 			all = append(all, namedTensor{name, *t})
 		}

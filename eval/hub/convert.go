@@ -45,7 +45,7 @@ func Convert(ctx context.Context, checkpoint, dest string, tell func(done, total
 	doing := "convert " + checkpoint
 	archive, err := zip.OpenReader(checkpoint)
 	if errors.Is(err, zip.ErrFormat) {
-		return &Error{doing, errors.New("it is no ZIP archive: PyTorch before 1.6 wrote it, or it is damaged"),
+		return &Error{doing, errors.New("it is not a ZIP archive: PyTorch before 1.6 wrote it, or it is damaged"),
 			"load and save it once with a newer PyTorch, or name a source with safetensors or GGUF"}
 	}
 	if err != nil {

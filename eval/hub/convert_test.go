@@ -201,17 +201,17 @@ func TestConvertRefuses(t *testing.T) {
 		{"huge frame", withPickle(t, "\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f."), "opcode 0x95"},
 		{"no dictionary", withPickle(t, "\x80\x02K\x01."), "no dictionary of tensors"},
 		{"empty dictionary", withPickle(t, "\x80\x02}."), "no tensors"},
-		{"number as entry", withPickle(t, "\x80\x02}X\x01\x00\x00\x00wK\x01s."), `entry "w" is no tensor`},
+		{"number as entry", withPickle(t, "\x80\x02}X\x01\x00\x00\x00wK\x01s."), `entry "w" is not a tensor`},
 		{"many names for one storage", withPickle(t, "\x80\x02}"+many(tensorPickle("J\x00\x41\x00\x00\x85K\x01\x85"))+"."), "bytes of tensors from"},
 		{"past the storage", withPickle(t, "\x80\x02}X\x01\x00\x00\x00w"+tensorPickle("J\x00\x00\x01\x00\x85K\x01\x85")+"s."), "reaches past its storage"},
 		{"long name", withPickle(t, "\x80\x02}X\x88\x13\x00\x00"+strings.Repeat("w", 5000)+"K\x01s."), "a text of 5004 bytes"},
 		{"texts repeated without end", withPickle(t, "\x80\x02](X\xa0\x0f\x00\x00"+strings.Repeat("w", 4000)+"q\x00"+strings.Repeat("h\x00", 20_000)+"e)R."), "with all repetitions"},
 		{"texts called as a function", withPickle(t, "\x80\x02(X\xa0\x0f\x00\x00"+strings.Repeat("w", 4000)+"q\x00"+strings.Repeat("h\x00", 2000)+"t)R."), "REDUCE"},
-		{"dictionary that is its own key", withPickle(t, "\x80\x02}q\x00h\x00K\x01s."), "a key of its dictionary is no text"},
-		{"key of nested pairs", withPickle(t, "\x80\x02}"+pairs(60)+"K\x01s."), "a key of its dictionary is no text"},
+		{"dictionary that is its own key", withPickle(t, "\x80\x02}q\x00h\x00K\x01s."), "a key of its dictionary is not a text"},
+		{"key of nested pairs", withPickle(t, "\x80\x02}"+pairs(60)+"K\x01s."), "a key of its dictionary is not a text"},
 		{"empty stack", withPickle(t, "\x80\x02R."), "stack"},
 		{"legacy", []byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."), "PyTorch before 1.6"},
-		{"cut archive", hubtest.Checkpoint()[:100_000], "no ZIP archive"},
+		{"cut archive", hubtest.Checkpoint()[:100_000], "not a ZIP archive"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -175,7 +175,7 @@ func (e *mismatchError) Error() string {
 // check hashes a file and compares it with what the hub states.
 func check(ctx context.Context, path string, want remote, tell Progress) (File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return File{}, &Error{"read " + path, errors.New("it is no regular file"), "name another source"} // opening a pipe would wait for ever
+		return File{}, &Error{"read " + path, errors.New("it is not a regular file"), "name another source"} // opening a pipe would wait for ever
 	}
 	f, err := os.Open(path)
 	if err != nil {

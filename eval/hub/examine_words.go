@@ -52,7 +52,7 @@ func (w *Weights) checkVocabulary() (found []Finding) {
 	if chat, _ := w.Metadata["tokenizer.chat_template"].(string); chat != "" {
 		for _, marker := range markers(chat) {
 			if !slices.Contains(tokens, marker) {
-				tell(Remark, fmt.Sprintf("the chat template writes %.40q, which is no token of the vocabulary", marker), "check that the model was trained with this template")
+				tell(Remark, fmt.Sprintf("the chat template writes %.40q, which is not a token of the vocabulary", marker), "check that the model was trained with this template")
 			}
 		}
 	}

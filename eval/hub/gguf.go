@@ -59,7 +59,7 @@ func (w *Weights) Convertible() error {
 	want := w.Shape.shapes()
 	for _, t := range w.Tensors {
 		if want[t.GGUF] == nil {
-			return fmt.Errorf("tensor %s is no part of a LLaMA", t.Name)
+			return fmt.Errorf("tensor %s is not part of a LLaMA", t.Name)
 		}
 		if fmt.Sprint(t.Shape) != fmt.Sprint(want[t.GGUF]) {
 			return fmt.Errorf("tensor %s has the shape %v where config.json asks for %v", t.Name, t.Shape, want[t.GGUF])

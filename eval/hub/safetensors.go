@@ -20,7 +20,7 @@ const (
 	maxHeader = 100_000_000 // bytes, the format's own bound
 	maxShared = 4           // most bytes written per byte of a checkpoint
 
-	metadataKey = "__metadata__" // of the header's one line that is no tensor
+	metadataKey = "__metadata__" // of the header's one line that is not a tensor
 )
 
 // header describes a safetensors file, every offset within it.
@@ -48,7 +48,7 @@ func checkSafetensors(file File, holder map[string]string) (header, error) {
 	h, err := readHeader(f, file.Size)
 	for name := range h.tensors {
 		if other, twice := holder[name]; twice && err == nil {
-			err = fmt.Errorf("tensor %.80q stands in %s too", name, other)
+			err = fmt.Errorf("tensor %.80q is in %s too", name, other)
 		}
 		holder[name] = file.Name
 	}
@@ -88,7 +88,7 @@ func readHeader(r io.Reader, size int64) (header, error) {
 func (h header) parse(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return errors.New("it is no JSON object")
+		return errors.New("it is not a JSON object")
 	}
 	described := false
 	for d.More() {

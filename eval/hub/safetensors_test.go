@@ -42,7 +42,7 @@ func TestSafetensorsRefused(t *testing.T) {
 		{"same name, spelled with an escape", `{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},"\u0061":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}`, `"a" appears twice`},
 		{"backwards", `{"a":{"dtype":"F32","shape":[3],"data_offsets":[12,0]}}`, "lies at bytes [12 0]"},
 		{"unknown type", `{"a":{"dtype":"Q4","shape":[3],"data_offsets":[0,12]}}`, `type "Q4"`},
-		{"list", `["a"]`, "no JSON object"},
+		{"list", `["a"]`, "not a JSON object"},
 		{"cut", `{"a":{"dtype":"F32"`, "header"},
 	}
 	for _, tt := range tests {
@@ -60,7 +60,7 @@ func TestShardsHoldTwice(t *testing.T) {
 	files["model-00002-of-00002.safetensors"] = files["model.safetensors"]
 	delete(files, "model.safetensors")
 	_, err := client(t, hub.Config{Cache: t.TempDir()}).Local(t.Context(), folder(t, files), quiet)
-	wantFault(t, err, "stands in model-00001-of-00002.safetensors too", "get the file again")
+	wantFault(t, err, "is in model-00001-of-00002.safetensors too", "get the file again")
 }
 
 const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:2264b5c2fbff5027881b9b32c7b90fc01fe6b85785571064a2880d306ffc8633\nsize 29928734\n"
@@ -161,5 +161,5 @@ func TestForOllama(t *testing.T) {
 	if m, err = c.Local(t.Context(), folder(t, files), quiet); err == nil {
 		_, err = c.ForOllama(t.Context(), m, quiet)
 	}
-	wantFault(t, err, "holds 7, which is no token", "correct the file")
+	wantFault(t, err, "holds 7, which is not a token", "correct the file")
 }

@@ -96,7 +96,7 @@ func spellOut(m map[string]json.RawMessage) (changed bool, err error) {
 			tokens[i] = slices.Concat([]byte(`{"content":`), t, []byte(`}`))
 			changed = true
 		case len(t) > 0 && t[0] != '{':
-			return false, fmt.Errorf("%s holds %.40s, which is no token", key, t)
+			return false, fmt.Errorf("%s holds %.40s, which is not a token", key, t)
 		}
 	}
 	if changed {

@@ -183,7 +183,7 @@ func (s *Store) modelAt(model int) (name string, err error) {
 }
 
 // SetParallel states how many requests the process that now goes on keeps in
-// flight; it is no part of what the run is bound to.
+// flight; it is not part of what the run is bound to.
 func (s *Store) SetParallel(n int) { s.record.Plan.Parallel = n }
 
 // Record returns the record as of the last Refresh.

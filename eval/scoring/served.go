@@ -182,7 +182,7 @@ func (s *served) probe(ctx context.Context) error {
 	}
 	if slices.Equal(vectors[0], vectors[1]) {
 		s.dimension = 0
-		return fmt.Errorf("%q and %q get the same vector: it is no embedding of texts", apart[0], apart[1])
+		return fmt.Errorf("%q and %q get the same vector: it is not an embedding of texts", apart[0], apart[1])
 	}
 	return nil
 }

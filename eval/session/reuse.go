@@ -103,7 +103,7 @@ func runsIn(path string) ([]string, error) {
 	}
 	found, err := filepath.Glob(filepath.Join(escapeGlob(path), "*", runstore.FileName))
 	if err == nil && len(found) == 0 {
-		err = eval.BadInput(fmt.Errorf("reuse %s: it is no run's folder and holds none", path), "name a run's folder, such as runs/<id>, or a folder of runs")
+		err = eval.BadInput(fmt.Errorf("reuse %s: it is not a run's folder and holds none", path), "name a run's folder, such as runs/<id>, or a folder of runs")
 	}
 	slices.Sort(found)
 	slices.Reverse(found)

@@ -216,7 +216,7 @@ func TestRefuses(t *testing.T) {
 		{"samples of a model", "version: 1\nmodels: [{name: a, provider: builtin, model: b, generation: {samples: 2}}]", 2, "unknown key \"samples\""},
 		{"embedding by two", "version: 1\nscoring: {embedding: {ollama: a, openai: b}}" + models, 2, "one of ollama and openai"},
 		{"embedding by openai nowhere", "version: 1\nscoring: {embedding: {openai: b}}" + models, 2, "host: is missing"},
-		{"exporter without a scheme", "version: 1\nemissions: {exporters: [\"gpu1:9100\"]}" + models, 2, "no address"},
+		{"exporter without a scheme", "version: 1\nemissions: {exporters: [\"gpu1:9100\"]}" + models, 2, "not an address"},
 		{"exporter with a login", "version: 1\nemissions: {exporters: [\"http://me:secret@gpu1:9100\"]}" + models, 2, "DISTEVAL_EXPORTER_LOGIN"},
 		{"exporters beside rapl", "version: 1\nemissions: {method: rapl, exporters: [\"http://gpu1:9100\"]}" + models, 2, "twice"},
 		{"factor without source", "version: 1\nemissions: {carbon_intensity_g_per_kwh: 400}" + models, 2, "go together"},

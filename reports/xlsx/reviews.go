@@ -214,7 +214,7 @@ func (in *reviewReader) key(name string) error {
 	return in.table(name, heads, func([]string) {}, func(n int, get, _ func(string) string) error {
 		sample, err := strconv.Atoi(get(headSample))
 		if err != nil {
-			return fmt.Errorf("row %d: %.40q is no sample: take a fresh report.xlsx", n, get(headSample))
+			return fmt.Errorf("row %d: %.40q is not a sample: take a fresh report.xlsx", n, get(headSample))
 		}
 		item := get(headItem)
 		if _, twice := in.jobs[item]; twice {

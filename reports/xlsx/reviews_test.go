@@ -120,7 +120,7 @@ func TestReadReviewsRefuses(t *testing.T) {
 		{"an unknown item", cells("B3", "ann", "A5", "9", "F5", "right"), `Review!A5: the sheet Key has no item "9"`},
 		{"no key", func(f *excelize.File) error { return f.DeleteSheet("Key") }, "no sheet Key"},
 		{"an item twice in the key", func(f *excelize.File) error { return f.SetCellInt("Key", "A3", 1) }, "twice"},
-		{"no sample in the key", func(f *excelize.File) error { return f.SetCellStr("Key", "D3", "x") }, `"x" is no sample`},
+		{"no sample in the key", func(f *excelize.File) error { return f.SetCellStr("Key", "D3", "x") }, `"x" is not a sample`},
 		{"no sheet", func(f *excelize.File) error { return f.SetSheetName("Review", "Other") }, "no sheet Review"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

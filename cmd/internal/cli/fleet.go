@@ -40,7 +40,7 @@ func share(text string) (float64, error) {
 		v /= 100
 	}
 	if err != nil || !(v >= 0 && v <= 1) {
-		return 0, eval.BadInput(fmt.Errorf("run: --audit %q is no share of the questions", text), "give a percentage from 0% to 100%")
+		return 0, eval.BadInput(fmt.Errorf("run: --audit %q is not a share of the questions", text), "give a percentage from 0% to 100%")
 	}
 	return v, nil
 }

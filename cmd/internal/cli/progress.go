@@ -94,7 +94,7 @@ func (p *progress) begin(m eval.Model, total int) {
 func (p *progress) WarmupFailed(m eval.Model, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.screen.printf("%s: the warm-up failed, the questions are asked all the same: %s\n", inert(m.Name), inert(err.Error()))
+	p.screen.printf("%s: the warm-up failed, the questions are still asked: %s\n", inert(m.Name), inert(err.Error()))
 }
 
 // ReplyReceived moves the bar on.
