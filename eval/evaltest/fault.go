@@ -37,6 +37,7 @@ const (
 
 // questions counts what a fake is asked and decides what it does wrong.
 type questions struct {
+	calling  sync.Mutex // held while fault decides, which may ask for the counts
 	mu       sync.Mutex
 	fault    func(prompt string, n int) Fault
 	byPrompt map[string]int
@@ -68,6 +69,16 @@ func (q *questions) AskedFor(prompt string) int {
 
 // ask counts one question and returns its fault.
 func (q *questions) ask(prompt string) Fault {
+	q.calling.Lock()
+	defer q.calling.Unlock()
+	fault, n := q.count(prompt)
+	if fault == nil {
+		return NoFault
+	}
+	return fault(prompt, n)
+}
+
+func (q *questions) count(prompt string) (fault func(string, int) Fault, n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.byPrompt == nil {
@@ -75,10 +86,7 @@ func (q *questions) ask(prompt string) Fault {
 	}
 	q.asked++
 	q.byPrompt[prompt]++
-	if q.fault == nil {
-		return NoFault
-	}
-	return q.fault(prompt, q.byPrompt[prompt])
+	return q.fault, q.byPrompt[prompt]
 }
 
 // protocol writes the parts of a stream.
