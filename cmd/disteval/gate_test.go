@@ -134,7 +134,7 @@ func TestResumedElsewhere(t *testing.T) {
 	must(0, "run", "--models", "builtin", "--limit", "5")
 	run := onlyRun(t, dir)
 	must(0, "gate", run, "--expected", "e.yaml", "--bless", "--bless-time")
-	writeFile(t, filepath.Join(dir, "e.yaml"), strings.ReplaceAll(readFile(t, filepath.Join(dir, "e.yaml")), "10%", "100000%"))
+	writeFile(t, filepath.Join(dir, "e.yaml"), wide(readFile(t, filepath.Join(dir, "e.yaml"))))
 
 	db := filepath.Join(run, "run.db")
 	edit(t, db, noPlanSum+`UPDATE meta SET value = replace(value, '"cpus":', '"cpus":7')`)
@@ -153,6 +153,20 @@ func TestResumedElsewhere(t *testing.T) {
 	if !strings.Contains(readFile(t, filepath.Join(run, "summary.md")), "those of both") {
 		t.Error("the report does not warn")
 	}
+}
+
+// wide gives the times of an expected file tolerances that no machine leaves.
+func wide(expected string) string {
+	lines := strings.SplitAfter(expected, "\n")
+	for i, line := range lines {
+		switch {
+		case strings.Contains(line, "duration_s"):
+			lines[i] = strings.ReplaceAll(line, "10%", "9000%")
+		case strings.Contains(line, "tokens_per_s"):
+			lines[i] = strings.ReplaceAll(line, "10%", "99%")
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 func readFile(t *testing.T, path string) string {

@@ -63,7 +63,7 @@ func TestKilledSamples(t *testing.T) {
 		writeFile(t, filepath.Join(dir, "models.yaml"), `version: 1
 queries: some.jsonl
 likelihood: off
-generation: {temperature: 0.8, samples: 5, num_predict: 6}
+generation: {temperature: 2, samples: 5, num_predict: 6}
 models: [{name: student, provider: builtin, model: mini-student}]
 `)
 		return dir

@@ -117,7 +117,7 @@ func outcomes(t *testing.T, run string) map[string]string {
 
 func onlyRun(t *testing.T, dir string) string {
 	t.Helper()
-	runs, err := filepath.Glob(filepath.Join(dir, "runs", "*"))
+	runs, err := filepath.Glob(filepath.Join(dir, "runs", "2*"))
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs in %s, %v", len(runs), dir, err)
 	}
@@ -138,7 +138,7 @@ func killAndResume(t *testing.T, dir string, env []string, models string, kills 
 		time.Sleep(next())
 		_ = cmd.Process.Kill() // it may have ended by itself
 		_ = cmd.Wait()
-		runs, _ := filepath.Glob(filepath.Join(dir, "runs", "*", "run.db"))
+		runs, _ := filepath.Glob(filepath.Join(dir, "runs", "2*", "run.db"))
 		if len(runs) > 0 {
 			args = []string{"run", "--models", models, "--resume", filepath.Dir(runs[0])}
 		}
