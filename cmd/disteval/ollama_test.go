@@ -16,6 +16,7 @@ import (
 // realModels asks for short replies, to keep the test short: what a reply of
 // 64 tokens would show, one of 4 does.
 const realModels = `version: 1
+likelihood: off
 generation: {num_predict: 4, num_ctx: 128}
 models:
   - {name: DistilLlama, provider: ollama, model: distilllama, role: reference}
