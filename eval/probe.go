@@ -47,7 +47,7 @@ type Probe struct {
 	Answers      []likelihood.Form       // the keyword, then the aliases; nil where not asked for
 	Choices      []likelihood.Form       // the candidates, the right one first, without alternatives; nil where not asked for or there are none
 	Divergences  []likelihood.Divergence // from the reference, on its own reply
-	Incomparable string                  // why there are none although they were asked for
+	Incomparable string                  // why there are none although they were asked for; empty where the reference has not answered either
 	Start, End   time.Time
 	Failure      *Failure // nil where the probe was answered
 }
