@@ -113,8 +113,9 @@ func (c Capabilities) canProbe() bool { return c.Continuations || c.Walks }
 // comparable reports whether two models' predictions can be compared: in one
 // process, or by the alternatives that servers name.
 func comparable(a, b Model) bool {
-	inProcess := !a.Served() && !b.Served() && a.Capabilities.Continuations && b.Capabilities.Continuations
-	return a.Provider == b.Provider && (inProcess || a.Capabilities.Walks && b.Capabilities.Walks)
+	x, y := a.Capabilities, b.Capabilities
+	inProcess := !a.Served() && !b.Served() && x.Continuations && y.Continuations
+	return a.Provider == b.Provider && (inProcess || x.Walks && y.Walks || x.TokenIDs && y.TokenIDs)
 }
 
 // keptTokens is how many tokens of m's replies are kept with their
