@@ -127,6 +127,9 @@ func (p *Puller) create(ctx context.Context, c *ollama.Client, m eval.Model) (sa
 		return nil, err
 	}
 	said = append([]string{fmt.Sprintf("%s created from %s", m.Model, m.Source)}, made.said...)
+	for _, f := range files.Index {
+		said = append(said, fmt.Sprintf("warning: %s: %s. To mend it: %s", f.Where, f.What, f.Mend))
+	}
 	checked, err := p.compare(ctx, c, m, w, made)
 	return append(said, checked...), err
 }
