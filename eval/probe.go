@@ -210,7 +210,7 @@ func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics
 }
 
 func noLikelihood(reason string) []metrics.Score {
-	var out []metrics.Score
+	out := make([]metrics.Score, 0, len(metrics.Likelihood()))
 	for _, m := range metrics.Likelihood() {
 		out = append(out, metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: reason})
 	}
