@@ -31,7 +31,7 @@ type summary struct {
 	Fidelity    []fidelity       `json:"fidelity"`
 	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
-	Hosts       []machine        `json:"hosts"`   // workers that answered; empty where the machine of the run did
+	Hosts       []workerHost     `json:"hosts"`   // workers that answered; empty where the machine of the run did
 	Audits      []auditPair      `json:"audits"`  // of hosts that were asked the same
 	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
 	Headlines   []string         `json:"verdicts"`

@@ -57,7 +57,7 @@ paired difference, as gate --paired has it.
 
 func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []files.Format, out string, outGiven bool) error {
 	var country *string
-	if a.settings.Country.stated() {
+	if stated(a.settings.Country) {
 		country = &a.settings.Country.Value
 	}
 	var all []reports.Report

@@ -13,6 +13,7 @@ import (
 	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/gate"
+	"github.com/disteval/disteval/reports/text"
 )
 
 type runOptions struct {
@@ -129,7 +130,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 
 // showPlan prints what the run would do.
 func (a *app) showPlan(ctx context.Context, s *session.Session, plan eval.Plan, o runOptions) error {
-	if err := writePlan(a.out, plan, a.settings.all()); err != nil || len(o.Reuse.Runs) == 0 {
+	if err := text.WritePlan(a.out, plan, a.settings.all()); err != nil || len(o.Reuse.Runs) == 0 {
 		return err
 	}
 	taken, err := s.Reusable(ctx, plan, o.Reuse)
