@@ -68,21 +68,17 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 		}
 		defer store.Close()
 		dir := store.Record().Dir
-		if outGiven {
+		switch {
+		case outGiven && len(runs) > 1:
+			dir = filepath.Join(out, store.Record().ID)
+		case outGiven:
 			dir = out
-			if len(runs) > 1 {
-				dir = filepath.Join(out, store.Record().ID)
-			}
 		}
-		shown, err := withoutHosts(store, without)
+		shown, err := reports.WithoutHosts(store, without)
 		if err != nil {
 			return err
 		}
-		current, err := a.byReplies(ctx, shown)
-		if err != nil {
-			return err
-		}
-		r, err := files.Build(ctx, current, country)
+		r, err := a.current(ctx, shown, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
@@ -103,28 +99,22 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 	if outGiven {
 		path = filepath.Join(out, "trend.html")
 	}
-	changes, err := a.printChanges(ctx, all)
-	if err != nil {
-		return err
+	var changes *reports.Changes
+	if len(all) == 2 { // of two it says what changed
+		c, err := reports.Pair(ctx, all[0], all[1])
+		if err != nil {
+			return err
+		}
+		if err := text.WriteChanges(a.out, c, a.color(a.out)); err != nil {
+			return err
+		}
+		changes = &c
 	}
 	if err := files.WriteTrend(ctx, all, changes, path); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(a.out, path)
+	_, err := fmt.Fprintln(a.out, path)
 	return err
-}
-
-// printChanges compares two runs and prints what changed; with more runs, or
-// one of them twice, there is nothing of the kind.
-func (a *app) printChanges(ctx context.Context, runs []reports.Report) (*reports.Changes, error) {
-	if len(runs) != 2 || runs[0].Same(runs[1]) {
-		return nil, nil
-	}
-	changes, err := reports.Pair(ctx, runs[0], runs[1])
-	if err != nil {
-		return nil, err
-	}
-	return &changes, text.WriteChanges(a.out, changes, a.color(a.out))
 }
 
 // printTable prints the comparison and where the report lies.

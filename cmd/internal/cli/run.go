@@ -12,6 +12,7 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/gate"
 	"github.com/disteval/disteval/reports/text"
 )
@@ -236,7 +237,10 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	report, err := scoreAndReport(ctx, s, store, o.expected, early)
+	if err := s.Score(ctx, store); err != nil {
+		return reports.Report{}, errors.Join(err, asked)
+	}
+	report, err := files.Conclude(ctx, store, o.expected, early)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -244,6 +248,32 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 		return report, eval.WithHint(fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume "+report.Dir)
 	}
 	return report, nil
+}
+
+// askWatched asks a run's open questions, those to the models that something is
+// expected of first, until its verdict is certain. judgement is then what it
+// has come to before every question was asked; nil where it is to be judged as
+// a whole.
+func (a *app) askWatched(ctx context.Context, s *session.Session, store *runstore.Store, o eval.Observer, expected gate.Expected) (judgement *reports.Judgement, err error) {
+	done, err := store.Done(ctx)
+	if err != nil {
+		return nil, err
+	}
+	watch := gate.NewWatch(expected, store.Record())
+	if err := watch.Stored(ctx, store, done); err != nil {
+		return nil, err
+	}
+	asked := eval.ErrInterrupted
+	if watch.Judgement() == nil {
+		s.First = watch.Models()
+		drain, stop := context.WithCancel(a.drain)
+		defer stop()
+		asked = s.Ask(ctx, drain, store, watch.Observe(ctx, o, stop))
+	}
+	if judgement = watch.Judgement(); judgement == nil || !eval.Interrupted(asked) {
+		return nil, asked
+	}
+	return judgement, nil
 }
 
 // conclude prints the table and the judgement, and says how the run ended.
