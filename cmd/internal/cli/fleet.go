@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/disteval/disteval/cmd/internal/progress"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/session"
 )
@@ -80,13 +81,13 @@ func (a *app) gather(s *session.Session, o runOptions) (leave func(complete bool
 // observer shows people how the questions come along.
 func (a *app) observer(s *session.Session, plan eval.Plan) interface {
 	eval.Observer
-	close()
+	Close()
 } {
 	if s.Fleet == nil {
-		return newProgress(a.err, terminal(a.err), plan, a.log)
+		return progress.NewRun(a.err, terminal(a.err), plan, a.log)
 	}
-	p := newFleetProgress(a.err, terminal(a.err), a.now)
-	s.Fleet.Say(p.say)
+	p := progress.NewFleet(a.err, terminal(a.err), a.now)
+	s.Fleet.Say(p.Say)
 	return p
 }
 

@@ -108,7 +108,7 @@ func (a *app) judge(ctx context.Context, r reports.Report, expected gate.Expecte
 	// The judgement holds without its files, so that a folder that cannot be
 	// written is told and nothing more.
 	if _, err := files.Write(ctx, r, files.Judged(), r.Dir); err != nil {
-		fmt.Fprintf(a.err, "disteval: keep the judgement beside the run: %s\n", inertLines(err.Error()))
+		fmt.Fprintf(a.err, "disteval: keep the judgement beside the run: %s\n", reports.Lines(err.Error()))
 	}
 	return a.printJudgement(r)
 }
@@ -123,7 +123,7 @@ func (a *app) bless(ctx context.Context, r reports.Report, o gateOptions) error 
 		_, err = fmt.Fprintf(a.out, "%s expects this run already; nothing to write\n", o.Expected)
 		return err
 	}
-	if _, err := io.WriteString(a.out, inertLines(b.Changes)); err != nil {
+	if _, err := io.WriteString(a.out, reports.Lines(b.Changes)); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.err, "wrote %s from run %s; read the change above before it is committed\n", o.Expected, r.RunID)
@@ -156,7 +156,7 @@ func (a *app) printJudgement(r reports.Report) error {
 		}
 		// The judgement holds without the summary.
 		if err := stepSummary(os.Getenv("GITHUB_STEP_SUMMARY"), r); err != nil {
-			fmt.Fprintf(a.err, "disteval: %s\n", inertLines(err.Error()))
+			fmt.Fprintf(a.err, "disteval: %s\n", reports.Lines(err.Error()))
 		}
 	}
 	if code := codeOfJudgement(*r.Judgement); code != exitDone {

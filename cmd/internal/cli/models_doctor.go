@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/cmd/internal/progress"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/session"
@@ -60,10 +61,10 @@ func (a *app) doctorModels(ctx context.Context, sources []string, o doctorOption
 	}
 	unreadable, fault := false, false
 	for _, source := range sources {
-		bytes, counts := newByteProgress(a.err, terminal(a.err), source), newCountProgress(a.err, terminal(a.err), source)
-		d, err := session.Doctor(ctx, cfg, source, sentences, bytes.tell, counts.tell)
-		bytes.close()
-		counts.close()
+		bytes, counts := progress.NewBytes(a.err, terminal(a.err), source), progress.NewCounts(a.err, terminal(a.err), source)
+		d, err := session.Doctor(ctx, cfg, source, sentences, bytes.Tell, counts.Tell)
+		bytes.Close()
+		counts.Close()
 		switch {
 		case ctx.Err() != nil:
 			return eval.WithHint(fmt.Errorf("examine %s: %w", source, eval.ErrInterrupted), "")

@@ -60,6 +60,15 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 	if stated(a.settings.Country) {
 		country = &a.settings.Country.Value
 	}
+	folder := func(r reports.Report) string {
+		switch {
+		case !outGiven:
+			return r.Dir
+		case len(runs) > 1:
+			return filepath.Join(out, r.RunID)
+		}
+		return out
+	}
 	var all []reports.Report
 	for _, run := range runs {
 		store, err := runstore.Read(ctx, run)
@@ -67,13 +76,6 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 			return err
 		}
 		defer store.Close()
-		dir := store.Record().Dir
-		switch {
-		case outGiven && len(runs) > 1:
-			dir = filepath.Join(out, store.Record().ID)
-		case outGiven:
-			dir = out
-		}
 		shown, err := reports.WithoutHosts(store, without)
 		if err != nil {
 			return err
@@ -85,7 +87,7 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 		if slices.ContainsFunc(all, r.Same) {
 			continue // the same run named twice is one
 		}
-		written, err := files.Write(ctx, r, formats, dir)
+		written, err := files.Write(ctx, r, formats, folder(r))
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
@@ -95,13 +97,17 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 	if len(all) < 2 {
 		return nil
 	}
-	path := filepath.Join(all[0].Dir, "trend.html")
-	if outGiven {
-		path = filepath.Join(out, "trend.html")
+	if !outGiven {
+		out = all[0].Dir
 	}
+	return a.trend(ctx, all, filepath.Join(out, "trend.html"))
+}
+
+// trend writes the page of several runs; of two it also says what changed.
+func (a *app) trend(ctx context.Context, runs []reports.Report, path string) error {
 	var changes *reports.Changes
-	if len(all) == 2 { // of two it says what changed
-		c, err := reports.Pair(ctx, all[0], all[1])
+	if len(runs) == 2 {
+		c, err := reports.Pair(ctx, runs[0], runs[1])
 		if err != nil {
 			return err
 		}
@@ -110,7 +116,7 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 		}
 		changes = &c
 	}
-	if err := files.WriteTrend(ctx, all, changes, path); err != nil {
+	if err := files.WriteTrend(ctx, runs, changes, path); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(a.out, path)

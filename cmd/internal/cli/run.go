@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -164,7 +163,7 @@ func (a *app) reuse(ctx context.Context, s *session.Session, store *runstore.Sto
 // session is what a command's steps share.
 func (a *app) session() *session.Session {
 	return &session.Session{Providers: session.NewProviders(a.settings.timeout()), LockDir: a.settings.LockDir.Value, Version: version(),
-		Now: a.now, Say: func(message string) { fmt.Fprintln(a.err, inertLines(message)) }}
+		Now: a.now, Say: func(message string) { fmt.Fprintln(a.err, reports.Lines(message)) }}
 }
 
 // plan reads the plan of o and resolves it.
@@ -230,7 +229,7 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 	} else {
 		asked = s.Ask(ctx, a.drain, store, bar)
 	}
-	bar.close()
+	bar.Close()
 	if early != nil {
 		fmt.Fprintf(a.err, "ended by --fail-fast; to ask the other questions all the same: disteval run --resume %s\n", inert(store.Record().Dir))
 	}
@@ -294,12 +293,4 @@ func (a *app) conclude(r reports.Report) error {
 		}
 	}
 	return nil
-}
-
-// elapsed is for messages: whole milliseconds below a second, then tenths.
-func elapsed(d time.Duration) string {
-	if d < time.Second {
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(100 * time.Millisecond).String()
 }
