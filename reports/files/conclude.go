@@ -32,10 +32,10 @@ func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early 
 	return r, err
 }
 
-// each leaves every format once.
+// each leaves every file once.
 func each(formats []Format) (out []Format) {
 	for _, f := range formats {
-		if !slices.ContainsFunc(out, func(o Format) bool { return o.Name == f.Name }) {
+		if !slices.ContainsFunc(out, func(o Format) bool { return o.File == f.File }) {
 			out = append(out, f)
 		}
 	}
