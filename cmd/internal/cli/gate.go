@@ -185,16 +185,3 @@ func (a *app) printJudgement(r reports.Report) error {
 	}
 	return nil
 }
-
-// stepSummary adds the run's summary to the file that GitHub names.
-func stepSummary(path string, r reports.Report) (err error) {
-	if path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("write the step's summary: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return text.WriteMarkdown(context.Background(), f, r)
-}
