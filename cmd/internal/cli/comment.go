@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/ci"
 	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/text"
@@ -62,7 +63,7 @@ func (a *app) comment(ctx context.Context, run string, o commentOptions) error {
 	var refused *ci.Refused
 	readOnly := pull != nil && pull.Fork() && errors.As(err, &refused) && refused.Forbidden()
 	if told := a.tellNoComment(err, readOnly); told != nil {
-		fmt.Fprintf(a.err, "disteval: %s\n", inertLines(told.Error()))
+		fmt.Fprintf(a.err, "disteval: %s\n", reports.Lines(told.Error()))
 	}
 	if readOnly {
 		return nil
