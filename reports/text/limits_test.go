@@ -75,11 +75,11 @@ func TestSummaryKeepsWithinGitHubsLimit(t *testing.T) {
 // they can be, and the room that a step's summary or a comment leaves.
 func TestMarkdownKeepsWithinAnyLimit(t *testing.T) {
 	for _, reason := range []string{"", "0.70 is below 0.72", strings.Repeat("&|\u202e", 300)} {
-		for _, most := range []int{1_500, 5_000, 60_000, MostMarkdown} {
+		for _, most := range []int{1_500, 5_000, 60_000, mostMarkdown} {
 			r := sample()
 			j := manyChecks(2000, reason)
 			r.Judgement = &j
-			out := written(t, func(w io.Writer) error { return WriteMarkdownWithin(w, r, most) })
+			out := Summary(r, most)
 			if len(out) > most {
 				t.Errorf("%d bytes, at most %d", len(out), most)
 			}

@@ -20,9 +20,9 @@ const (
 	mostCompared = 300
 )
 
-// MostMarkdown is how many bytes summary.md has at most: GitHub shows a step's
+// mostMarkdown is how many bytes summary.md has at most: GitHub shows a step's
 // summary up to 1 MiB.
-const MostMarkdown = 900_000
+const mostMarkdown = 900_000
 
 // mostText is how many characters of one text a summary shows.
 const mostText = 500
@@ -34,13 +34,19 @@ const leftOut = "\nWhat did not fit here is left out; report.html has it.\n"
 // models in a table, the comparisons and warnings and, where the run was
 // judged, the checks with what turned wrong folded below.
 func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
-	return WriteMarkdownWithin(w, r, MostMarkdown)
+	_, err := io.WriteString(w, Summary(r, mostMarkdown))
+	return err
 }
 
-// WriteMarkdownWithin writes WriteMarkdown's text in at most so many bytes. Up
-// to half of them are for the judgement, whose lists say how many more there
-// are; any other part that does not fit is left out whole, and that is said.
-func WriteMarkdownWithin(w io.Writer, r reports.Report, most int) error {
+// Summary is WriteMarkdown's text in at most so many bytes. Up to half of them
+// are for the judgement, whose lists say how many more there are; any other part
+// that does not fit is left out whole, and that is said. Where not even that can
+// be said it is empty.
+func Summary(r reports.Report, most int) string {
+	most = min(most, mostMarkdown)
+	if most < len(leftOut) {
+		return ""
+	}
 	var all strings.Builder
 	whole := true
 	for _, part := range []func(*strings.Builder){
@@ -66,8 +72,7 @@ func WriteMarkdownWithin(w io.Writer, r reports.Report, most int) error {
 	if !whole {
 		all.WriteString(leftOut)
 	}
-	_, err := io.WriteString(w, all.String())
-	return err
+	return all.String()
 }
 
 func writeTitle(b *strings.Builder, r reports.Report) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,10 +75,11 @@ func (a *app) commentOn(ctx context.Context, pull *ci.PullRequest, run string, o
 	if err != nil {
 		return err
 	}
-	body, err := a.commentText(ctx, run, o.ExitCode, ci.MostBytes-len(mark))
+	r, err := a.judged(ctx, run, o.ExitCode)
 	if err != nil {
 		return err
 	}
+	body := text.Comment(r, o.ExitCode, ci.JobURL(os.Getenv), ci.MostBytes-len(mark))
 	url, err := pull.Comment(ctx, o.Name, body)
 	if err == nil {
 		_, err = fmt.Fprintln(a.out, inert(url))
@@ -101,50 +101,23 @@ func (a *app) tellNoComment(err error, readOnly bool) error {
 	if !readOnly {
 		warned = text.WriteWarning(a.out, "disteval comment", why)
 	}
-	return errors.Join(warned, appendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), func(int) string { return "\n" + text.Prose(why) + "\n" }))
+	return errors.Join(warned, ci.AppendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), func(int) string { return "\n" + text.Prose(why) + "\n" }))
 }
 
-// commentText is the comment's text: the run's summary, as far as its kept
-// judgement is the one that code tells, and where the job is.
-func (a *app) commentText(ctx context.Context, run string, code, most int) (string, error) {
-	foot := jobLink(os.Getenv)
+// judged is a stored run with its kept judgement, unless that came to another
+// exit code; nil where there is no run.
+func (a *app) judged(ctx context.Context, run string, code int) (*reports.Report, error) {
 	if run == "" {
-		return "## disteval: no verdict\n\n" + noVerdict(code) + foot, nil
+		return nil, nil
 	}
 	store, err := runstore.Read(ctx, run)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer store.Close()
 	r, err := files.Build(ctx, store, nil)
-	if err != nil {
-		return "", err
-	}
-	head := ""
 	if r.Judgement != nil && code >= 0 && code != codeOfJudgement(*r.Judgement) {
 		r.Judgement = nil
 	}
-	if r.Judgement == nil && code > 0 {
-		head = noVerdict(code) + "\n"
-	}
-	var b strings.Builder
-	b.WriteString(head)
-	err = text.WriteMarkdownWithin(&b, r, most-len(head)-len(foot))
-	return b.String() + foot, err
-}
-
-func noVerdict(code int) string {
-	return fmt.Sprintf("**There is no verdict: disteval ended with exit code %d, and the job's log says why.**\n", code)
-}
-
-// jobLink leads to the job that runs; empty where its address is not known.
-func jobLink(getenv func(string) string) string {
-	url := getenv("CI_JOB_URL")
-	if id := getenv("GITHUB_RUN_ID"); id != "" {
-		url = getenv("GITHUB_SERVER_URL") + "/" + getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
-	}
-	if url == "" || strings.ContainsAny(url, " <>()\n") {
-		return ""
-	}
-	return "\n[The job](" + url + ") has the whole report.\n"
+	return &r, err
 }
