@@ -32,7 +32,7 @@ there is one. The token is GITHUB_TOKEN's or GITLAB_TOKEN's. A job that runs for
 pull request, and one of a fork whose token may only read, writes none and succeeds.
 
 Without RUN the comment says that there is no verdict.`,
-		Example: `  disteval comment runs/20260102-150405-1a2b3c --exit-code $code`,
+		Example: `  disteval comment runs/20260102-150405-1a2b3c --exit-code 3`,
 		Args:    atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run := ""
