@@ -22,6 +22,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports/ci/citest"
 )
 
@@ -266,6 +267,38 @@ func TestActionWithoutAComment(t *testing.T) {
 		if strings.Contains(o.summary, "\nno comment") != tt.note || strings.Contains(o.log, "\n::error::forged") {
 			t.Errorf("%s: the summary ends in\n%s", tt.name, o.summary[max(0, len(o.summary)-800):])
 		}
+	}
+}
+
+// TestActionWithManyFindings has 6,000 of them: what is shown is cut and says so.
+func TestActionWithManyFindings(t *testing.T) {
+	const n = 6000
+	api := citest.NewGitHub(t)
+	j := newJob(t, api, pullRequestEvent)
+	var asked, right strings.Builder
+	for i := range n {
+		fmt.Fprintf(&asked, `{"id": "q%04d", "prompt": "Number %d is", "keyword": "xyzzy"}`+"\n", i, i)
+		fmt.Fprintf(&right, ", q%04d", i)
+	}
+	writeFile(t, filepath.Join(j.dir, "queries.jsonl"), asked.String())
+	set, err := queries.Load(filepath.Join(j.dir, "queries.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(j.dir, "models.yaml"), "version: 1\nqueries: queries.jsonl\ngeneration: {num_predict: 1}\nlikelihood: off\nmodels:\n  - {name: student, provider: builtin, model: mini-baby}\n")
+	writeFile(t, filepath.Join(j.dir, "expected.yaml"), fmt.Sprintf("version: 1\nqueries: {n: %d, sha256: %s}\nmodels:\n  student: {queries_right: [%s]}\n", n, set.SHA256(), right.String()[2:]))
+	o := j.use(map[string]string{"version": "installed", "models": "models.yaml", "expected": "expected.yaml", "comment": "true"})
+	comments := api.With("### Gate: regression")
+	if o.code != 3 || len(comments) != 1 || len(comments[0].Body) > 65_536 {
+		t.Fatalf("ended with %d and %d comments\n%.2000s", o.code, len(comments), o.log)
+	}
+	for where, text := range map[string]string{"the comment": comments[0].Body, "the summary": o.summary} {
+		if !strings.Contains(text, "\nand 5900 more\n") {
+			t.Errorf("%s does not say how many more:\n%.2000s", where, text)
+		}
+	}
+	if shown := strings.Count(o.log, "\n::error title="); shown != 10 || !strings.Contains(o.log, "::and 5991 more") {
+		t.Errorf("%d annotations", shown)
 	}
 }
 
