@@ -116,7 +116,7 @@ could not tell; 130 interrupted, with everything received so far stored.`,
 		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: s.logLevel()}))
 		return nil
 	}
-	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newReviewCmd(a),
+	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newCommentCmd(a), newReviewCmd(a),
 		newAuditCmd(a), newModelsCmd(a), newQueriesCmd(a), newEnergyCmd(a), newVersionCmd(a))
 	return root
 }
