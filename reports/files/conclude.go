@@ -33,12 +33,12 @@ func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early 
 }
 
 // Current builds the report of a stored run with the scores that its replies
-// give, whatever scores are stored, and returns the jobs whose stored scores
+// give, whatever scores are stored, and says how many stored scores
 // are others. country is Build's.
-func Current(ctx context.Context, stored eval.Run, country *string) (reports.Report, []eval.JobID, error) {
+func Current(ctx context.Context, stored eval.Run, country *string) (reports.Report, scoring.Changed, error) {
 	run, changed, err := scoring.Current(ctx, stored)
 	if err != nil {
-		return reports.Report{}, nil, err
+		return reports.Report{}, changed, err
 	}
 	r, err := Build(ctx, run, country)
 	return r, changed, err

@@ -29,9 +29,10 @@ type summary struct {
 	Fidelity    []fidelity       `json:"fidelity"`
 	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
-	Hosts       []workerHost     `json:"hosts"`   // workers that answered; empty where the machine of the run did
-	Audits      []auditPair      `json:"audits"`  // of hosts that were asked the same
-	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
+	Hosts       []workerHost     `json:"hosts"`     // workers that answered; empty where the machine of the run did
+	Audits      []auditPair      `json:"audits"`    // of hosts that were asked the same
+	Reviews     *reviewSummary   `json:"reviews"`   // null where nobody reviewed
+	Judgement   *gateResult      `json:"judgement"` // null where nobody judged
 	Headlines   []string         `json:"verdicts"`
 	Audit       []string         `json:"audit"`
 	Warnings    []string         `json:"warnings"`
@@ -134,6 +135,26 @@ type zone struct {
 	Note    *string `json:"note"`
 }
 
+// gateResult is what the gate says; the paired comparison is in judgement.json.
+type gateResult struct {
+	Status   reports.Outcome         `json:"status"`
+	Baseline *string                 `json:"baseline"` // run that it was compared with query by query
+	Counts   map[reports.Outcome]int `json:"counts"`   // of checks, by every outcome
+	Checks   []reports.Check         `json:"checks"`
+	Unjudged []string                `json:"unjudged"`
+}
+
+func judgementOf(j *reports.Judgement) *gateResult {
+	if j == nil {
+		return nil
+	}
+	counts := make(map[reports.Outcome]int)
+	for _, o := range []reports.Outcome{reports.Pass, reports.Regression, reports.Improved, reports.Inconclusive} {
+		counts[o] = j.Count(o)
+	}
+	return &gateResult{j.Status(), stated(j.Baseline), counts, list(j.Checks), list(j.Unjudged)}
+}
+
 type carbon struct {
 	GPerKWh *float64 `json:"g_per_kwh"`
 	ISO3    string   `json:"iso3"`
@@ -234,6 +255,7 @@ func summaryOf(r reports.Report) summary {
 		Ladders:     laddersOf(r.Ladders),
 		Hosts:       machinesOf(r.Machines), Audits: agreementsOf(r.Agreements),
 		Reviews:   reviewsOf(r.Reviews),
+		Judgement: judgementOf(r.Judgement),
 		Headlines: list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
 	if sc := r.Scoring; sc != nil {

@@ -35,10 +35,10 @@ func (a *app) withReport(ctx context.Context, dir string, do func(reports.Report
 // scores are stored than they give.
 func (a *app) current(ctx context.Context, run eval.Run, country *string) (reports.Report, error) {
 	r, changed, err := files.Current(ctx, run, country)
-	if err == nil && len(changed) > 0 {
+	if err == nil && changed.N > 0 {
 		dir := inert(run.Record().Dir)
 		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the figures go by the replies, and disteval score %s stores their scores\n",
-			dir, len(changed), inert(changed[0].String()), dir)
+			dir, changed.N, inert(changed.First.String()), dir)
 	}
 	return r, err
 }
