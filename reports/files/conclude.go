@@ -33,8 +33,8 @@ func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early 
 }
 
 // Current builds the report of a stored run with the scores that its replies
-// give, whatever scores are stored, and says how many stored scores
-// are others. country is Build's.
+// give, whatever scores are stored, and says of how many others are stored.
+// country is Build's.
 func Current(ctx context.Context, stored eval.Run, country *string) (reports.Report, scoring.Changed, error) {
 	run, changed, err := scoring.Current(ctx, stored)
 	if err != nil {
