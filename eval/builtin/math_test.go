@@ -158,22 +158,3 @@ func digestOf(t *testing.T, name string, read reading) string {
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16]
 }
-
-// TestRewind goes back and reads on as if nothing had been between.
-func TestRewind(t *testing.T) {
-	m := loaded(t, "mini-student")
-	s, fresh := m.newSession(), m.newSession()
-	for id := range int32(100) {
-		s.step(id)
-	}
-	s.rewind(5)
-	for id := range int32(70) {
-		if id >= 5 {
-			s.step(id)
-		}
-		fresh.step(id)
-	}
-	if !slices.Equal(s.predict(), fresh.predict()) {
-		t.Error("after going back the predictions are others")
-	}
-}
