@@ -205,18 +205,18 @@ func (p *probing) referenceReply(ctx context.Context, q queries.Query) (tokens [
 		return nil, "", nil
 	}
 	ref := p.Plan.Reference()
-	r, ok, err := p.Store.Reply(ctx, JobID{Model: ref.Name, Query: q.ID})
+	tokens, ok, err := p.Store.Tokens(ctx, JobID{Model: ref.Name, Query: q.ID})
 	switch {
 	case err != nil:
 		return nil, "", err
-	case !ok || r.Reply.Failure != nil:
+	case !ok:
 		return nil, fmt.Sprintf("%s has no reply to this query", ref.Name), nil
-	case len(r.Reply.Tokens) == 0:
+	case len(tokens) == 0:
 		return nil, fmt.Sprintf("the reply of %s is stored without its tokens", ref.Name), nil
 	case p.reference == nil && !ref.Served():
 		return nil, fmt.Sprintf("%s could not be loaded beside this model", ref.Name), nil
 	}
-	return r.Reply.Tokens[:min(n, len(r.Reply.Tokens))], "", nil
+	return tokens[:min(n, len(tokens))], "", nil
 }
 
 // received notes one outcome. It returns false when nobody should go on.
