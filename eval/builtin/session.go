@@ -112,13 +112,6 @@ func (s *session) forward(tokens []int32) {
 // siluCost is about how many multiplications one silu takes as long as.
 const siluCost = 100
 
-// gateBy replaces gate by its silu times up.
-func gateBy(gate, up []float32) {
-	for i, g := range gate {
-		gate[i] = silu(g) * up[i]
-	}
-}
-
 // attend sets out to the attention of the next positions, whose normalised
 // numbers norm has, over all up to themselves.
 func (s *session) attend(out, norm table, layer int) {
