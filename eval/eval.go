@@ -295,7 +295,8 @@ type Store interface {
 	GiveUp(ctx context.Context, model, reason string) error
 	// Reply returns the outcome of a job; ok is false where there is none yet.
 	Reply(ctx context.Context, id JobID) (r ScoredReply, ok bool, err error)
-	// Probed tells which probes have an outcome that is no failure.
+	// Probed tells which probes have an outcome that is no failure: true where it
+	// holds a comparison with the reference, or why there can be none.
 	Probed(ctx context.Context) (map[ProbeID]bool, error)
 	// PutProbe queues a probe's outcome.
 	PutProbe(ctx context.Context, p Probe) error

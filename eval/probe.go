@@ -47,7 +47,7 @@ type Probe struct {
 	Answers      []likelihood.Form       // the keyword, then the aliases; nil where not asked for
 	Choices      []likelihood.Form       // the candidates, the right one first, without alternatives; nil where not asked for or there are none
 	Divergences  []likelihood.Divergence // from the reference, on its own reply
-	Incomparable string                  // why there are none although they were asked for
+	Incomparable string                  // why there are none although they were asked for; empty where the reference has not answered either
 	Start, End   time.Time
 	Failure      *Failure // nil where the probe was answered
 }
@@ -113,8 +113,9 @@ func (c Capabilities) canProbe() bool { return c.Continuations || c.Walks }
 // comparable reports whether two models' predictions can be compared: in one
 // process, or by the alternatives that servers name.
 func comparable(a, b Model) bool {
-	inProcess := !a.Served() && !b.Served() && a.Capabilities.Continuations && b.Capabilities.Continuations
-	return a.Provider == b.Provider && (inProcess || a.Capabilities.Walks && b.Capabilities.Walks)
+	x, y := a.Capabilities, b.Capabilities
+	inProcess := !a.Served() && !b.Served() && x.Continuations && y.Continuations
+	return a.Provider == b.Provider && (inProcess || x.Walks && y.Walks || x.TokenIDs && y.TokenIDs)
 }
 
 // keptTokens is how many tokens of m's replies are kept with their

@@ -88,7 +88,10 @@ func (r *Runner) runStage(ctx, drain context.Context, queues [][]Model, done map
 func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, done map[JobID]bool, probed map[ProbeID]bool) error {
 	for _, m := range queue {
 		open, before := r.openJobs(m, done)
-		probes := r.openProbes(m, probed)
+		probes, err := r.openProbes(ctx, m, probed)
+		if err != nil {
+			return err
+		}
 		if len(open) == 0 && len(probes) == 0 {
 			// Nothing is left to ask, so what may have stopped it has passed.
 			if err := r.Store.GiveUp(ctx, m.Name, ""); err != nil {

@@ -58,7 +58,7 @@ func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) {
 	done := map[eval.ProbeID]bool{}
 	for id, p := range s.probes {
 		if p.Failure == nil {
-			done[id] = true
+			done[id] = p.Incomparable != "" || len(p.Divergences) > 0
 		}
 	}
 	return done, nil

@@ -139,10 +139,10 @@ func (a *app) fresh(ctx context.Context, dir string) (*runstore.Store, reports.R
 // others are stored.
 func (a *app) byReplies(ctx context.Context, stored eval.Run) (eval.Run, error) {
 	run, changed, err := scoring.Current(ctx, stored)
-	if err == nil && len(changed) > 0 {
+	if err == nil && changed.N > 0 {
 		dir := inert(stored.Record().Dir)
 		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the figures go by the replies, and disteval score %s stores their scores\n",
-			dir, len(changed), inert(changed[0].String()), dir)
+			dir, changed.N, inert(changed.First.String()), dir)
 	}
 	return run, err
 }
