@@ -13,7 +13,7 @@ import (
 const (
 	// aheadQueue is how many stored replies may wait to be scored. With more the
 	// scoring has fallen behind, and is left to the end.
-	aheadQueue = 8192
+	aheadQueue = 4096
 	// aheadGap is how many replies may wait for one that stands before them in
 	// the plan's order.
 	aheadGap = 1024
