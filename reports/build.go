@@ -73,10 +73,9 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*tally, error) {
 	p := run.Record().Plan
 	byName := make(map[string]*tally, len(p.Models))
-	out := make([]*tally, len(p.Models))
-	for i, m := range p.Models {
-		out[i] = newTally(run.Record(), m)
-		byName[m.Name] = out[i]
+	out := newTallies(run.Record())
+	for _, t := range out {
+		byName[t.of.Name] = t
 	}
 	queryAt := make(map[string]int, len(p.Queries.Queries))
 	for i, q := range p.Queries.Queries {
