@@ -112,6 +112,9 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 	r.Replies = replay(kept)
 	if bytes > keepBytes {
 		r.Replies = run.Replies
+		r.RepliesOf = func(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+			return eval.RepliesOf(ctx, run, model)
+		}
 	}
 	return out, ctx.Err()
 }
