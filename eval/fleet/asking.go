@@ -128,10 +128,10 @@ func (a *asking) watch(work, drain context.Context) error {
 	stopping := drain.Done()
 	waiting := &patience{a: a}
 	for {
-		if err := a.endModels(work); err != nil {
+		if err := waiting.check(work); err != nil {
 			return err
 		}
-		if err := waiting.check(work); err != nil {
+		if err := a.endModels(work); err != nil { // those that were just given up too
 			return err
 		}
 		if a.book.finished() && a.audit.finished(a.what.ID, a.c.roster.present()) {
@@ -189,14 +189,20 @@ func (a *asking) anyBusy() bool {
 	return false
 }
 
-// allStored reports whether no reply lies in the queue.
+// allStored reports whether no reply lies in the queue. What a consumer says of
+// its pending messages comes a little after a message has been taken in, so
+// the stream is asked how far it goes.
 func (a *asking) allStored(ctx context.Context) bool {
-	cons, err := a.c.js.Consumer(ctx, replyStream(a.what.ID), repliesTaker)
+	stream, err := a.c.js.Stream(ctx, replyStream(a.what.ID))
 	if err != nil {
 		return false
 	}
-	info := cons.CachedInfo()
-	return info.NumPending == 0 && info.NumAckPending == 0
+	cons, err := stream.Consumer(ctx, repliesTaker)
+	if err != nil {
+		return false
+	}
+	has, taken := stream.CachedInfo().State, cons.CachedInfo()
+	return taken.NumPending == 0 && taken.NumAckPending == 0 && (has.Msgs == 0 || taken.AckFloor.Stream >= has.LastSeq)
 }
 
 // clear takes the replies out of the queue that are stored, many at once: as a

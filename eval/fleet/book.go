@@ -206,8 +206,13 @@ func (p *page) before(job int) eval.Request {
 // the next of its host.
 type numbers struct {
 	first int
-	turns map[turnKey]int
+	turns map[turnKey]numbered
 	last  map[turnKey]int // by model, host and name
+}
+
+type numbered struct {
+	process int
+	end     int64 // Unix time in ns
 }
 
 type turnKey struct {
@@ -217,25 +222,29 @@ type turnKey struct {
 }
 
 func newNumbers(first int, stored []eval.Phase) *numbers {
-	n := &numbers{first: first, turns: make(map[turnKey]int), last: make(map[turnKey]int)}
+	n := &numbers{first: first, turns: make(map[turnKey]numbered), last: make(map[turnKey]int)}
 	for _, p := range stored {
-		n.turns[turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}] = p.Process
+		n.turns[turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}] = numbered{p.Process, p.End.UnixNano()}
 	}
 	return n
 }
 
-func (n *numbers) of(p eval.Phase) int {
+// of is the number of a phase, and whether it goes as far as the one that is
+// stored: a growing phase may overtake itself on the way.
+func (n *numbers) of(p eval.Phase) (process int, further bool) {
 	key := turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}
-	if known, ok := n.turns[key]; ok {
-		return known
-	}
-	of := turnKey{p.Model, p.Host, p.Name, 0}
-	next, ok := n.last[of]
+	known, ok := n.turns[key]
 	if !ok {
-		next = n.first
+		of := turnKey{p.Model, p.Host, p.Name, 0}
+		if known.process, ok = n.last[of]; !ok {
+			known.process = n.first
+		}
+		n.last[of] = known.process + 1
 	}
-	n.turns[key], n.last[of] = next, next+1
-	return next
+	end := p.End.UnixNano()
+	further = end >= known.end
+	n.turns[key] = numbered{known.process, max(known.end, end)}
+	return known.process, further
 }
 
 // selected lists which jobs a share of the questions is, evenly spread.

@@ -125,7 +125,10 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	p := a.book.models[r.Model]
 	for _, part := range r.Phases {
 		stored := eval.Phase{Model: p.model.Name, Host: host, Name: part.Name, Start: part.Start, End: part.End, Reading: part.Reading}
-		stored.Process = numbers.of(stored)
+		var further bool
+		if stored.Process, further = numbers.of(stored); !further {
+			continue
+		}
 		if err := a.what.Store.PutPhase(ctx, stored); err != nil {
 			return err
 		}

@@ -391,6 +391,11 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 	check(t, store.texts(), wanted(p))
 	checkPhases(t, store)
+	for _, name := range []eval.PhaseName{eval.PhaseLoad, eval.PhaseWarmup, eval.PhaseAnswer, eval.PhaseUnload} {
+		if _, ok := store.phases[fmt.Sprintf("TEACHER a 2 %s", name)]; !ok {
+			t.Errorf("the worker's second turn has no phase %s", name)
+		}
+	}
 }
 
 // Off loopback the server speaks TLS, and its certificate is known by the

@@ -184,17 +184,27 @@ func TestGreet(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	at := func(s int64) time.Time { return time.Unix(1_800_000_000+s, 0) }
-	stored := eval.Phase{Model: "M", Host: "a", Process: 1, Name: eval.PhaseAnswer, Start: at(0)}
-	n := newNumbers(2, []eval.Phase{stored})
-	grown := stored
-	grown.Process = 0
-	if got := n.of(grown); got != 1 {
-		t.Errorf("a turn that is known is number %d, want 1", got)
+	answers := func(start, end int64) eval.Phase {
+		return eval.Phase{Model: "M", Host: "a", Name: eval.PhaseAnswer, Start: at(start), End: at(end)}
 	}
-	for i, want := range []int{2, 2, 3} {
-		p := eval.Phase{Model: "M", Host: "a", Name: eval.PhaseAnswer, Start: at(int64(10 + i/2))}
-		if got := n.of(p); got != want {
-			t.Errorf("turn %d is number %d, want %d", i, got, want)
+	stored := answers(0, 5)
+	stored.Process = 1
+	n := newNumbers(2, []eval.Phase{stored})
+	for _, step := range []struct {
+		phase   eval.Phase
+		want    int
+		further bool
+	}{
+		{answers(0, 6), 1, true},
+		{answers(0, 4), 1, false}, // sent before, and overtaken
+		{answers(0, 6), 1, true},
+		{answers(10, 11), 2, true},
+		{answers(10, 13), 2, true},
+		{answers(10, 12), 2, false},
+		{answers(20, 21), 3, true},
+	} {
+		if got, further := n.of(step.phase); got != step.want || further != step.further {
+			t.Errorf("the turn of %v until %v is number %d, %v; want %d, %v", step.phase.Start, step.phase.End, got, further, step.want, step.further)
 		}
 	}
 }

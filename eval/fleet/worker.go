@@ -46,6 +46,7 @@ type working struct {
 	news     chan struct{} // holds one sign that orders came
 	outbox   chan struct{} // places for outcomes on their way
 	held     held
+	turns    int // taken so far, in all shifts: part of what tells messages apart
 
 	mu       sync.Mutex
 	models   []eval.Model // what is served, with addresses
@@ -235,6 +236,16 @@ func (w *working) current() (orders, bool) {
 	return orders{}, false
 }
 
+// ackWait is how long a question of a run lives without a sign of life.
+func (w *working) ackWait(run string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.IndexFunc(w.standing, func(s standing) bool { return s.Run == run }); i >= 0 {
+		return w.standing[i].AckWait
+	}
+	return 0
+}
+
 // tasks are those of a run that are open for this worker now.
 func (w *working) tasks(run string) []task {
 	w.mu.Lock()
@@ -285,8 +296,7 @@ func (w *working) work(ctx, drain context.Context) {
 	for drain.Err() == nil {
 		if o, ok := w.current(); ok {
 			w.setBusy(o.Run)
-			s := &shift{working: w, run: o.Run, takers: make(map[string]jetstream.Consumer)}
-			s.serve(ctx, drain)
+			newShift(w, o.Run).serve(ctx, drain)
 			w.setBusy("")
 			continue
 		}
