@@ -54,7 +54,7 @@ func (a *asking) open(ctx context.Context, begin bool) error {
 	run, js := a.what.ID, a.c.js
 	questions, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: questionStream(run), Subjects: []string{"disteval.q." + run + ".>"},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew,
-		Description: "questions of a disteval run"})
+		PersistMode: a.c.persistence(), Description: "questions of a disteval run"})
 	if err != nil {
 		return err
 	}

@@ -295,7 +295,7 @@ func (a *asking) fits() error {
 	return nil
 }
 
-// clustered reports whether the server is one of several.
+// replicas is how many servers keep the streams.
 func (c *Coordinator) replicas() int {
 	switch {
 	case c.opts.Replicas > 0:
@@ -304,6 +304,16 @@ func (c *Coordinator) replicas() int {
 		return 3
 	}
 	return 1
+}
+
+// persistence is how the questions are written where they have no replicas:
+// without a sync each, since what a power cut takes is given out again from the
+// record. Replies are always written as the server is told to.
+func (c *Coordinator) persistence() jetstream.PersistModeType {
+	if c.replicas() > 1 {
+		return jetstream.DefaultPersistMode
+	}
+	return jetstream.AsyncPersistMode
 }
 
 func (m member) retiredFrom(run string, model int) (reason string, retired bool) {

@@ -220,14 +220,14 @@ func (a *asking) examine(ctx context.Context, model int) error {
 	}
 	var gone, spent []int
 	for job, seq := range a.book.waiting(model) {
-		_, err := stream.GetMsg(ctx, seq)
+		msg, err := stream.GetMsg(ctx, seq)
 		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-			gone = append(gone, job)
-		case err != nil:
+		case err != nil && !errors.Is(err, jetstream.ErrMsgNotFound):
 			return err
-		default:
+		case err == nil && a.is(msg, place{model, job}):
 			spent = append(spent, job)
+		default:
+			gone = append(gone, job)
 		}
 	}
 	// The reply of a question that is gone was there before it went.
@@ -252,6 +252,13 @@ func (a *asking) examine(ctx context.Context, model int) error {
 		}
 	}
 	return nil
+}
+
+// is reports whether a message is the question of a job. After a power cut a
+// server may give a number a second time.
+func (a *asking) is(msg *jetstream.RawStreamMsg, at place) bool {
+	var q question
+	return json.Unmarshal(msg.Data, &q) == nil && q.Model == at.model && q.Job == at.job
 }
 
 // fail is the outcome of a job that has no other.
