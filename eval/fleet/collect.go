@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -96,8 +97,8 @@ func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numb
 	for _, m := range batch {
 		host := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
 		r, err := decodeResult(m.Data())
-		if err == nil && !a.book.valid(place{r.Model, r.Job}) {
-			err = fmt.Errorf("the plan has no job %d of model %d", r.Job, r.Model)
+		if err == nil {
+			err = a.given(host, r)
 		}
 		if err != nil {
 			a.c.roster.spoilt(host, err)
@@ -114,6 +115,21 @@ func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numb
 		_ = m.Ack() // one that gets lost comes again and is known
 	}
 	a.signal()
+	return nil
+}
+
+// given refuses an answer to what its sender was not asked.
+func (a *asking) given(host string, r result) error {
+	at, audited := place{r.Model, r.Job}, ""
+	if !a.book.valid(at) {
+		return fmt.Errorf("the plan has no job %d of model %d", r.Job, r.Model)
+	}
+	if r.Audit {
+		audited = host
+	}
+	if r.Reply != nil && !a.keys.genuine(r.Key, at, audited) {
+		return errors.New("it answers a question that it was not given")
+	}
 	return nil
 }
 
@@ -144,8 +160,8 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 		}
 		return a.what.Store.PutAudit(ctx, reply)
 	}
-	if !a.book.settle(at) {
-		return nil // late or double: the first outcome counts
+	if !a.book.settle(at) { // late or double: the first outcome counts
+		return a.disown(ctx, r.Model, reply)
 	}
 	if err := a.what.Store.Put(ctx, reply); err != nil {
 		return err
@@ -154,6 +170,26 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	if reply.Failure == nil && a.audit.plan(at, host, a.c.roster.present(), p.model) {
 		a.orderAll()
 	}
+	return nil
+}
+
+// disown makes a failure of a stored answer whose host has found that it was
+// another model's. A host can take back its own answers only.
+func (a *asking) disown(ctx context.Context, model int, r eval.Reply) error {
+	if r.Failure == nil || r.Failure.Kind != eval.FailReplaced {
+		return nil
+	}
+	if err := a.what.Store.Flush(ctx); err != nil {
+		return err
+	}
+	has, ok, err := a.what.Store.Reply(ctx, r.JobID)
+	if err != nil || !ok || has.Reply.Host != r.Host || has.Reply.Failure != nil {
+		return err
+	}
+	if err := a.what.Store.Put(ctx, r); err != nil {
+		return err
+	}
+	a.book.replaced(model, r.Host+": "+r.Failure.Message)
 	return nil
 }
 

@@ -231,6 +231,7 @@ type Store interface {
 type Run struct {
 	ID       string
 	Plan     eval.Plan
+	First    []string // models that are asked before the others, by name
 	Store    Store
 	Process  int          // of eval.Phase: the first that none has
 	Phases   []eval.Phase // stored by earlier processes

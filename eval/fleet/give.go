@@ -80,7 +80,7 @@ func (a *asking) next(ctx context.Context) (given, bool) {
 		return given{}, false
 	}
 	g := given{at: at}
-	g.future, g.err = a.publish(at, questionSubject(a.what.ID, at.model), fmt.Sprint(attempt), false)
+	g.future, g.err = a.publish(at, questionSubject(a.what.ID, at.model), attempt, "")
 	return g, true
 }
 
@@ -93,14 +93,15 @@ func (a *asking) nextAudit(ctx context.Context, at place, host string) given {
 		}
 		a.audit.opened(s, true)
 	}
-	g.future, g.err = a.publish(at, subject, "audit", true)
+	g.future, g.err = a.publish(at, subject, 0, host)
 	return g
 }
 
-func (a *asking) publish(at place, subject, attempt string, audit bool) (jetstream.PubAckFuture, error) {
+// publish gives out a question; host is that of an audit.
+func (a *asking) publish(at place, subject string, attempt int, host string) (jetstream.PubAckFuture, error) {
 	p := a.book.models[at.model]
-	q := question{Run: a.what.ID, Key: fmt.Sprintf("%s-%d-%d-%s", a.nonce, at.model, at.job, attempt), Model: at.model, Job: at.job,
-		Digest: p.model.Digest, Request: p.jobs[at.job].Request, Before: p.before(at.job), Audit: audit}
+	q := question{Run: a.what.ID, Key: a.keys.of(at, attempt, host), Model: at.model, Job: at.job,
+		Digest: p.model.Digest, Request: p.jobs[at.job].Request, Before: p.before(at.job), Audit: host != ""}
 	data, err := json.Marshal(q)
 	if err != nil {
 		return nil, err

@@ -41,9 +41,13 @@ func (s *shift) publish(r result) bool {
 		s.sayOnce(fmt.Sprintf("send what came: %v", err))
 		return false
 	}
+	id := r.Key
+	if r.Reply != nil && r.Reply.Failure != nil {
+		id += "-" + string(r.Reply.Failure.Kind) // an answer may be taken back
+	}
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-		_, err := s.js.Publish(ctx, replySubject(s.run, s.Name), data, jetstream.WithMsgID(r.Key), jetstream.WithExpectStream(replyStream(s.run)))
+		_, err := s.js.Publish(ctx, replySubject(s.run, s.Name), data, jetstream.WithMsgID(id), jetstream.WithExpectStream(replyStream(s.run)))
 		cancel()
 		silent := s.silence()
 		switch {

@@ -159,6 +159,17 @@ func TestHostileReplies(t *testing.T) {
 	p := resolve(t, c, planOf(50, "teacher"))
 	go func() {
 		js, _ := jetstream.New(bad)
+		now := time.Now()
+		for job := range 50 { // of what it was never asked
+			invented, _ := json.Marshal(map[string]any{"key": fmt.Sprintf("x-0-%d-0-x", job), "job": job, "reply": eval.Reply{Text: "Paris",
+				Timing: eval.Timing{Start: now, End: now, Attempts: 1}}})
+			for range 50 { // until there is a stream
+				if _, err := js.Publish(t.Context(), "disteval.r.run-1.mallory", invented, jetstream.WithRetryAttempts(0)); err == nil {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
 		for i := range 20 {
 			for _, message := range []string{"", "null", "[]", `{"model":7}`, `{"model":-1,"job":-1}`, `{"job":1000000}`,
 				`{"reply":{"Timing":{"Attempts":-1}}}`, `{"phases":[{"name":"answer"}]}`, `{"phases":[{"name":"answer","start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:00:01Z","reading":{"quality":"measured","energy":18446744073709551615}}]}`} {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 )
@@ -19,12 +21,22 @@ type turn struct {
 	worker eval.Worker
 	loaded bool
 
+	identity eval.Identity
+
 	mu        sync.Mutex
-	from, to  time.Time // of the first question and the last answer
-	reported  time.Time // the last answer that a sent phase covers
-	inARow    int       // failures
+	asked     map[int]asked // by job: what identity was told of
+	from, to  time.Time     // of the first question and the last answer
+	reported  time.Time     // the last answer that a sent phase covers
+	inARow    int           // failures
 	gaveUp    bool
 	sentParts int
+}
+
+// asked is a question that has an answer.
+type asked struct {
+	key   string
+	audit bool
+	msg   jetstream.Msg // nil once the reply is on its way
 }
 
 // checkpointEvery is how often, at the most, the growing answer phase is sent.
@@ -66,38 +78,63 @@ func (t *turn) sendPhase(p phase) {
 
 // answer asks one question and sends what came of it.
 func (t *turn) answer(ctx, drain context.Context, q taken) {
-	r, err := t.worker.Answer(ctx, drain, eval.Job{Request: q.Request})
+	r, err := t.worker.Answer(ctx, drain, eval.Job{ID: eval.JobID{Sample: q.Job}, Request: q.Request})
 	if err != nil {
 		t.back(q, 0)
 		return
 	}
-	if why := t.note(r); why != "" {
-		t.retire(t.run, q.Model, t.model.Model, why)
-	}
+	t.note(r)
 	if r.Failure != nil && r.Failure.Retry && q.delivery < MaxDeliveries {
 		t.back(q, tick) // another worker may get an answer
 		return
 	}
-	out := result{Key: q.Key, Model: q.Model, Job: q.Job, Audit: q.Audit, Reply: &r}
-	if p, due := t.progress(r, q.Audit); due {
-		out.Phases = []phase{p}
+	t.mu.Lock()
+	t.asked[q.Job] = asked{q.Key, q.Audit, q.msg}
+	t.mu.Unlock()
+	if same, _ := t.identity.Take(ctx, &r); !same {
+		t.giveUp(t.identity.End(ctx, ""))
 	}
-	t.send(out, q.msg)
 }
 
-// note counts failures in a row, and says why the model is given up.
-func (t *turn) note(r eval.Reply) (gaveUp string) {
+// put sends a reply, and sends it again when it turns out to be another
+// model's. It never fails.
+func (t *turn) put(_ context.Context, r eval.Reply) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if r.Failure == nil {
+	of := t.asked[r.Sample]
+	t.asked[r.Sample] = asked{key: of.key, audit: of.audit}
+	t.mu.Unlock()
+	out := result{Key: of.key, Model: t.task.Model, Job: r.Sample, Audit: of.audit, Reply: &r}
+	if of.msg != nil {
+		if p, due := t.progress(r, of.audit); due {
+			out.Phases = []phase{p}
+		}
+	}
+	t.send(out, of.msg)
+	return nil
+}
+
+// note counts failures in a row, and gives the model up after too many.
+func (t *turn) note(r eval.Reply) {
+	t.mu.Lock()
+	if t.inARow++; r.Failure == nil {
 		t.inARow = 0
-		return ""
 	}
-	if t.inARow++; t.inARow < eval.MaxConsecutiveFailures || t.gaveUp {
-		return ""
+	n := t.inARow
+	t.mu.Unlock()
+	if n >= eval.MaxConsecutiveFailures {
+		t.giveUp(fmt.Sprintf("%d failures in a row; the last: %v", n, r.Failure))
 	}
+}
+
+// giveUp answers no more for the model in this run.
+func (t *turn) giveUp(why string) {
+	t.mu.Lock()
+	known := t.gaveUp
 	t.gaveUp = true
-	return fmt.Sprintf("%d failures in a row; the last: %v", t.inARow, r.Failure)
+	t.mu.Unlock()
+	if !known {
+		t.retire(t.run, t.task.Model, t.model.Model, why)
+	}
 }
 
 // progress takes an answer into the answer phase and returns it as far as it
@@ -146,13 +183,19 @@ func (s *shift) newTurn(m eval.Model, q taken) (*turn, error) {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	s.Say(fmt.Sprintf("run %s: %s (%s)", s.run, m.Model, short(m.Digest)))
-	return &turn{shift: s, task: q.task, model: m,
-		worker: eval.Worker{Generator: gen, Meter: s.Meter(m), Alone: s.Concurrency <= 1, Now: s.Now, Backoff: s.Backoff}}, nil
+	t := &turn{shift: s, task: q.task, model: m, asked: make(map[int]asked),
+		worker: eval.Worker{Generator: gen, Meter: s.Meter(m), Alone: s.Concurrency <= 1, Now: s.Now, Backoff: s.Backoff}}
+	t.identity = eval.Identity{Worker: &t.worker, Put: t.put}
+	return t, nil
 }
 
-// end sends what is left to say of the turn and unloads the model.
+// end sends what is left to say of the turn, asks for the digest a last time
+// and unloads the model.
 func (t *turn) end(ctx context.Context) {
 	t.checkpoint(true)
+	if why := t.identity.End(ctx, ""); why != "" {
+		t.giveUp(why)
+	}
 	if t.loaded && ctx.Err() == nil {
 		unload, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()

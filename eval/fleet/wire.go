@@ -138,7 +138,7 @@ func decodeResult(data []byte) (result, error) {
 }
 
 var failureKinds = []eval.FailureKind{eval.FailRefused, eval.FailTimeout, eval.FailStatus, eval.FailTruncated,
-	eval.FailMalformed, eval.FailTooLong, eval.FailGenerator}
+	eval.FailMalformed, eval.FailTooLong, eval.FailGenerator, eval.FailReplaced}
 
 const (
 	mostAttempts = 1000
