@@ -46,6 +46,7 @@ generate: node_modules
 
 golden:
 	$(GO) test ./reports/... ./cmd/... -update
+	$(GO) test ./eval/spec -run Schema -update
 
 # ECharts for reports that open offline. A binary built without it links the CDN,
 # so that a build needs neither npm nor a registry.

@@ -106,7 +106,7 @@ func (t *tally) add(e *endpoint) {
 	packages := slices.ContainsFunc(e.counters, func(c *counter) bool { return c.domain == "package" && !c.secondary })
 	for _, c := range e.counters {
 		change, low, high := c.between(r.Start, r.End)
-		z := emissions.Zone{Name: c.name(), Kind: c.kind(), Energy: emissions.Energy(change.Amount), Note: c.key}
+		z := emissions.Zone{Name: c.name(), Kind: c.kind(), Energy: emissions.Energy(change.Amount), Estimated: c.modelled, Note: c.key}
 		if t.several {
 			z.Name += " (" + e.name + ")"
 		}

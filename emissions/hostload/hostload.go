@@ -134,8 +134,8 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	}
 	r.High = energy(p.high0, p.high1) + energy(p.memory.high, p.memory.high)
 	r.Zones = []emissions.Zone{
-		{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Note: "estimated"},
-		{Name: "memory", Kind: emissions.Memory, Energy: memory, Counted: true, Note: "estimated"},
+		{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Estimated: true, Note: "estimated"},
+		{Name: "memory", Kind: emissions.Memory, Energy: memory, Counted: true, Estimated: true, Note: "estimated"},
 	}
 	r.Modelled = r.Energy
 	r.Warnings = append([]string(nil), p.notes...)

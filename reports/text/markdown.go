@@ -120,7 +120,7 @@ func writeGate(b *strings.Builder, j *reports.Judgement) {
 	if j == nil {
 		return
 	}
-	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(gateSentence(*j)))
+	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(j.Counts()))
 	if j.Count(reports.Pass) < len(j.Checks) {
 		b.WriteString("\n| Model | Check | Expected | Got | Outcome | Why |\n|---|---|---|---|---|---|\n")
 	}

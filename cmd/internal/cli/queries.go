@@ -8,6 +8,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports/text"
 )
 
 func newQueriesCmd(a *app) *cobra.Command {
@@ -25,7 +26,7 @@ func newQueriesCmd(a *app) *cobra.Command {
 		do          func(file string) error
 	}{
 		{"list", "Show a set as a table", func(file string) error {
-			return withSet(file, func(s queries.Set) error { return writeQueryTable(a.out, s) })
+			return withSet(file, func(s queries.Set) error { return text.WriteQueries(a.out, s) })
 		}},
 		{"check", "Look for faults that would mislead a run", func(file string) error { return a.checkQueries(file, models) }},
 		{"export", "Write a set as JSON lines", func(file string) error {
@@ -85,7 +86,7 @@ func (a *app) checkQueries(file, models string) error {
 			return err
 		}
 	}
-	if err := writeFindings(a.out, findings); err != nil {
+	if err := text.WriteFindings(a.out, findings); err != nil {
 		return err
 	}
 	for _, leak := range leaks {
@@ -97,7 +98,7 @@ func (a *app) checkQueries(file, models string) error {
 			faults++
 		}
 	}
-	fmt.Fprintf(a.out, "%s%s: %d queries, sha256 %s: %d errors, %d warnings\n", inert(set.Name), inert(versionOf(set.Version)),
+	fmt.Fprintf(a.out, "%s: %d queries, sha256 %s: %d errors, %d warnings\n", inert(set.Label()),
 		len(set.Queries), set.SHA256(), faults, len(findings)-faults+len(leaks))
 	if faults > 0 {
 		return exitError(exitUsage)

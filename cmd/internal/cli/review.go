@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -42,10 +41,12 @@ func (a *app) importReviews(ctx context.Context, workbook, run string) error {
 		return err
 	}
 	fmt.Fprintln(a.out, inert(stored.String()))
-	store, err := runstore.Read(ctx, stored.Dir)
-	if err != nil {
+	return withRun(ctx, stored.Dir, func(store *runstore.Store) error {
+		r, err := files.Build(ctx, store, nil)
+		if err != nil {
+			return err
+		}
+		_, err = files.Write(ctx, r, files.Default(), r.Dir)
 		return err
-	}
-	_, err = a.report(ctx, store, nil, files.Default(), store.Record().Dir)
-	return errors.Join(err, store.Close())
+	})
 }

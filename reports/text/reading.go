@@ -1,7 +1,6 @@
-package cli
+package text
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,55 +9,12 @@ import (
 	"time"
 
 	"github.com/disteval/disteval/emissions"
-	"github.com/disteval/disteval/emissions/machine"
-	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports"
 )
 
-type watchOptions struct {
-	Period, For time.Duration // For: 0 is until interrupted
-	JSON        bool
-}
-
-func (o watchOptions) check() error {
-	switch {
-	case o.Period < 100*time.Millisecond:
-		return eval.BadInput(fmt.Errorf("energy watch: --period %s: it must be at least 100ms", o.Period), "")
-	case o.For < 0:
-		return eval.BadInput(fmt.Errorf("energy watch: --for %s: it must be above 0", o.For), "")
-	}
-	return nil
-}
-
-// energyWatch writes the watts of every zone each period until ctx ends: a
-// plain line, or on a terminal a table that is redrawn. For a given time it
-// ends with the whole; as JSON that is all it writes.
-func energyWatch(ctx context.Context, out io.Writer, tty bool, o watchOptions, m machine.Options) error {
-	each := func(r emissions.Reading) error {
-		_, err := io.WriteString(out, watchLine(r))
-		return err
-	}
-	switch {
-	case o.JSON && o.For > 0:
-		each = nil
-	case o.JSON:
-		each = func(r emissions.Reading) error { return writeReading(out, r) }
-	case tty:
-		each = (&watchScreen{out: out}).draw
-	}
-	whole, err := machine.Watch(ctx, m, o.Period, o.For, each)
-	switch {
-	case err != nil || o.For == 0:
-		return err
-	case o.JSON:
-		return writeReading(out, whole)
-	}
-	_, err = fmt.Fprintf(out, "whole %.1f s, %.4g Wh: %s", whole.End.Sub(whole.Start).Seconds(), whole.Energy.WattHours(), watchLine(whole))
-	return err
-}
-
-// watchLine is one reading: time, sum with quality, zones. Zones that are not
-// part of the sum are in brackets.
-func watchLine(r emissions.Reading) string {
+// WriteReading writes a reading as one line: time, sum with quality, zones.
+// Zones that are not part of the sum are in brackets.
+func WriteReading(w io.Writer, r emissions.Reading) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s total %.1f W %s", r.End.Format(time.RFC3339), r.MeanW(), qualityText(r))
 	for _, z := range r.Zones {
@@ -68,8 +24,8 @@ func watchLine(r emissions.Reading) string {
 			fmt.Fprintf(&b, "  [%s %.1f W]", z.Name, r.ZoneW(z))
 		}
 	}
-	b.WriteString("\n")
-	return inertLines(b.String())
+	_, err := io.WriteString(w, reports.Line(b.String())+"\n")
+	return err
 }
 
 // qualityText is the quality, how much of it is measured where that is not
@@ -88,25 +44,26 @@ func qualityText(r emissions.Reading) string {
 // minute is how many periods the screen shows the course of.
 const minute = 60
 
-// watchScreen is the table on a terminal.
-type watchScreen struct {
-	out    io.Writer
+// WatchScreen is a table of readings on a terminal, drawn anew with each.
+type WatchScreen struct {
+	Out    io.Writer
 	course map[string][]float64 // W by zone, the newest last
 	drawn  int                  // lines
 }
 
-func (s *watchScreen) draw(r emissions.Reading) error {
+// Draw takes a reading and draws the table.
+func (s *WatchScreen) Draw(r emissions.Reading) error {
 	table := s.table(r)
 	text := table
 	if s.drawn > 0 {
 		text = fmt.Sprintf("\x1b[%dA\x1b[J%s", s.drawn, table)
 	}
 	s.drawn = strings.Count(table, "\n")
-	_, err := io.WriteString(s.out, text)
+	_, err := io.WriteString(s.Out, text)
 	return err
 }
 
-func (s *watchScreen) table(r emissions.Reading) string {
+func (s *WatchScreen) table(r emissions.Reading) string {
 	if s.course == nil {
 		s.course = map[string][]float64{}
 	}
@@ -114,7 +71,7 @@ func (s *watchScreen) table(r emissions.Reading) string {
 	row := func(name string, w float64, note string) {
 		c := append(s.course[name], w)
 		s.course[name] = c[max(0, len(c)-minute):]
-		fmt.Fprintf(&b, "%-24s %9.1f  %-*s  %s\n", inert(name), w, minute, sparkline(s.course[name]), inert(note))
+		fmt.Fprintf(&b, "%-24s %9.1f  %-*s  %s\n", reports.Line(name), w, minute, sparkline(s.course[name]), reports.Line(note))
 	}
 	fmt.Fprintf(&b, "%-24s %9s  %s\n", "zone", "W", r.End.Format(time.TimeOnly))
 	for _, z := range r.Zones {
@@ -169,7 +126,8 @@ type zoneJSON struct {
 	Note    string         `json:"note"`
 }
 
-func writeReading(out io.Writer, r emissions.Reading) error {
+// WriteReadingJSON writes a reading as one line of JSON.
+func WriteReadingJSON(out io.Writer, r emissions.Reading) error {
 	j := readingJSON{Start: r.Start, DurationS: r.End.Sub(r.Start).Seconds(), Quality: r.Quality, Method: r.Method, Wh: r.Energy.WattHours(),
 		LowWh: r.Low.WattHours(), HighWh: r.High.WattHours(), MeasuredWh: r.MeasuredPart().WattHours(), MeasuredShare: r.MeasuredShare(),
 		MeanW: r.MeanW(), Zones: []zoneJSON{}, Gaps: append([]emissions.Gap{}, r.Gaps...), Reason: r.Reason, Warnings: append([]string{}, r.Warnings...)}

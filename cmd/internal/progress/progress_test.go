@@ -1,4 +1,4 @@
-package cli
+package progress
 
 import (
 	"bytes"
@@ -12,14 +12,14 @@ import (
 	"github.com/disteval/disteval/queries"
 )
 
-// TestProgressCountsWhatIsThere: after a resumption it goes on from there.
-func TestProgressCountsWhatIsThere(t *testing.T) {
+// TestRunCountsWhatIsThere: after a resumption it goes on from there.
+func TestRunCountsWhatIsThere(t *testing.T) {
 	plan := eval.Plan{Models: []eval.Model{{Name: "student"}}}
 	for i := range 10 {
 		plan.Queries.Queries = append(plan.Queries.Queries, queries.Query{ID: fmt.Sprint("q", i), Keyword: "Paris"})
 	}
 	var out bytes.Buffer
-	p := newProgress(&out, false, plan, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p := NewRun(&out, false, plan, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	m := plan.Models[0]
 	p.PhaseBegun(m, eval.PhaseAnswer, 4, 10)
 	for i := 6; i < 10; i++ {

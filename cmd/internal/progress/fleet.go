@@ -1,4 +1,4 @@
-package cli
+package progress
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/reports"
 )
 
-// fleetProgress tells on stderr how a run on workers comes along: a bar for
-// each host on a terminal, a line every tenth elsewhere. It is an eval.Observer.
-type fleetProgress struct {
+// Fleet shows a run on workers, host by host. It is an eval.Observer.
+type Fleet struct {
 	w   io.Writer
 	tty bool
 	now func() time.Time
@@ -36,21 +36,22 @@ type hostProgress struct {
 	model           string
 }
 
-func newFleetProgress(w io.Writer, tty bool, now func() time.Time) *fleetProgress {
-	return &fleetProgress{w: w, tty: tty, now: now, hosts: make(map[string]*hostProgress)}
+// NewFleet shows a run from its first question on.
+func NewFleet(w io.Writer, tty bool, now func() time.Time) *Fleet {
+	return &Fleet{w: w, tty: tty, now: now, hosts: make(map[string]*hostProgress)}
 }
 
-// say tells something above the bars.
-func (p *fleetProgress) say(text string) {
+// Say tells something above the bars.
+func (p *Fleet) Say(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.erase()
-	fmt.Fprintln(p.w, inertLines(text))
+	fmt.Fprintln(p.w, reports.Lines(text))
 	p.draw()
 }
 
 // PhaseBegun counts the questions of a model.
-func (p *fleetProgress) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total int) {
+func (p *Fleet) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.start.IsZero() {
@@ -65,13 +66,13 @@ func (p *fleetProgress) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total i
 }
 
 // WarmupFailed is for runs on one machine; a worker says it itself.
-func (p *fleetProgress) WarmupFailed(eval.Model, error) {}
+func (p *Fleet) WarmupFailed(eval.Model, error) {}
 
 // ProbeReceived is for runs on one machine; workers are not probed.
-func (p *fleetProgress) ProbeReceived(eval.Model, eval.Probe) {}
+func (p *Fleet) ProbeReceived(eval.Model, eval.Probe) {}
 
 // ReplyReceived moves the host's bar on.
-func (p *fleetProgress) ReplyReceived(m eval.Model, r eval.Reply) {
+func (p *Fleet) ReplyReceived(m eval.Model, r eval.Reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.hosts[r.Host]
@@ -100,7 +101,7 @@ func (p *fleetProgress) ReplyReceived(m eval.Model, r eval.Reply) {
 	}
 }
 
-func (p *fleetProgress) overall() string {
+func (p *Fleet) overall() string {
 	rate := float64(p.count) / max(p.now().Sub(p.start).Seconds(), 1e-3)
 	left := time.Duration(float64(p.open-p.count) / rate * float64(time.Second))
 	text := fmt.Sprintf("%d of %d, %.3g/s, %s left", p.count, p.open, rate, elapsed(left))
@@ -110,7 +111,7 @@ func (p *fleetProgress) overall() string {
 	return text
 }
 
-func (p *fleetProgress) byHost() string {
+func (p *Fleet) byHost() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(p.hosts)) {
 		parts = append(parts, fmt.Sprintf("%s %d", inert(hostLabel(name)), p.hosts[name].replies))
@@ -127,7 +128,7 @@ func hostLabel(name string) string {
 }
 
 // draw writes the bars: the hosts' shares of what is asked, and the whole.
-func (p *fleetProgress) draw() {
+func (p *Fleet) draw() {
 	if !p.tty || p.start.IsZero() {
 		return
 	}
@@ -142,7 +143,7 @@ func (p *fleetProgress) draw() {
 }
 
 // erase takes the bars away.
-func (p *fleetProgress) erase() {
+func (p *Fleet) erase() {
 	if p.lines > 0 {
 		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.lines) // up, and clear to the end
 		p.lines = 0
@@ -150,14 +151,14 @@ func (p *fleetProgress) erase() {
 }
 
 // ModelEnded tells of a model that was given up.
-func (p *fleetProgress) ModelEnded(m eval.Model, gaveUp string) {
+func (p *Fleet) ModelEnded(m eval.Model, gaveUp string) {
 	if gaveUp != "" {
-		p.say(fmt.Sprintf("%s: given up after %s", m.Name, gaveUp))
+		p.Say(fmt.Sprintf("%s: given up after %s", m.Name, gaveUp))
 	}
 }
 
-// close draws the bars a last time.
-func (p *fleetProgress) close() {
+// Close draws the bars a last time.
+func (p *Fleet) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.erase()

@@ -1,4 +1,4 @@
-package cli
+package text
 
 import (
 	"cmp"
@@ -8,16 +8,17 @@ import (
 	"text/tabwriter"
 
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports"
 )
 
-// writeQueryTable writes a line per query: its ID, what it is and its answers.
-func writeQueryTable(w io.Writer, s queries.Set) error {
+// WriteQueries writes a line per query: its ID, what it is and its answers.
+func WriteQueries(w io.Writer, s queries.Set) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tCATEGORY\tDIFFICULTY\tPROMPT\tKEYWORD\tALIASES")
 	for _, q := range s.Queries {
 		row := []string{q.ID, cmp.Or(q.Category, "-"), cmp.Or(q.Difficulty, "-"), q.Prompt, q.Keyword, cmp.Or(strings.Join(q.Aliases, " | "), "-")}
 		for i, cell := range row {
-			row[i] = inert(cell)
+			row[i] = reports.Line(cell)
 		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
@@ -27,13 +28,13 @@ func writeQueryTable(w io.Writer, s queries.Set) error {
 	return nil
 }
 
-// writeFindings writes a line per finding, in the form that editors jump to,
+// WriteFindings writes a line per finding, in the form that editors jump to,
 // and under it the set's own reason where it explains the finding.
-func writeFindings(w io.Writer, fs []queries.Finding) error {
+func WriteFindings(w io.Writer, fs []queries.Finding) error {
 	for _, f := range fs {
-		line := inert(fmt.Sprintf("%s: %s: %s [%s]", place(f), f.Severity, f.Message, f.Rule)) + "\n"
+		line := reports.Line(fmt.Sprintf("%s: %s: %s [%s]", place(f), f.Severity, f.Message, f.Rule)) + "\n"
 		if f.Explained != "" {
-			line += "    explained: " + inert(f.Explained) + "\n"
+			line += "    explained: " + reports.Line(f.Explained) + "\n"
 		}
 		if _, err := io.WriteString(w, line); err != nil {
 			return fmt.Errorf("write findings: %w", err)

@@ -1,4 +1,4 @@
-package cli
+package text
 
 import (
 	"cmp"
@@ -10,9 +10,9 @@ import (
 	"github.com/disteval/disteval/emissions/machine"
 )
 
-// energyProbe writes what this machine can measure, zone by zone, why not,
+// WriteProbe writes what this machine can measure, zone by zone, why not,
 // and what to do about it.
-func energyProbe(out io.Writer, p machine.Probe) error {
+func WriteProbe(out io.Writer, p machine.Probe) error {
 	var b strings.Builder
 	for _, f := range p.Findings {
 		fmt.Fprintf(&b, "%s (%s): %s\n", f.Title, f.Method, f.Quality)

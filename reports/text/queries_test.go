@@ -1,4 +1,4 @@
-package cli
+package text
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ func TestWriteQueryTable(t *testing.T) {
 		{ID: "geo-a", Prompt: "The capital of Peru is", Keyword: "Lima", Category: "geography", Difficulty: "easy"},
 		{ID: "x", Prompt: "one\ntwo\x1b[31m", Keyword: "k", Aliases: []string{"l", "m"}},
 	}}
-	if err := writeQueryTable(&b, s); err != nil {
+	if err := WriteQueries(&b, s); err != nil {
 		t.Fatal(err)
 	}
 	want := `ID     CATEGORY   DIFFICULTY  PROMPT                  KEYWORD  ALIASES
@@ -29,7 +29,7 @@ x      -          -           one\ntwo\x1b[31m        k        l | m
 
 func TestWriteFindings(t *testing.T) {
 	var b strings.Builder
-	if err := writeFindings(&b, []queries.Finding{
+	if err := WriteFindings(&b, []queries.Finding{
 		{File: "set.yaml", Line: 7, Rule: queries.RuleLeak, Severity: queries.SeverityError, Message: "the prompt holds \x1b"},
 		{File: "set.yaml", Rule: queries.RuleInside, Severity: queries.SeverityWarning, Message: "inside", Explained: "meant"},
 		{Rule: queries.RuleEmpty, Severity: queries.SeverityError, Message: "empty"},
@@ -52,10 +52,10 @@ type closed struct{}
 func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestWriteQueriesToClosedPipe(t *testing.T) {
-	if err := writeQueryTable(closed{}, queries.Builtin()); !errors.Is(err, io.ErrClosedPipe) {
+	if err := WriteQueries(closed{}, queries.Builtin()); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("table: got %v", err)
 	}
-	if err := writeFindings(closed{}, []queries.Finding{{Message: "m"}}); !errors.Is(err, io.ErrClosedPipe) {
+	if err := WriteFindings(closed{}, []queries.Finding{{Message: "m"}}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("findings: got %v", err)
 	}
 }

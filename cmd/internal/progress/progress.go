@@ -1,4 +1,9 @@
-package cli
+// Package progress tells people how far long work has come.
+//
+// Policy: on a terminal a bar for each thing that comes along at the same time,
+// elsewhere a line every tenth. Nothing here is kept, and no figure of a report
+// comes from it.
+package progress
 
 import (
 	"fmt"
@@ -13,12 +18,11 @@ import (
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics/text"
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports"
 )
 
-// progress tells on stderr how a run comes along: a bar a model on a
-// terminal, one below the other where several hosts are asked at the same time,
-// and a line every tenth elsewhere. It is an eval.Observer.
-type progress struct {
+// Run shows a run of this machine, model by model. It is an eval.Observer.
+type Run struct {
 	w    io.Writer
 	tty  bool
 	plan eval.Plan
@@ -45,8 +49,9 @@ type course struct {
 	tenth    int // the last tenth told
 }
 
-func newProgress(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *progress {
-	p := &progress{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]queries.Query, len(plan.Queries.Queries)),
+// NewRun shows the run of a plan.
+func NewRun(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *Run {
+	p := &Run{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]queries.Query, len(plan.Queries.Queries)),
 		screen: &screen{w: w}, models: make(map[string]*course)}
 	for _, m := range plan.Models {
 		p.models[m.Name] = new(course)
@@ -58,7 +63,7 @@ func newProgress(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *progr
 }
 
 // PhaseBegun tells of a phase and begins the bar with the answers.
-func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int) {
+func (p *Run) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.log.Debug("phase", "model", m.Name, "phase", name)
@@ -82,7 +87,7 @@ func (p *progress) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int
 	}
 }
 
-func (p *progress) begin(m eval.Model, total int) {
+func (p *Run) begin(m eval.Model, total int) {
 	if p.tty {
 		p.models[m.Name].bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.screen.line(m.Name)), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("q"), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
@@ -91,14 +96,14 @@ func (p *progress) begin(m eval.Model, total int) {
 }
 
 // WarmupFailed says that the model is asked without having been warmed up.
-func (p *progress) WarmupFailed(m eval.Model, err error) {
+func (p *Run) WarmupFailed(m eval.Model, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.screen.printf("%s: the warm-up failed, the questions are still asked: %s\n", inert(m.Name), inert(err.Error()))
 }
 
 // ReplyReceived moves the bar on.
-func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
+func (p *Run) ReplyReceived(m eval.Model, r eval.Reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.models[m.Name]
@@ -124,7 +129,7 @@ func (p *progress) ReplyReceived(m eval.Model, r eval.Reply) {
 
 // ProbeReceived is told of at the log level debug alone where it failed: probes
 // are fast where they are exact, and their number is the queries'.
-func (p *progress) ProbeReceived(m eval.Model, r eval.Probe) {
+func (p *Run) ProbeReceived(m eval.Model, r eval.Probe) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Failure != nil {
@@ -137,7 +142,7 @@ func (p *progress) ProbeReceived(m eval.Model, r eval.Probe) {
 
 // keywordIn is em for the running figure; the scores are computed later from
 // what is stored.
-func (p *progress) keywordIn(r eval.Reply) bool {
+func (p *Run) keywordIn(r eval.Reply) bool {
 	q := p.queries[r.Query]
 	scored := scoring.Config{IncludePrompt: p.plan.Scoring.IncludePrompt}.Text(q.Prompt, r.Text)
 	p.words.Reset(scored)
@@ -156,7 +161,7 @@ func (c *course) running() string {
 }
 
 // ModelEnded ends the bar.
-func (p *progress) ModelEnded(m eval.Model, gaveUp string) {
+func (p *Run) ModelEnded(m eval.Model, gaveUp string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endBar(m.Name)
@@ -165,7 +170,8 @@ func (p *progress) ModelEnded(m eval.Model, gaveUp string) {
 	}
 }
 
-func (p *progress) close() {
+// Close ends the bars.
+func (p *Run) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for name := range p.models {
@@ -173,10 +179,21 @@ func (p *progress) close() {
 	}
 }
 
-func (p *progress) endBar(model string) {
+func (p *Run) endBar(model string) {
 	if c := p.models[model]; c.bar != nil {
 		_ = c.bar.Exit()
 		c.bar = nil
 		p.screen.end(model)
 	}
 }
+
+// elapsed is for messages: whole milliseconds below a second, then tenths.
+func elapsed(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// inert makes text from outside one line that does nothing to a terminal.
+func inert(s string) string { return reports.Line(s) }

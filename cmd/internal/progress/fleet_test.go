@@ -1,4 +1,4 @@
-package cli
+package progress
 
 import (
 	"bytes"
@@ -9,11 +9,11 @@ import (
 	"github.com/disteval/disteval/eval"
 )
 
-func TestFleetProgress(t *testing.T) {
+func TestFleet(t *testing.T) {
 	now := time.Unix(0, 0)
 	for _, tty := range []bool{false, true} {
 		var out bytes.Buffer
-		p := newFleetProgress(&out, tty, func() time.Time { return now })
+		p := NewFleet(&out, tty, func() time.Time { return now })
 		m := eval.Model{Name: "M"}
 		p.PhaseBegun(m, eval.PhaseAnswer, 20, 30)
 		for i := range 20 {
@@ -24,8 +24,8 @@ func TestFleetProgress(t *testing.T) {
 			}
 			p.ReplyReceived(m, eval.Reply{Host: host})
 		}
-		p.say("hello\x1b[2J")
-		p.close()
+		p.Say("hello\x1b[2J")
+		p.Close()
 		got := out.String()
 		for _, want := range []string{"M: 10 of 30 replies are there already", "20 of 20, 1/s, 0s left", "hello"} {
 			if !strings.Contains(got, want) {
