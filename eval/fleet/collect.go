@@ -96,6 +96,9 @@ func asStoreError(err error, to **storeError) bool {
 func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numbers) error {
 	for _, m := range batch {
 		host := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
+		if CheckName(host) != nil || m.Headers().Get("Status") != "" {
+			continue // from no worker: the server's own words, which a worker can direct to another's subject
+		}
 		r, err := decodeResult(m.Data())
 		if err == nil {
 			err = a.given(host, r)
@@ -142,7 +145,7 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	for _, part := range r.Phases {
 		stored := eval.Phase{Model: p.model.Name, Host: host, Name: part.Name, Start: part.Start, End: part.End, Reading: part.Reading}
 		var further bool
-		if stored.Process, further = numbers.of(stored); !further {
+		if stored.Process, further = numbers.of(stored); !further || stored.Process > a.what.Process+mostTurns {
 			continue
 		}
 		if err := a.what.Store.PutPhase(ctx, stored); err != nil {

@@ -67,10 +67,12 @@ func (c *Coordinator) Close() error { return c.hellos.Unsubscribe() }
 
 // greeted answers a hello with orders.
 func (c *Coordinator) greeted(msg *nats.Msg) {
-	if msg.Reply == "" {
+	name := strings.TrimPrefix(msg.Subject, helloPrefix)
+	// Orders go to the worker's own inbox. This process may publish anywhere,
+	// and must not be made to in a worker's place.
+	if !strings.HasPrefix(msg.Reply, inboxOf(name)+".") || strings.ContainsAny(msg.Reply, "*> \t\r\n") {
 		return
 	}
-	name := strings.TrimPrefix(msg.Subject, helloPrefix)
 	m, refused, want := c.roster.greet(name, msg.Reply, msg.Data)
 	if refused != "" || want {
 		c.order(msg.Reply, orders{Refused: refused, Want: want})

@@ -198,13 +198,8 @@ func (h *hand) check(msg jetstream.Msg, t task) (q taken, err error) {
 	if err := json.Unmarshal(msg.Data(), &q.question); err != nil {
 		return q, err
 	}
-	switch {
-	case q.Run != h.run || q.Model != t.Model:
-		return q, fmt.Errorf("it is of run %s, model %d", q.Run, q.Model)
-	case q.Digest != t.Digest:
-		return q, fmt.Errorf("it is for weights %s, not %s", short(q.Digest), short(t.Digest))
-	case q.Request.Logprobs < 0 || q.Request.Logprobs > 1000:
-		return q, fmt.Errorf("it wants %d alternatives", q.Request.Logprobs)
+	if err := q.question.check(h.run, t); err != nil {
+		return q, err
 	}
 	meta, err := msg.Metadata()
 	if err == nil {

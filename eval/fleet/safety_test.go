@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,6 +146,43 @@ func hostility(t *testing.T, nc *nats.Conn) {
 		_ = nc.Flush()
 		if _, err := sub.NextMsg(200 * time.Millisecond); err == nil {
 			t.Error("a worker listens to others")
+		}
+	}
+}
+
+// A worker cannot make the run or the server speak in another's place.
+func TestDirectedElsewhere(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var said []string
+	s, c := own(t, fleet.Options{Say: func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, text)
+	}})
+	start(t, worker("a", echo{delay: 10 * time.Millisecond}, "teacher"), dialWorker(t, s, "a"))
+	hostile := dialWorker(t, s, "mallory")
+	p := resolve(t, c, planOf(80, "teacher"))
+	go func() {
+		hello := []byte(`{"protocol":1,"name":"mallory","instance":"i"}`)
+		for range 20 {
+			time.Sleep(20 * time.Millisecond)
+			for _, reply := range []string{"disteval.r.run-1.a", "$JS.API.STREAM.PURGE.disteval-q-run-1", "_INBOX.a.x"} {
+				_ = hostile.PublishRequest("disteval.hello.mallory", reply, hello)
+			}
+			_ = hostile.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.disteval-q-run-1.m0", "disteval.r.run-1.a", []byte("what"))
+		}
+	}()
+	store, err := ask(t, s, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, store.texts(), wanted(p))
+	mu.Lock()
+	defer mu.Unlock()
+	for _, text := range said {
+		if strings.Contains(text, "mallory") || strings.Contains(text, "cannot be a reply") || strings.Contains(text, "the queue") {
+			t.Errorf("the run says %q", text)
 		}
 	}
 }
@@ -488,6 +526,16 @@ func TestNames(t *testing.T) {
 	for _, bad := range []string{"", "a.b", "a b", "*", ">", strings.Repeat("x", 65), "é"} {
 		if fleet.CheckName(bad) == nil {
 			t.Errorf("%q is a name", bad)
+		}
+	}
+}
+
+// An address that cannot be read is not shown: it may hold a secret.
+func TestBrokenAddress(t *testing.T) {
+	for _, address := range []string{"nats://secret@h:port", "nats://u:secret@a b:4222", "nats://secret@h:4222/%zz"} {
+		_, err := fleet.Connect(fleet.Connection{URL: address})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

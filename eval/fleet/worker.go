@@ -182,7 +182,7 @@ func (w *working) hello(_ context.Context) {
 func (w *working) sayOnce(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.told[text] {
+	if !w.told[text] && len(w.told) < mostTold {
 		w.told[text] = true
 		w.Say(text)
 	}
@@ -218,7 +218,7 @@ func (w *working) ordered(msg *nats.Msg) {
 	w.standing = slices.DeleteFunc(w.standing, func(s standing) bool { return now.Sub(s.seen) > forgetAfter })
 	if i := slices.IndexFunc(w.standing, func(s standing) bool { return s.Run == o.Run }); i >= 0 {
 		w.standing[i] = standing{o, now}
-	} else {
+	} else if len(w.standing) < mostRuns {
 		w.standing = append(w.standing, standing{o, now})
 	}
 	sign(w.news)
@@ -269,7 +269,7 @@ func (w *working) setBusy(run string) {
 // retire stops answering for a model of a run.
 func (w *working) retire(run string, model int, name, reason string) {
 	w.mu.Lock()
-	w.retired = append(w.retired, retirement{run, model, reason})
+	w.retired = append(w.retired[max(0, len(w.retired)+1-mostRetired):], retirement{run, model, reason})
 	w.mu.Unlock()
 	w.Say(fmt.Sprintf("%s: given up for this run: %s", name, reason))
 	sign(w.poke)
@@ -336,7 +336,7 @@ func (h *held) keep(ctx context.Context) {
 		if every <= 0 {
 			every = DefaultAckWait / 3
 		}
-		if !pause(ctx, min(every, tick)) {
+		if !pause(ctx, min(max(every, tick/50), tick)) {
 			return
 		}
 		h.mu.Lock()
