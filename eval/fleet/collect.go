@@ -96,8 +96,8 @@ func asStoreError(err error, to **storeError) bool {
 func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numbers) error {
 	for _, m := range batch {
 		host := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
-		if CheckName(host) != nil || m.Headers().Get("Status") != "" {
-			continue // from no worker: the server's own words, which a worker can direct to another's subject
+		if CheckName(host) != nil {
+			continue // of no worker
 		}
 		r, err := decodeResult(m.Data())
 		if err == nil {
