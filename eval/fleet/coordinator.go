@@ -68,8 +68,8 @@ func (c *Coordinator) Close() error { return c.hellos.Unsubscribe() }
 // greeted answers a hello with orders.
 func (c *Coordinator) greeted(msg *nats.Msg) {
 	name := strings.TrimPrefix(msg.Subject, helloPrefix)
-	// Orders go to the worker's own inbox. This process may publish anywhere,
-	// and must not be made to in a worker's place.
+	// This process may publish anywhere, so orders go to the worker's own inbox
+	// and nowhere else.
 	if !strings.HasPrefix(msg.Reply, inboxOf(name)+".") || strings.ContainsAny(msg.Reply, "*> \t\r\n") {
 		return
 	}

@@ -12,15 +12,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// keys makes the keys of questions and tells them from invented ones: who has
-// not been given a question cannot answer it.
+// keys makes the keys of questions and tells them from invented ones, so that
+// only a worker that was given a question can answer it.
 type keys struct {
 	nonce  string // of this process: the queue knows the keys of an earlier one for some minutes
 	secret string // of the run
 }
 
-// secretKey is where the reply stream keeps the secret for a resumption. Only
-// who may look into streams sees it; workers may not.
+// secretKey is where the reply stream keeps the secret for a resumption.
+// Workers may not look into streams.
 const secretKey = "disteval.secret"
 
 // remember takes the secret from the stream of an earlier process, or makes one.
@@ -43,8 +43,8 @@ func (k *keys) remember(ctx context.Context, js jetstream.JetStream, stream stri
 
 func (k *keys) metadata() map[string]string { return map[string]string{secretKey: k.secret} }
 
-// of is the key of a question at its so manieth giving out, to a host alone
-// where it is an audit's.
+// of is the key of a question, another at each attempt. host is empty but for
+// an audit's, which only that host may answer.
 func (k *keys) of(at place, attempt int, host string) string {
 	body := fmt.Sprintf("%s-%d-%d-%d", k.nonce, at.model, at.job, attempt)
 	return body + "-" + k.seal(body, host)
@@ -56,8 +56,7 @@ func (k *keys) seal(body, host string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// genuine reports whether a key is one of the run's for that job, and for that
-// host where it is an audit's.
+// genuine reports whether the run made a key for that job and host.
 func (k *keys) genuine(key string, at place, host string) bool {
 	i := strings.LastIndexByte(key, '-')
 	if i < 0 {
