@@ -221,6 +221,8 @@ func describe(want, have eval.Model) eval.Model {
 // Store is where the outcomes of a run go.
 type Store interface {
 	eval.Store
+	// Reply returns the outcome of a job; ok is false where there is none.
+	Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, ok bool, err error)
 	// PutHost queues what is known of a machine that answers.
 	PutHost(ctx context.Context, name string, h eval.Host) error
 	// PutAudit queues what a second host answered.
