@@ -62,6 +62,10 @@ type Report struct {
 	// Replies yields every outcome, ordered by model and query as the plan
 	// orders them. It can be ranged over again and again.
 	Replies func(context.Context) iter.Seq2[eval.ScoredReply, error]
+
+	// RepliesOf yields those of one model without going over the others; nil
+	// where only Replies can be had.
+	RepliesOf func(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error]
 }
 
 // Same reports whether two reports are of one run.
