@@ -75,6 +75,17 @@ func (a *Answer) Add(text, reasoning string) error {
 	return nil
 }
 
+// ending is how long a server may take to end a stream after its last word.
+const ending = 20 * time.Millisecond
+
+// Drain reads what follows a complete answer. That is nothing but the end of the
+// stream, without which the connection could not be used for the next question.
+// A server that does not end it soon loses the connection.
+func (a *Answer) Drain(rest *bufio.Reader) {
+	a.watch.Reset(ending)
+	_, _ = rest.Discard(64 << 10)
+}
+
 // Len is the length of the text so far, in bytes.
 func (a *Answer) Len() int { return a.text.Len() }
 

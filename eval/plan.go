@@ -223,7 +223,7 @@ func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: p.Prompt(m, q), System: m.Prompting.System, Seed: m.Generation.Seed}
 	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
 		r.Logprobs = m.Capabilities.Logprobs
-		if m.Capabilities.Continuations {
+		if m.Capabilities.Continuations && !m.Served() {
 			r.Logprobs = 1 // the predictions themselves can be had again
 		}
 	}

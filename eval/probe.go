@@ -47,7 +47,7 @@ type Probe struct {
 	Answers      []likelihood.Form       // the keyword, then the aliases; nil where not asked for
 	Choices      []likelihood.Form       // the candidates, the right one first, without alternatives; nil where not asked for or there are none
 	Divergences  []likelihood.Divergence // from the reference, on its own reply
-	Incomparable string                  // why there are none although they were asked for
+	Incomparable string                  // why there are none although they were asked for; empty where the reference has not answered either
 	Start, End   time.Time
 	Failure      *Failure // nil where the probe was answered
 }
@@ -113,19 +113,29 @@ func (c Capabilities) canProbe() bool { return c.Continuations || c.Walks }
 // comparable reports whether two models' predictions can be compared: in one
 // process, or by the alternatives that servers name.
 func comparable(a, b Model) bool {
-	inProcess := !a.Served() && !b.Served() && a.Capabilities.Continuations && b.Capabilities.Continuations
-	return a.Provider == b.Provider && (inProcess || a.Capabilities.Walks && b.Capabilities.Walks)
+	x, y := a.Capabilities, b.Capabilities
+	inProcess := !a.Served() && !b.Served() && x.Continuations && y.Continuations
+	return a.Provider == b.Provider && (inProcess || x.Walks && y.Walks || x.TokenIDs && y.TokenIDs)
 }
 
 // keptTokens is how many tokens of m's replies are kept with their
-// log-probabilities: those of the reference that others are compared on.
+// log-probabilities: those of the reference that others are compared on, or
+// that a later run's may be where keeping them costs nothing.
 func (p Plan) keptTokens(m Model) int {
 	if m.Role != RoleReference {
 		return 0
 	}
-	most := 0
-	for _, other := range p.Models {
-		most = max(most, p.Probing(other).FidelityTokens)
+	if m.Capabilities.Continuations && !m.Served() {
+		return stated(p.Likelihood.FidelityTokens, defaultFidelityTokens)
+	}
+	return p.comparedTokens()
+}
+
+// comparedTokens is the most tokens of the reference's replies that a model is
+// compared on.
+func (p Plan) comparedTokens() (most int) {
+	for _, m := range p.Models {
+		most = max(most, p.Probing(m).FidelityTokens)
 	}
 	return most
 }
@@ -134,7 +144,7 @@ func (p Plan) keptTokens(m Model) int {
 // reference first where others are compared on its replies.
 func (p Plan) turns() []Model {
 	ref := p.Reference()
-	if ref == nil || p.keptTokens(*ref) == 0 {
+	if ref == nil || p.comparedTokens() == 0 {
 		return p.Models
 	}
 	out := []Model{*ref}
@@ -210,7 +220,7 @@ func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics
 }
 
 func noLikelihood(reason string) []metrics.Score {
-	var out []metrics.Score
+	out := make([]metrics.Score, 0, len(metrics.Likelihood()))
 	for _, m := range metrics.Likelihood() {
 		out = append(out, metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: reason})
 	}

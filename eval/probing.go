@@ -12,18 +12,27 @@ import (
 	"github.com/disteval/disteval/queries"
 )
 
-// openProbes lists the queries on which m was not probed yet.
-func (r *Runner) openProbes(m Model, done map[ProbeID]bool) []queries.Query {
-	if !r.Plan.Probing(m).Any() {
-		return nil
+// openProbes lists the queries on which m was not probed yet, or not compared
+// with a reply of the reference that has come since.
+func (r *Runner) openProbes(ctx context.Context, m Model, probed map[ProbeID]bool) (open []queries.Query, err error) {
+	asks := r.Plan.Probing(m)
+	if !asks.Any() {
+		return nil, nil
 	}
-	var open []queries.Query
 	for _, q := range r.Plan.Queries.Queries {
-		if !done[ProbeID{m.Name, q.ID}] {
+		compared, there := probed[ProbeID{m.Name, q.ID}]
+		if there && !compared && asks.FidelityTokens > 0 {
+			_, answered, err := r.Store.Tokens(ctx, JobID{Model: r.Plan.Reference().Name, Query: q.ID})
+			if err != nil {
+				return nil, err
+			}
+			there = !answered
+		}
+		if !there {
 			open = append(open, q)
 		}
 	}
-	return open
+	return open, nil
 }
 
 // probe takes the probe phase: timed and metered apart from the answers, and in
@@ -210,7 +219,7 @@ func (p *probing) referenceReply(ctx context.Context, q queries.Query) (tokens [
 	case err != nil:
 		return nil, "", err
 	case !ok:
-		return nil, fmt.Sprintf("%s has no reply to this query", ref.Name), nil
+		return nil, "", nil // compared once the reference has answered
 	case len(tokens) == 0:
 		return nil, fmt.Sprintf("the reply of %s is stored without its tokens", ref.Name), nil
 	case p.reference == nil && !ref.Served():
@@ -241,6 +250,9 @@ func (p *probing) received(ctx context.Context, result Probe, err error) bool {
 	if p.lastStored.IsZero() || p.end.Sub(p.lastStored) >= checkpointEvery {
 		p.lastStored = p.end
 		p.checkpoint(ctx, p.worker.Meter.Read(p.start, p.end))
+		if err := p.power.growing(ctx, p.start, p.end); err != nil && p.err == nil {
+			p.err = err
+		}
 	}
 	return p.err == nil
 }

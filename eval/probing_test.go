@@ -117,6 +117,42 @@ func TestProbesResume(t *testing.T) {
 	}
 }
 
+// TestUncomparedProbes: a probe that had no reply of the reference to compare on
+// is made again once there is one, and not before.
+func TestUncomparedProbes(t *testing.T) {
+	s, p := newMemory(), probePlan(3, "student", "teacher")
+	failing := true
+	g := &probing{probe: known, told: told{answer: func(ctx context.Context, prompt string, n int) (eval.Reply, error) {
+		if failing && prompt == "prompt 1" {
+			return eval.Reply{}, refuse(false)
+		}
+		return withTokens(ctx, prompt, n)
+	}}}
+	gap := eval.ProbeID{Model: "student", Query: "q1"}
+	run := func() (probed int) {
+		before := len(g.probed)
+		if err := runner(p, s, g).Run(t.Context(), t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(g.probed) - before
+	}
+	if n := run(); n != 6 || len(s.probes[gap].Divergences) != 0 || s.probes[gap].Incomparable != "" {
+		t.Errorf("%d probes, %+v", n, s.probes[gap])
+	}
+	if n := run(); n != 0 {
+		t.Errorf("%d probes without a reply to compare on", n)
+	}
+	failing = false
+	delete(s.replies, eval.JobID{Model: "teacher", Query: "q1"}) // as of a model that was given up
+	if n := run(); n != 1 || len(s.probes[gap].Divergences) != 16 {
+		t.Errorf("%d probes, %+v", n, s.probes[gap])
+	}
+	s.probes[gap] = eval.Probe{Incomparable: "other vocabularies"}
+	if n := run(); n != 0 {
+		t.Errorf("%d probes of what cannot be compared", n)
+	}
+}
+
 // TestProbeFailures: a server that dies while it is probed costs no answer and
 // does not give the model up.
 func TestProbeFailures(t *testing.T) {

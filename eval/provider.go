@@ -48,19 +48,20 @@ func (e *ReplacedError) Error() string {
 // Capabilities says what a provider can do with one model. What a plan needs
 // and a provider lacks is refused before the first question.
 type Capabilities struct {
-	Raw           bool   `json:"raw"`                // completes a text as it stands
-	Chat          bool   `json:"chat"`               // answers a message, through the model's template
-	Seed          bool   `json:"seed"`               // the same seed gives the same draws
-	Stop          bool   `json:"stop"`               // ends a reply at a given text
-	MaxTokens     bool   `json:"max_tokens"`         // ends a reply at a given length
-	Usage         bool   `json:"usage"`              // counts tokens
-	Logprobs      int    `json:"logprobs"`           // most alternatives with each generated token; 0: no log-probabilities
-	Continuations bool   `json:"continuations"`      // exact log-probabilities of a given continuation
-	Walks         bool   `json:"walks"`              // those of a continuation by asking for one token at a time, as far as the alternatives go
-	Digest        bool   `json:"digest"`             // the weights are identified
-	Unload        bool   `json:"unload"`             // the memory can be freed
-	Think         bool   `json:"think"`              // reasons before it answers, when told to, and does not when told not to
-	ThinkBy       string `json:"think_by,omitempty"` // how the server is told whether to; empty: as its API has it
+	Raw           bool   `json:"raw"`                 // completes a text as it stands
+	Chat          bool   `json:"chat"`                // answers a message, through the model's template
+	Seed          bool   `json:"seed"`                // the same seed gives the same draws
+	Stop          bool   `json:"stop"`                // ends a reply at a given text
+	MaxTokens     bool   `json:"max_tokens"`          // ends a reply at a given length
+	Usage         bool   `json:"usage"`               // counts tokens
+	Logprobs      int    `json:"logprobs"`            // most alternatives with each generated token; 0: no log-probabilities
+	Continuations bool   `json:"continuations"`       // exact log-probabilities of a given continuation
+	TokenIDs      bool   `json:"token_ids,omitempty"` // a served model's tokens are named by their numbers in its vocabulary
+	Walks         bool   `json:"walks"`               // those of a continuation by asking for one token at a time, as far as the alternatives go
+	Digest        bool   `json:"digest"`              // the weights are identified
+	Unload        bool   `json:"unload"`              // the memory can be freed
+	Think         bool   `json:"think"`               // reasons before it answers, when told to, and does not when told not to
+	ThinkBy       string `json:"think_by,omitempty"`  // how the server is told whether to; empty: as its API has it
 
 	Ignores []Ignored `json:"ignores,omitempty"` // options of the plan that the server does not take
 }
@@ -73,7 +74,7 @@ func (c Capabilities) String() string {
 		name string
 	}{
 		{c.Raw, "raw"}, {c.Chat, "chat"}, {c.Seed, "seed"}, {c.Stop, "stop"}, {c.MaxTokens, "num_predict"}, {c.Usage, "token counts"},
-		{c.Logprobs > 0, fmt.Sprintf("logprobs of %d", c.Logprobs)}, {c.Continuations, "exact continuations"}, {c.Walks, "walked continuations"},
+		{c.Logprobs > 0, fmt.Sprintf("logprobs of %d", c.Logprobs)}, {c.Continuations, "exact continuations"}, {c.TokenIDs, "tokens by number"}, {c.Walks, "walked continuations"},
 		{c.Think, "think"}, {c.Digest, "digest"}, {c.Unload, "unload"},
 	} {
 		if can.is {

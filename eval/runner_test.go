@@ -21,6 +21,7 @@ type memory struct {
 	replies map[eval.JobID]eval.Reply
 	probes  map[eval.ProbeID]eval.Probe
 	phases  []eval.Phase
+	power   []eval.TurnPower
 	gaveUp  map[string]string
 	full    bool
 }
@@ -58,7 +59,7 @@ func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) {
 	done := map[eval.ProbeID]bool{}
 	for id, p := range s.probes {
 		if p.Failure == nil {
-			done[id] = true
+			done[id] = p.Incomparable != "" || len(p.Divergences) > 0
 		}
 	}
 	return done, nil
@@ -71,6 +72,13 @@ func (s *memory) PutProbe(_ context.Context, p eval.Probe) error {
 		return errors.New("disk full")
 	}
 	s.probes[p.ProbeID] = p
+	return nil
+}
+
+func (s *memory) PutPower(_ context.Context, p eval.TurnPower) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.power = append(s.power, p)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -167,6 +168,25 @@ func (s *Server) GetJSON(ctx context.Context, u *url.URL, into any) (http.Header
 	if err != nil {
 		return nil, err
 	}
+	return s.json(req, into)
+}
+
+// PostJSON sends what to u and reads the JSON document that comes back.
+func (s *Server) PostJSON(ctx context.Context, u *url.URL, what, into any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	_, err = s.json(req, into)
+	return err
+}
+
+func (s *Server) json(req *http.Request, into any) (http.Header, error) {
 	req.Header.Set("Accept", "application/json")
 	resp, err := s.Control().Do(req)
 	if err != nil {

@@ -5,7 +5,10 @@
 // with a reason, never 0. Every metric is a key in every output.
 package metrics
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Status says whether a score exists.
 type Status string
@@ -70,36 +73,37 @@ type Metric struct {
 	Better   Direction // which values are the better ones
 }
 
-// Likelihood lists the metrics that follow from a model's probabilities, in
-// the order every output shows them.
-func Likelihood() []Metric {
-	return []Metric{
-		{Name: AnswerBits, Title: "Answer bits", Max: math.Inf(1), Better: Lower},
-		{Name: AnswerBitsPerByte, Title: "Bits per byte", Max: math.Inf(1), Better: Lower},
-		{Name: AnswerTop1, Title: "Top 1", Max: 1, Binary: true, Better: Higher},
-		{Name: AnswerTop5, Title: "Top 5", Max: 1, Binary: true, Better: Higher},
-		{Name: AnswerTop20, Title: "Top 20", Max: 1, Binary: true, Better: Higher},
-		{Name: Choice, Title: "Choice", Max: 1, Binary: true, Better: Higher},
-	}
-}
-
 // All lists the metrics in the order every output shows them: those of a
-// reply's text, then those of Likelihood.
-func All() []Metric { return append(Text(), Likelihood()...) }
+// reply's text, then those of Likelihood. The slice is shared: it is to be read
+// only.
+func All() []Metric { return slices.Clip(all) }
 
-// Text lists the metrics of a reply's text.
-func Text() []Metric {
-	return []Metric{
-		{Name: EM, Title: "EM", Max: 1, Binary: true, Better: Higher},
-		{Name: EMSubstring, Title: "EM substring", Max: 1, Binary: true, Better: Higher},
-		{Name: EMStrict, Title: "EM strict", Max: 1, Binary: true, Better: Higher},
-		{Name: RougeLPrecision, Title: "ROUGE-L precision", Max: 1, Better: Higher},
-		{Name: RougeLRecall, Title: "ROUGE-L recall", Max: 1, Better: Higher},
-		{Name: RougeLF1, Title: "ROUGE-L F1", Max: 1, Better: Higher},
-		{Name: Cosine, Title: "Cosine", Min: -1, Max: 1, Better: Higher},
-		{Name: CosineBest, Title: "Cosine best", Min: -1, Max: 1, Better: Higher},
-		{Name: CosineLift, Title: "Cosine lift", Min: math.Inf(-1), Max: 1, Better: Higher},
-	}
+// Text lists the metrics of a reply's text, as All does.
+func Text() []Metric { return slices.Clip(all[:textual]) }
+
+// Likelihood lists the metrics that follow from a model's probabilities, as All
+// does.
+func Likelihood() []Metric { return slices.Clip(all[textual:]) }
+
+const textual = 9 // of all, the metrics of a reply's text
+
+var all = []Metric{
+	{Name: EM, Title: "EM", Max: 1, Binary: true, Better: Higher},
+	{Name: EMSubstring, Title: "EM substring", Max: 1, Binary: true, Better: Higher},
+	{Name: EMStrict, Title: "EM strict", Max: 1, Binary: true, Better: Higher},
+	{Name: RougeLPrecision, Title: "ROUGE-L precision", Max: 1, Better: Higher},
+	{Name: RougeLRecall, Title: "ROUGE-L recall", Max: 1, Better: Higher},
+	{Name: RougeLF1, Title: "ROUGE-L F1", Max: 1, Better: Higher},
+	{Name: Cosine, Title: "Cosine", Min: -1, Max: 1, Better: Higher},
+	{Name: CosineBest, Title: "Cosine best", Min: -1, Max: 1, Better: Higher},
+	{Name: CosineLift, Title: "Cosine lift", Min: math.Inf(-1), Max: 1, Better: Higher},
+
+	{Name: AnswerBits, Title: "Answer bits", Max: math.Inf(1), Better: Lower},
+	{Name: AnswerBitsPerByte, Title: "Bits per byte", Max: math.Inf(1), Better: Lower},
+	{Name: AnswerTop1, Title: "Top 1", Max: 1, Binary: true, Better: Higher},
+	{Name: AnswerTop5, Title: "Top 5", Max: 1, Binary: true, Better: Higher},
+	{Name: AnswerTop20, Title: "Top 20", Max: 1, Binary: true, Better: Higher},
+	{Name: Choice, Title: "Choice", Max: 1, Binary: true, Better: Higher},
 }
 
 // Pair is one reply beside what it is compared with.

@@ -278,19 +278,31 @@ func fidelity(p eval.Plan, t []*tally) []Fidelity {
 			f.Flips = counted
 		}
 		f.predictions(t[i].probed.divergences)
-		if f.Tokens == 0 && f.Reason == "" {
-			f.Reason = noFidelity(p, m)
+		if f.Reason == "" {
+			f.Reason = t[i].uncompared(p, m)
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
-func noFidelity(p eval.Plan, m eval.Model) string {
-	if p.Probing(m).FidelityTokens == 0 {
+// uncompared says why there is nothing to compare, or less than was asked for,
+// where no probe does.
+func (t *tally) uncompared(p eval.Plan, m eval.Model) string {
+	missing := 0
+	for _, ds := range t.probed.divergences {
+		if len(ds) == 0 {
+			missing++
+		}
+	}
+	asked := p.Probing(m).FidelityTokens > 0
+	switch {
+	case asked && missing > 0:
+		return fmt.Sprintf("%d of %d queries are not compared, for want of the reference's reply or of this model's probabilities", missing, len(t.probed.divergences))
+	case missing == len(t.probed.divergences):
 		return "not asked for: likelihood.fidelity in the models file asks, where both models give log-probabilities"
 	}
-	return "no reply of the reference has tokens to compare on"
+	return ""
 }
 
 // predictions sums the positions up; those of one reply are one cluster.

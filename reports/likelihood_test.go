@@ -111,6 +111,12 @@ func TestFidelity(t *testing.T) {
 		*f.KLDAt.P50 != 1 || *f.KLDAt.Max != 2 || f.KLDBound != "" || !f.KLD.HasInterval || f.Flips.RightToWrong != 1 || f.Flips.WrongToRight != 1 || f.Reason != "" {
 		t.Errorf("%+v", f)
 	}
+	for i := range p.Models {
+		p.Models[i].Capabilities.Continuations = true
+	}
+	if f = fidelity(p, []*tally{ref, m})[0]; !strings.HasPrefix(f.Reason, "1 of 3 queries are not compared") {
+		t.Errorf("where the reference has no reply to one: %q", f.Reason)
+	}
 	m.probed.divergences[2][0].KLDBound, m.probed.divergences[0][1].DeltaPBound = metrics.AtLeast, metrics.AtMost
 	f = fidelity(p, []*tally{ref, m})[0]
 	if f.KLDBound != metrics.AtLeast || f.KLD.HasInterval || f.DeltaPBound != metrics.AtMost || f.DeltaP.HasInterval || FidelityText(f.KLD, f.KLDBound) != "≥ 1.0000" {

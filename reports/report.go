@@ -53,6 +53,8 @@ type Report struct {
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
 	Published   []PublishedRow
 	Reviews     *ReviewSummary // nil where nobody reviewed
+	Power       []Power        // over time, by machine
+	PowerNotes  []string       // why there is none, or not all
 	Warnings    []string
 	Judgement   *Judgement // nil where nobody judged these outcomes
 	Outcomes    string     // SHA-256 of every reply or failure, its scores and how they were made: what a judgement is of
@@ -89,6 +91,8 @@ type Model struct {
 	Reused     *Reuse // nil: every reply was asked for in this run
 	PromptsCut int    // prompts that were read as fewer tokens than they have words
 	Noise      string // of samples at temperature 0 that are not one text; empty: none
+
+	IdenticalTexts *float64 // share of the queries with several answers whose answers are all one text; nil where there is none
 
 	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it

@@ -18,7 +18,9 @@ type Kind string
 const (
 	// VLLM is vLLM 0.11, by its documentation: extra options are top_k and
 	// repetition_penalty, echo gives the prompt's log-probabilities, more than
-	// 20 alternatives are an error, /version tells the version.
+	// 20 alternatives are an error, the token itself stands beside them where it
+	// is none of them, tokens can be named and sent by number, /detokenize reads
+	// them, /version tells the version.
 	VLLM Kind = "vllm"
 	// LlamaCPP is llama.cpp's server of 2025-10 (b6700), by its documentation:
 	// repeat_penalty, log-probabilities with as many alternatives as asked for,
@@ -38,10 +40,13 @@ type OpenAI struct {
 	Key    string                               // that every call must have; empty: none
 	Reason string                               // finish_reason; "null" is none; default: stop
 	Shape  Shape
+	Skew   map[string]float64 // by model: nats that are taken from its log-probabilities
+	Shift  int                // of the numbers of its tokens: another vocabulary
 
 	questions
 	server *httptest.Server
 	bodies []map[string]any
+	words  map[int]string // by number
 }
 
 // Shape is how the stream of an answer looks.
@@ -72,6 +77,11 @@ func NewOpenAI(t testing.TB, kind Kind, models ...string) *OpenAI {
 			var text struct{ Prompt string }
 			_ = json.NewDecoder(r.Body).Decode(&text) // an empty text is counted too
 			writeJSON(w, map[string]any{"count": len(pieces(text.Prompt)), "max_model_len": 256})
+		})
+		mux.HandleFunc("POST /detokenize", func(w http.ResponseWriter, r *http.Request) {
+			var list struct{ Tokens []int }
+			_ = json.NewDecoder(r.Body).Decode(&list) // no tokens are read too
+			writeJSON(w, map[string]string{"prompt": o.read(list.Tokens)})
 		})
 		mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"version": "0.11.0"}) })
 	case LlamaCPP:
@@ -123,7 +133,7 @@ func (o *OpenAI) list(w http.ResponseWriter, _ *http.Request) {
 // asked is a question in either form.
 type asked struct {
 	Model    string `json:"model"`
-	Prompt   string `json:"prompt"`
+	Prompt   text   `json:"prompt"`
 	Messages []struct {
 		Content string `json:"content"`
 	} `json:"messages"`
@@ -134,6 +144,7 @@ type asked struct {
 	Logprobs          json.RawMessage `json:"logprobs"`
 	TopLogprobs       int             `json:"top_logprobs"`
 	Echo              bool            `json:"echo"`
+	Numbered          bool            `json:"return_tokens_as_token_ids"`
 	TopK              int             `json:"top_k"`
 	RepeatPenalty     float64         `json:"repeat_penalty"`
 	RepetitionPenalty float64         `json:"repetition_penalty"`
@@ -142,6 +153,19 @@ type asked struct {
 	} `json:"chat_template_kwargs"`
 
 	chat bool
+}
+
+// text is a prompt as text or as numbers of tokens.
+type text struct {
+	text    string
+	numbers []int
+}
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		return json.Unmarshal(b, &t.numbers)
+	}
+	return json.Unmarshal(b, &t.text)
 }
 
 // depth is how many alternatives are asked for.
@@ -163,7 +187,10 @@ func (o *OpenAI) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 		return
 	}
 	if a.chat = chat; chat && len(a.Messages) > 0 {
-		a.Prompt = a.Messages[len(a.Messages)-1].Content
+		a.Prompt.text = a.Messages[len(a.Messages)-1].Content
+	}
+	if a.Prompt.numbers != nil {
+		a.Prompt.text = o.read(a.Prompt.numbers)
 	}
 	o.mu.Lock()
 	o.bodies = append(o.bodies, whole)
@@ -175,7 +202,7 @@ func (o *OpenAI) complete(w http.ResponseWriter, r *http.Request, chat bool) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	e := events{question: a, shape: o.Shape, reason: o.Reason}
-	if fault := o.ask(a.Prompt); fault != NoFault {
+	if fault := o.ask(a.Prompt.text); fault != NoFault {
 		if fault == HTML {
 			w.Header().Del("Content-Type")
 		}
@@ -194,7 +221,7 @@ func (o *OpenAI) answer(w http.ResponseWriter, a asked, e events) {
 	if o.Kind == Bare && a.Temperature > 0 {
 		seed = o.Asked() // draws anew every time
 	}
-	words := pieces(o.Answer(a.Prompt, seed))
+	words := pieces(o.Answer(a.Prompt.text, seed))
 	penalty := a.RepeatPenalty
 	if o.Kind == VLLM {
 		penalty = a.RepetitionPenalty
@@ -210,7 +237,7 @@ func (o *OpenAI) answer(w http.ResponseWriter, a asked, e events) {
 		words = words[:a.MaxTokens]
 	}
 	if o.Kind == VLLM && a.Echo {
-		words = append(pieces(a.Prompt), words...)
+		words = append(pieces(a.Prompt.text), words...)
 	}
 	said := 0
 	for i, word := range words {
@@ -254,14 +281,48 @@ func (o *OpenAI) logprobs(a asked, word string, first bool) any {
 		}
 		return map[string]any{"content": []map[string]any{{"token": word, "logprob": p, "top_logprobs": top}}}
 	}
+	name := func(word string) string { return word }
+	if a.Numbered && o.Kind == VLLM {
+		name = func(word string) string { return fmt.Sprint("token_id:", o.number(word)) }
+	}
 	if first {
-		return map[string]any{"tokens": []string{word}, "token_logprobs": []any{nil}, "top_logprobs": []any{nil}}
+		return map[string]any{"tokens": []string{name(word)}, "token_logprobs": []any{nil}, "top_logprobs": []any{nil}}
 	}
-	top := map[string]float64{word: p}
+	p -= o.Skew[a.Model]
+	top := map[string]float64{name(word): p}
 	for i := 1; i < n; i++ {
-		top[fmt.Sprint(word, i)] = p - float64(i)
+		top[name(fmt.Sprint(word, i))] = p - 3 - float64(i)
 	}
-	return map[string]any{"tokens": []string{word}, "token_logprobs": []float64{p}, "top_logprobs": []any{top}}
+	return map[string]any{"tokens": []string{name(word)}, "token_logprobs": []float64{p}, "top_logprobs": []any{top}}
+}
+
+// number is a word's in the vocabulary.
+func (o *OpenAI) number(word string) int {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, word) // as above
+	n := int(h.Sum32()>>1) + o.Shift
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.words == nil {
+		o.words = make(map[int]string)
+	}
+	o.words[n] = word
+	return n
+}
+
+// read is the text of tokens; numbers of another vocabulary read as others.
+func (o *OpenAI) read(numbers []int) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var b strings.Builder
+	for _, n := range numbers {
+		word, ok := o.words[n]
+		if !ok {
+			word = " ?"
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 // events writes the events of one stream. It is a protocol.
@@ -322,7 +383,7 @@ func (e events) end(tokens int) string {
 	}
 	out := e.event(last, nil)
 	if !e.shape.NoUsage {
-		prompt := len(strings.Fields(e.question.Prompt))
+		prompt := len(strings.Fields(e.question.Prompt.text))
 		if e.shape.Template {
 			prompt += 10
 		}

@@ -1,13 +1,10 @@
 package ollama
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"sync"
@@ -182,12 +179,14 @@ func (g *Generator) stream(ctx context.Context, ask ask, silence time.Duration) 
 		return eval.Reply{}, answer.Failed(err)
 	}
 	defer resp.Body.Close()
-	lines := lineReader{r: bufio.NewReaderSize(answer.Count(resp.Body), 16<<10), max: g.client.limits.LineBytes}
-	last, tokens, err := g.collect(answer, &lines)
+	lines := readLines(answer.Count(resp.Body), g.client.limits.LineBytes)
+	defer lines.close()
+	last, tokens, err := g.collect(answer, lines)
 	r := answer.Reply()
 	if err != nil {
 		return r, answer.Failed(err)
 	}
+	answer.Drain(lines.r)
 	r.DoneReason, r.Tokens = last.DoneReason, tokens
 	r.Usage = eval.Usage{PromptTokens: last.PromptTokens, CompletionTokens: last.CompletionTokens}
 	r.Timing = eval.Timing{Load: last.LoadDuration, PromptEval: last.PromptEvalDuration, Eval: last.EvalDuration}
@@ -201,6 +200,12 @@ func (g *Generator) collect(answer *eval.Answer, lines *lineReader) (last piece,
 		line, err := lines.next()
 		if err != nil {
 			return piece{}, nil, err
+		}
+		if text, ok := plainPiece(line); ok {
+			if err := answer.Add(string(text), ""); err != nil {
+				return piece{}, nil, err
+			}
+			continue
 		}
 		p, err := decode(line)
 		if err != nil && lines.unfinished && line[0] == '{' {
@@ -241,74 +246,4 @@ func (g *Generator) check(last piece) error {
 		return eval.Malformed("%v", err)
 	}
 	return nil
-}
-
-// piece is one line of the stream: a part of the answer or an error.
-type piece struct {
-	api.GenerateResponse
-	Message struct { // of a chat
-		Content  string `json:"content"`
-		Thinking string `json:"thinking"`
-	} `json:"message"`
-	Error string `json:"error"`
-
-	// In place of the fields of GenerateResponse, in which an absent count is 0.
-	PromptTokens     *int `json:"prompt_eval_count"`
-	CompletionTokens *int `json:"eval_count"`
-}
-
-func decode(line []byte) (piece, error) {
-	var p piece
-	if err := json.Unmarshal(line, &p); err != nil {
-		return p, eval.Malformed("the answer is not Ollama's JSON (%v): %s", err, eval.Excerpt(line))
-	}
-	if p.Error != "" {
-		return p, &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + eval.Excerpt([]byte(p.Error))}
-	}
-	return p, nil
-}
-
-// lineReader reads non-empty lines of at most max bytes.
-type lineReader struct {
-	r    *bufio.Reader
-	max  int
-	long []byte // reused for lines that do not fit r's buffer
-
-	unfinished bool // whether the last line came without its newline
-}
-
-// next returns the next line, valid until the call after it. A last line
-// without newline counts; then comes io.EOF.
-func (l *lineReader) next() ([]byte, error) {
-	for {
-		line, err := l.r.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			line, err = l.rest(line)
-		}
-		l.unfinished = err != nil
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 {
-			return line, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (l *lineReader) rest(head []byte) ([]byte, error) {
-	l.long = append(l.long[:0], head...)
-	for {
-		more, err := l.r.ReadSlice('\n')
-		if len(l.long)+len(more) > l.max {
-			return nil, fmt.Errorf("%w: over %d bytes", eval.ErrLineTooLong, l.max)
-		}
-		l.long = append(l.long, more...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return l.long, err
-		}
-	}
 }

@@ -301,7 +301,8 @@ func (w *walk) step(top []eval.Alternative, id int32) likelihood.Step {
 	return s
 }
 
-// compare walks over the reference's reply. It says why it ends early.
+// compare walks over the reference's reply. It says why it ends early, or leaves
+// out a token.
 func (w *walk) compare(ctx context.Context, reply []eval.Token) (out []likelihood.Divergence, why string, err error) {
 	ids := slices.Clone(w.prompt)
 	text := w.text
@@ -319,10 +320,12 @@ func (w *walk) compare(ctx context.Context, reply []eval.Token) (out []likelihoo
 		}
 		if d, ok := likelihood.DivergeTop(t.Top, l.top, t.ID, t.Logprob); ok {
 			out = append(out, d)
+		} else {
+			why = "which token is the most probable cannot be told everywhere"
 		}
 		ids, text = append(ids, int32(t.ID)), text+t.Text
 	}
-	return out, "", nil
+	return out, why, nil
 }
 
 // foreign says why a token of the reference means nothing to this model.

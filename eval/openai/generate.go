@@ -37,7 +37,9 @@ func (g *Generator) Warmup(ctx context.Context, r eval.Request) error {
 
 // Generate asks for one completion. Its error is a *eval.Failure or ctx's.
 func (g *Generator) Generate(ctx context.Context, r eval.Request) (eval.Reply, error) {
-	return g.ask(ctx, g.question(r), g.client.limits.Silence)
+	q := g.question(r)
+	q.numbered = r.Logprobs > 0 && g.model.Capabilities.TokenIDs
+	return g.ask(ctx, q, g.client.limits.Silence)
 }
 
 // Unload does nothing: the API cannot.
@@ -48,6 +50,7 @@ type question struct {
 	api            eval.API
 	model          string
 	system, prompt string
+	ids            []int // in place of prompt; nil: that
 	maxTokens      int
 	temperature    float64
 	seed           int
@@ -55,6 +58,7 @@ type question struct {
 	stop           []string
 	logprobs       int // alternatives; 0: none
 	echo           bool
+	numbered       bool           // tokens are named by their numbers
 	more           map[string]any // options that OpenAI's own API does not have
 }
 
@@ -120,6 +124,12 @@ func (q question) params() (path string, params any) {
 	}
 	p := openai.CompletionNewParams{Model: openai.CompletionNewParamsModel(q.model), Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String(q.prompt)},
 		MaxTokens: openai.Int(int64(q.maxTokens)), Temperature: openai.Float(q.temperature), Seed: openai.Int(int64(q.seed)), StreamOptions: usage}
+	if q.ids != nil {
+		p.Prompt = openai.CompletionNewParamsPromptUnion{}
+		for _, id := range q.ids {
+			p.Prompt.OfArrayOfTokens = append(p.Prompt.OfArrayOfTokens, int64(id))
+		}
+	}
 	if q.topP != nil {
 		p.TopP = openai.Float(*q.topP)
 	}
@@ -139,6 +149,12 @@ func (q question) params() (path string, params any) {
 // fields are those that the client library's types do not have.
 func (q question) fields() map[string]any {
 	m := map[string]any{"stream": true}
+	if q.numbered {
+		m["return_tokens_as_token_ids"] = true
+	}
+	if q.ids != nil {
+		m["return_token_ids"] = true // without it, newer versions of vLLM look for the prompt's text and fail
+	}
 	for name, v := range q.more {
 		m[name] = v
 	}
@@ -163,7 +179,7 @@ func (g *Generator) ask(ctx context.Context, q question, silence time.Duration) 
 		return eval.Reply{}, eval.Malformed("the answer is no stream of events but %s: %s", kind, eval.Excerpt(body))
 	}
 	resp.Body = answer.Count(resp.Body)
-	s := stream{answer: answer, events: ssestream.NewDecoder(resp), model: q.model, echo: q.echo, redact: g.client.server.Redact}
+	s := stream{answer: answer, events: ssestream.NewDecoder(resp), asked: q, redact: g.client.server.Redact}
 	err := s.collect()
 	r := answer.Reply()
 	r.DoneReason, r.Usage, r.Tokens = s.reason, s.usage, s.tokens
@@ -177,8 +193,7 @@ func (g *Generator) ask(ctx context.Context, q question, silence time.Duration) 
 type stream struct {
 	answer *eval.Answer
 	events ssestream.Decoder
-	model  string // that was asked
-	echo   bool   // the prompt comes back before the answer
+	asked  question
 	redact func(string) string
 
 	reason string
@@ -244,8 +259,8 @@ func (s *stream) take(data []byte) error {
 	if len(c.Error) > 0 && string(c.Error) != "null" {
 		return &eval.Failure{Kind: eval.FailStatus, Message: "the server says: " + s.redact(eval.ErrorMessage(data))}
 	}
-	if c.Model != "" && !sameModel(c.Model, s.model) {
-		return eval.Malformed("the answer is by model %s, and %s was asked", eval.Excerpt([]byte(c.Model)), s.model)
+	if c.Model != "" && !sameModel(c.Model, s.asked.model) {
+		return eval.Malformed("the answer is by model %s, and %s was asked", eval.Excerpt([]byte(c.Model)), s.asked.model)
 	}
 	if c.Usage != nil {
 		s.usage = eval.Usage{PromptTokens: c.Usage.Prompt, CompletionTokens: c.Usage.Completion}
@@ -261,7 +276,10 @@ func (s *stream) take(data []byte) error {
 
 func (s *stream) piece(c choice) error {
 	if c.Logprobs != nil {
-		tokens, err := c.Logprobs.tokens(s.echo && len(s.tokens) == 0)
+		tokens, err := c.Logprobs.tokens(s.asked.echo && len(s.tokens) == 0, s.asked.logprobs)
+		if err == nil && s.asked.numbered {
+			err = numbered(tokens, c.Text)
+		}
 		if err != nil {
 			return err
 		}

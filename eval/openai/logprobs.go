@@ -26,9 +26,11 @@ type logprobs struct {
 	} `json:"content"`
 }
 
-// tokens brings both forms into one. Only the first token of an echoed prompt
-// may be without a log-probability: it gets NaN.
-func (l *logprobs) tokens(echo bool) ([]eval.Token, error) {
+// tokens brings both forms into one, with the depth most probable alternatives
+// of each: vLLM gives the token itself beside them, where it is none of them.
+// Only the first token of an echoed prompt may be without a log-probability: it
+// gets NaN.
+func (l *logprobs) tokens(echo bool, depth int) ([]eval.Token, error) {
 	if len(l.TokenLogprobs) != len(l.Tokens) || len(l.TopLogprobs) > len(l.Tokens) {
 		return nil, eval.Malformed("%d tokens with %d log-probabilities and alternatives for %d", len(l.Tokens), len(l.TokenLogprobs), len(l.TopLogprobs))
 	}
@@ -56,6 +58,7 @@ func (l *logprobs) tokens(echo bool) ([]eval.Token, error) {
 		slices.SortFunc(t.Top, func(a, b eval.Alternative) int {
 			return cmp.Or(cmp.Compare(b.Logprob, a.Logprob), cmp.Compare(a.Text, b.Text))
 		})
+		out[i].Top = t.Top[:min(len(t.Top), depth)]
 	}
 	return out, nil
 }

@@ -78,7 +78,7 @@ func TestFound(t *testing.T) {
 		version string
 		context int
 	}{
-		{evaltest.VLLM, sampled, eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Logprobs: 20, Continuations: true}, "vllm 0.11.0", 256},
+		{evaltest.VLLM, sampled, eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Logprobs: 20, Continuations: true, TokenIDs: true}, "vllm 0.11.0", 256},
 		{evaltest.LlamaCPP, sampled, eval.Capabilities{Raw: true, Seed: true, Stop: true, MaxTokens: true, Usage: true, Logprobs: 20}, "llama.cpp b6700-c08002a1, /models/m.gguf", 512},
 		{evaltest.VLLM, chat, eval.Capabilities{Chat: true, MaxTokens: true, Usage: true, Logprobs: 20}, "vllm 0.11.0", 256},
 		{evaltest.Bare, nil, eval.Capabilities{Raw: true, MaxTokens: true, Usage: true}, "server fake, models of bare", 0},

@@ -246,8 +246,10 @@ func (t *trial) tryEcho(ctx context.Context) error {
 		return err
 	}
 	_, _, err = echoed(trialPrompt, r)
-	t.model.Capabilities.Continuations = err == nil
-	return nil
+	if t.model.Capabilities.Continuations = err == nil; err != nil {
+		return nil
+	}
+	return t.tryTokenIDs(ctx)
 }
 
 // tryPenalty asks with a penalty that no repetition survives.

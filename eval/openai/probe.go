@@ -12,15 +12,15 @@ import (
 // Probe has the server echo the prompt with each text behind it, and its
 // log-probabilities. It makes the Generator an eval.Prober.
 func (g *Generator) Probe(ctx context.Context, r eval.ProbeRequest) (out eval.ProbeReply, err error) {
-	if r.Reply != nil {
-		out.Incomparable = "predictions are not compared through OpenAI's API: it names tokens by their text"
-	}
 	prompt, err := g.echo(ctx, r.Prompt)
 	if err != nil {
 		return out, err
 	}
 	if out.Forms, err = g.forms(ctx, r.Prompt, prompt, r.Texts); err == nil {
 		out.Choices, err = g.forms(ctx, r.Prompt, prompt, r.Choices)
+	}
+	if err == nil && r.Reply != nil {
+		out.Divergences, out.Incomparable, err = g.compare(ctx, r.Prompt, r.Reply)
 	}
 	return out, err
 }

@@ -40,3 +40,46 @@ func TestFormOf(t *testing.T) {
 		}
 	}
 }
+
+// TestDepth: a token that vLLM gives beside the most probable ones, since it is
+// none of them, must not pass for the last of these.
+func TestDepth(t *testing.T) {
+	p := func(v float64) *float64 { return &v }
+	l := logprobs{Tokens: []string{" far"}, TokenLogprobs: []*float64{p(-9)}, TopLogprobs: []map[string]*float64{{" a": p(-1), " b": p(-2), " far": p(-9)}}}
+	tokens, err := l.tokens(false, 2)
+	if err != nil || len(tokens[0].Top) != 2 || tokens[0].Top[1].Text != " b" {
+		t.Errorf("%+v, %v", tokens, err)
+	}
+	first := eval.Token{ID: -1, Text: "The", Logprob: math.NaN()}
+	if f := formOf(" far", []eval.Token{first}, []eval.Token{first, tokens[0]}); f.Steps[0].Rank != 3 || !f.Steps[0].RankOpen {
+		t.Errorf("%+v, want a rank of 3 or more", f.Steps[0])
+	}
+}
+
+// TestEchoedWithoutBlanks: some servers read each token by itself.
+func TestEchoedWithoutBlanks(t *testing.T) {
+	n := 4
+	r := eval.Reply{Text: "The capital of France", Usage: eval.Usage{PromptTokens: &n}}
+	for _, text := range []string{"<s>", "The", "capital", "of", " France"} {
+		r.Tokens = append(r.Tokens, eval.Token{Text: text})
+	}
+	if of, generated, err := echoed("The capital of", r); err != nil || len(of) != 4 || len(generated) != 1 {
+		t.Errorf("%v, %v, %v", of, generated, err)
+	}
+	r.Tokens[1].Text = "A"
+	if _, _, err := echoed("The capital of", r); err == nil {
+		t.Error("another text passes for the prompt")
+	}
+}
+
+func TestNumbered(t *testing.T) {
+	tokens := []eval.Token{{Text: "token_id:7"}, {Text: "token_id:12", Top: []eval.Alternative{{Text: "token_id:3"}}}}
+	if err := numbered(tokens, " two tokens"); err != nil || tokens[0].ID != 7 || tokens[0].Text != "" || tokens[1].ID != 12 || tokens[1].Text != " two tokens" || tokens[1].Top[0].ID != 3 {
+		t.Errorf("%+v, %v", tokens, err)
+	}
+	for _, bad := range []string{"7", "token_id:", "token_id:-1", " Paris"} {
+		if err := numbered([]eval.Token{{Text: bad}}, ""); err == nil {
+			t.Errorf("%q passes for a number", bad)
+		}
+	}
+}

@@ -147,6 +147,14 @@ func (c *client) get(ctx context.Context, path string, into any) (http.Header, e
 	return c.server.GetJSON(ctx, at, into)
 }
 
+// post sends a JSON document to a path below the server's address and reads the
+// one that comes back.
+func (c *client) post(ctx context.Context, path string, what, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
+	defer cancel()
+	return c.server.PostJSON(ctx, c.root().JoinPath(path), what, into)
+}
+
 // root is the server's address, above the API's.
 func (c *client) root() *url.URL {
 	root := *c.server.URL

@@ -1,11 +1,7 @@
 package openai
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 )
 
@@ -31,25 +27,7 @@ func (s shown) parameters() map[string]string {
 }
 
 func (c *client) show(ctx context.Context, model string) (shown, error) {
-	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
-	defer cancel()
-	body, err := json.Marshal(map[string]string{"model": model})
-	if err != nil {
-		return shown{}, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.root().JoinPath("/api/show").String(), bytes.NewReader(body))
-	if err != nil {
-		return shown{}, err
-	}
-	resp, err := c.server.Control().Do(req)
-	if err != nil {
-		return shown{}, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return shown{}, err
-	}
 	var s shown
-	return s, json.Unmarshal(answer, &s)
+	err := c.post(ctx, "/api/show", map[string]string{"model": model}, &s)
+	return s, err
 }

@@ -11,18 +11,20 @@ import (
 	"github.com/disteval/disteval/eval"
 )
 
-// Probed tells which probes have an outcome that is no failure.
+// Probed tells which probes have an outcome that is no failure: true where it
+// holds a comparison with the reference, or why there can be none.
 func (s *Store) Probed(ctx context.Context) (map[eval.ProbeID]bool, error) {
 	done := make(map[eval.ProbeID]bool)
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var m, q int
-		if err := rows.Scan(&m, &q); err != nil {
+		var compared bool
+		if err := rows.Scan(&m, &q, &compared); err != nil {
 			return err
 		}
 		id, err := s.jobAt(m, q, 0)
-		done[eval.ProbeID{Model: id.Model, Query: id.Query}] = true
+		done[eval.ProbeID{Model: id.Model, Query: id.Query}] = compared
 		return err
-	}, "SELECT model, query FROM probes WHERE failure_kind IS NULL")
+	}, "SELECT model, query, incomparable <> '' OR divergences NOT IN ('null', '[]') FROM probes WHERE failure_kind IS NULL")
 	if err != nil {
 		return nil, fmt.Errorf("read what %s was probed for: %w", s.dir, err)
 	}

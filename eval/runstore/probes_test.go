@@ -26,11 +26,12 @@ func TestProbes(t *testing.T) {
 	for _, q := range []string{"q0000", "q0001", "q0002"} {
 		must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: q}, Text: "x"}))
 	}
-	must(t, s.PutProbe(ctx, failed), s.PutProbe(ctx, whole), s.Flush(ctx))
+	alone := eval.Probe{ProbeID: eval.ProbeID{Model: "B", Query: "q0000"}, Answers: whole.Answers, Divergences: []likelihood.Divergence{}}
+	must(t, s.PutProbe(ctx, failed), s.PutProbe(ctx, whole), s.PutProbe(ctx, alone), s.Flush(ctx))
 	s = reopen(t, s, dir)
 	done, err := s.Probed(ctx)
-	if err != nil || len(done) != 1 || !done[whole.ProbeID] {
-		t.Errorf("Probed = %v, %v", done, err)
+	if diff := cmp.Diff(map[eval.ProbeID]bool{whole.ProbeID: true, alone.ProbeID: false}, done); err != nil || diff != "" {
+		t.Errorf("Probed: %v, -want +got:\n%s", err, diff)
 	}
 	got := collect(t, s)
 	if diff := cmp.Diff([]*eval.Probe{&whole, &failed, nil}, []*eval.Probe{got[0].Probe, got[1].Probe, got[2].Probe}); diff != "" {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -38,123 +37,6 @@ func (s *Store) Done(ctx context.Context) (map[eval.JobID]bool, error) {
 		return nil, fmt.Errorf("read what %s has: %w", s.dir, err)
 	}
 	return done, nil
-}
-
-// NextProcess is the number of the process that now goes on with the run.
-func (s *Store) NextProcess(ctx context.Context) (int, error) {
-	var n int
-	err := s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(process), 0) + 1 FROM phases").Scan(&n)
-	return n, explain(err)
-}
-
-// Refresh reads again what the record holds beside the plan: phases, models
-// given up, warnings and the newest complete scoring.
-func (s *Store) Refresh(ctx context.Context) error {
-	rec := &s.record
-	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings, rec.MovedTo = nil, make(map[string]string), nil, nil, nil
-	if err := s.refreshPhases(ctx); err != nil {
-		return err
-	}
-	err := s.each(ctx, func(rows *sql.Rows) error {
-		var m int
-		var reason string
-		var sum []byte
-		if err := rows.Scan(&m, &reason, &sum); err != nil {
-			return err
-		}
-		if !s.intact(sum, m, reason) {
-			return damaged(s.dir, fmt.Sprintf("why model %d was given up is not what was stored", m))
-		}
-		name, err := s.modelAt(m)
-		rec.GaveUp[name] = reason
-		return err
-	}, "SELECT model, reason, checksum FROM gave_up")
-	if err != nil {
-		return fmt.Errorf("read the models given up in %s: %w", s.dir, err)
-	}
-	err = s.each(ctx, func(rows *sql.Rows) error {
-		var text string
-		var sum []byte
-		if err := rows.Scan(&text, &sum); err != nil {
-			return err
-		}
-		if !s.intact(sum, text) {
-			return damaged(s.dir, "a warning is not what was stored")
-		}
-		rec.Warnings = append(rec.Warnings, text)
-		return nil
-	}, "SELECT text, checksum FROM warnings ORDER BY text")
-	if err != nil {
-		return fmt.Errorf("read the warnings in %s: %w", s.dir, err)
-	}
-	err = s.each(ctx, func(rows *sql.Rows) error {
-		var host string
-		err := rows.Scan(&host)
-		rec.MovedTo = append(rec.MovedTo, host)
-		return err
-	}, "SELECT value FROM meta WHERE key LIKE 'moved to %' ORDER BY key")
-	if err != nil {
-		return fmt.Errorf("read the machines in %s: %w", s.dir, err)
-	}
-	if err := s.refreshHosts(ctx); err != nil {
-		return err
-	}
-	if rec.Reused, err = s.reused(ctx); err != nil {
-		return err
-	}
-	rec.Scoring, err = s.newestScoring(ctx)
-	return err
-}
-
-// refreshPhases reads the phases, by model and start.
-func (s *Store) refreshPhases(ctx context.Context) error {
-	rec := &s.record
-	err := s.each(ctx, func(rows *sql.Rows) error {
-		var m int
-		var start, end int64
-		var reading string
-		var sum []byte
-		var p eval.Phase
-		if err := rows.Scan(&m, &p.Host, &p.Process, &p.Name, &start, &end, &reading, &sum); err != nil {
-			return err
-		}
-		if !s.intact(sum, m, p.Host, p.Process, string(p.Name), start, end, reading) {
-			return damaged(s.dir, fmt.Sprintf("the %s phase of model %d is not what was stored", p.Name, m))
-		}
-		name, err := s.modelAt(m)
-		p.Model, p.Start, p.End = name, time.Unix(0, start), time.Unix(0, end)
-		rec.Phases = append(rec.Phases, p)
-		return errors.Join(err, json.Unmarshal([]byte(reading), &rec.Phases[len(rec.Phases)-1].Reading))
-	}, "SELECT model, host, process, name, start_ns, end_ns, reading, checksum FROM phases ORDER BY model, process, start_ns")
-	if err != nil {
-		return fmt.Errorf("read the phases in %s: %w", s.dir, err)
-	}
-	return nil
-}
-
-// reused reads which models have all of an earlier run.
-func (s *Store) reused(ctx context.Context) (map[string]eval.Reused, error) {
-	out := make(map[string]eval.Reused)
-	err := s.each(ctx, func(rows *sql.Rows) error {
-		var key, text string
-		if err := rows.Scan(&key, &text); err != nil {
-			return err
-		}
-		origin := struct {
-			eval.Reused
-			Checksum string
-		}{}
-		model := strings.TrimPrefix(key, reusedPrefix)
-		if err := json.Unmarshal([]byte(text), &origin); err != nil || origin.Checksum != reusedChecksum(model, origin.Reused) {
-			return damaged(s.dir, fmt.Sprintf("where the replies of %s come from is not what was stored", model))
-		}
-		out[model] = origin.Reused
-		return nil
-	}, "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key", reusedPrefix+"%")
-	if err != nil {
-		return nil, fmt.Errorf("read what %s reuses: %w", s.dir, err)
-	}
-	return out, nil
 }
 
 // jobAt names the job of two stored indexes. A row of a model or a query that
@@ -278,77 +160,91 @@ func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (o
 		}
 	}
 	out = make([]eval.ScoredReply, 0, most)
+	row := newStoredReply()
 	err = s.each(ctx, func(rows *sql.Rows) error {
-		r, at, err := s.scan(rows, model, floor)
-		if err != nil {
+		if err := rows.Scan(row.columns...); err != nil {
 			return err
 		}
-		last = at
+		last = place{row.query, row.sample}
+		r, err := row.decode(s, model, floor)
 		out = append(out, r)
-		return nil
-	}, `SELECT r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
-			r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
-			s.vals, s.flags, `+probeColumns+`
+		return err
+	}, `SELECT `+replyColumns+`, `+probeColumns+`
 		FROM replies r LEFT JOIN probes p ON p.model = r.model AND p.query = r.query AND r.sample = 0
 		LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
 		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, scoring, model, after.query, after.sample, most)
 	return out, last, err
 }
 
-func (s *Store) scan(rows *sql.Rows, model int, floor *float64) (eval.ScoredReply, place, error) {
-	var (
-		out                     eval.ScoredReply
-		at                      place
-		promptTokens, completed sql.NullInt64
-		start, end              int64
-		load, promptEval, evalD int64
-		energy                  sql.NullInt64
-		kind, message           sql.NullString
-		tokens                  string
-		sum                     []byte
-		vals, flags             sql.NullString
-		probe                   probeRow
-	)
+// replyColumns selects a reply joined to its scores.
+const replyColumns = `r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
+	r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
+	s.vals, s.flags`
+
+// storedReply holds what replyColumns and probeColumns select, one row after the
+// other.
+type storedReply struct {
+	query, sample               int
+	text, reasoning, doneReason string
+	promptTokens, completed     sql.NullInt64
+	start, end                  int64
+	attempts                    int
+	load, promptEval, evaluated int64
+	energy                      sql.NullInt64
+	kind, message               sql.NullString
+	tokens, host, reusedFrom    string
+	sum                         []byte
+	vals, flags                 sql.NullString
+	probe                       probeRow
+	columns                     []any
+}
+
+func newStoredReply() *storedReply {
+	r := new(storedReply)
+	r.columns = append([]any{&r.query, &r.sample, &r.text, &r.reasoning, &r.doneReason, &r.promptTokens, &r.completed, &r.start, &r.end,
+		&r.attempts, &r.load, &r.promptEval, &r.evaluated, &r.energy, &r.kind, &r.message, &r.tokens, &r.host, &r.reusedFrom, &r.sum,
+		&r.vals, &r.flags}, r.probe.columns()...)
+	return r
+}
+
+// decode makes a reply of the row, which must be as it was stored.
+func (row *storedReply) decode(s *Store, model int, floor *float64) (out eval.ScoredReply, err error) {
 	r := &out.Reply
-	err := rows.Scan(append([]any{&at.query, &at.sample, &r.Text, &r.Reasoning, &r.DoneReason, &promptTokens, &completed, &start, &end,
-		&r.Timing.Attempts, &load, &promptEval, &evalD, &energy, &kind, &message, &tokens, &r.Host, &r.ReusedFrom, &sum, &vals, &flags},
-		probe.columns()...)...)
-	if err != nil {
-		return out, at, err
+	if r.JobID, err = s.jobAt(model, row.query, row.sample); err != nil {
+		return out, err
 	}
-	if r.JobID, err = s.jobAt(model, at.query, at.sample); err != nil {
-		return out, at, err
+	if !s.intact(row.sum, model, row.query, row.sample, row.text, row.reasoning, row.doneReason, valueOf(row.promptTokens), valueOf(row.completed),
+		row.start, row.end, row.attempts, row.load, row.promptEval, row.evaluated, valueOf(row.energy), valueOf(row.kind), valueOf(row.message),
+		row.tokens, row.host, row.reusedFrom) {
+		return out, damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", r.JobID))
 	}
-	if !s.intact(sum, model, at.query, at.sample, r.Text, r.Reasoning, r.DoneReason, valueOf(promptTokens), valueOf(completed), start, end,
-		r.Timing.Attempts, load, promptEval, evalD, valueOf(energy), valueOf(kind), valueOf(message), tokens, r.Host, r.ReusedFrom) {
-		return out, at, damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", r.JobID))
-	}
-	out.Query = s.record.Plan.Queries.Queries[at.query]
-	r.Usage = eval.Usage{PromptTokens: countOf(promptTokens), CompletionTokens: countOf(completed)}
-	r.Timing.Start, r.Timing.End = time.Unix(0, start), time.Unix(0, end)
-	r.Timing.Load, r.Timing.PromptEval, r.Timing.Eval = time.Duration(load), time.Duration(promptEval), time.Duration(evalD)
-	if energy.Valid {
-		e := emissions.Energy(energy.Int64)
+	out.Query = s.record.Plan.Queries.Queries[row.query]
+	r.Text, r.Reasoning, r.DoneReason, r.Host, r.ReusedFrom = row.text, row.reasoning, row.doneReason, row.host, row.reusedFrom
+	r.Usage = eval.Usage{PromptTokens: countOf(row.promptTokens), CompletionTokens: countOf(row.completed)}
+	r.Timing = eval.Timing{Start: time.Unix(0, row.start), End: time.Unix(0, row.end), Attempts: row.attempts,
+		Load: time.Duration(row.load), PromptEval: time.Duration(row.promptEval), Eval: time.Duration(row.evaluated)}
+	if row.energy.Valid {
+		e := emissions.Energy(row.energy.Int64)
 		r.Energy = &e
 	}
-	if kind.Valid {
-		r.Failure = &eval.Failure{Kind: eval.FailureKind(kind.String), Message: message.String}
+	if row.kind.Valid {
+		r.Failure = &eval.Failure{Kind: eval.FailureKind(row.kind.String), Message: row.message.String}
 	}
-	if tokens != "" {
-		if err := json.Unmarshal([]byte(tokens), &r.Tokens); err != nil {
-			return out, at, damaged(s.dir, fmt.Sprintf("the tokens of %s cannot be read: %v", r.JobID, err))
+	if row.tokens != "" {
+		if err := json.Unmarshal([]byte(row.tokens), &r.Tokens); err != nil {
+			return out, damaged(s.dir, fmt.Sprintf("the tokens of %s cannot be read: %v", r.JobID, err))
 		}
 	}
-	out.Flags = strings.Fields(flags.String)
-	if out.Probe, err = probe.decode(s, model, at.query); err != nil {
-		return out, at, err
+	out.Flags = strings.Fields(row.flags.String)
+	if out.Probe, err = row.probe.decode(s, model, row.query); err != nil {
+		return out, err
 	}
-	out.Scores, err = decodeScores(vals, floor, r.Failure)
-	if at.sample == 0 && err == nil {
-		plan := s.record.Plan
-		copy(out.Scores[len(out.Scores)-len(metrics.Likelihood()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
+	out.Scores, err = decodeScores(row.vals, floor, r.Failure)
+	if row.sample == 0 && err == nil {
+		plan := &s.record.Plan
+		copy(out.Scores[len(metrics.Text()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
 	}
-	return out, at, err
+	return out, err
 }
 
 func valueOf(v driver.Valuer) any {
@@ -362,56 +258,4 @@ func countOf(v sql.NullInt64) *int {
 	}
 	n := int(v.Int64)
 	return &n
-}
-
-// decodeScores reads a row of scores. Without one every metric is Unscored, as
-// is one that the row does not know; cosine_lift follows from cosine and the
-// floor of the run.
-func decodeScores(vals sql.NullString, floor *float64, failure *eval.Failure) ([]metrics.Score, error) {
-	row, err := scoresByName(vals)
-	if err != nil {
-		return nil, fmt.Errorf("decode scores: %w", err)
-	}
-	all := metrics.All()
-	out := make([]metrics.Score, len(all))
-	for i, m := range all {
-		out[i] = metrics.Score{Metric: m.Name, Status: metrics.Unscored, Reason: "not scored yet"}
-		if failure != nil {
-			out[i].Reason = "no answer: " + string(failure.Kind)
-		}
-		if i >= len(metrics.Text()) {
-			out[i].Reason = "of a query, beside its first sample"
-			continue
-		}
-		switch v := row[m.Name].(type) {
-		case float64:
-			out[i].Value, out[i].Status, out[i].Reason = v, metrics.Scored, ""
-		case string:
-			out[i].Reason = v
-		}
-	}
-	metrics.FillLift(out, floor)
-	return out, nil
-}
-
-// scoresByName reads an object, or a list of version 1.
-func scoresByName(vals sql.NullString) (row map[string]any, err error) {
-	if !strings.HasPrefix(vals.String, "[") {
-		if vals.Valid {
-			err = json.Unmarshal([]byte(vals.String), &row)
-		}
-		return row, err
-	}
-	var list []any
-	if err := json.Unmarshal([]byte(vals.String), &list); err != nil {
-		return nil, err
-	}
-	if len(list) > len(firstMetrics) {
-		return nil, fmt.Errorf("%d scores, where version 1 has %d", len(list), len(firstMetrics))
-	}
-	row = make(map[string]any, len(list))
-	for i, v := range list {
-		row[firstMetrics[i]] = v
-	}
-	return row, nil
 }

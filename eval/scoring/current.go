@@ -14,42 +14,38 @@ import (
 // alike is how far a score made on another machine may be off.
 const alike = 1e-6
 
+// Changed says which replies have other scores than are stored.
+type Changed struct {
+	N     int
+	First eval.JobID // in the run's order; of no meaning where N is 0
+}
+
 // Current scores the replies of a stored run again, by the scoring that the
 // run states, and returns the run with the scores that its replies give, and
-// the jobs whose stored scores are others: a reply or a score was changed, or
-// another version of the program followed other rules. A reply without any
-// stored score stays without. Cosines by an embedding server are taken as they
-// are stored, for the server may not be there, and so is the floor.
-func Current(ctx context.Context, run eval.Run) (eval.Run, []eval.JobID, error) {
+// how many have others stored: a reply or a score was changed, or another
+// version of the program followed other rules. A reply without any stored score
+// stays without. Cosines by an embedding server are taken as they are stored,
+// for the server may not be there, and so is the floor. It scores on all
+// processors and holds few replies at a time.
+func Current(ctx context.Context, run eval.Run) (eval.Run, Changed, error) {
 	by := run.Record().Scoring
 	if by == nil {
-		return run, nil, nil
+		return run, Changed{}, nil
 	}
-	cfg := Config{IncludePrompt: by.Scoring.IncludePrompt, Answers: NewAnswers(run.Record().Plan.Queries)}
-	scorer := New(cfg)
-	out := current{Run: run, anew: make(map[eval.JobID]eval.ScoredReply)}
-	var changed []eval.JobID
-	for r, err := range run.Replies(ctx) {
+	out := current{Run: run, by: *by, anew: make(map[eval.JobID]eval.ScoredReply),
+		cfg: Config{IncludePrompt: by.Scoring.IncludePrompt, Answers: NewAnswers(run.Record().Plan.Queries)}}
+	var changed Changed
+	for r, err := range out.renewed(ctx, run.Replies) {
 		if err != nil {
-			return nil, nil, fmt.Errorf("score the run again: %w", err)
+			return nil, Changed{}, fmt.Errorf("score the run again: %w", err)
 		}
-		if r.Reply.Failure != nil || !Any(r.Scores) {
-			continue
+		if r.rescored {
+			if changed.N++; changed.N == 1 {
+				changed.First = r.Reply.JobID
+			}
 		}
-		fresh, err := scorer.Score(ctx, cfg.PairOf(r.Query, r.Reply))
-		if err != nil {
-			return nil, nil, fmt.Errorf("score the run again: %w", err)
-		}
-		var floor *float64
-		if f, ok := by.Floors[r.Reply.JobID.Model]; ok {
-			floor = &f
-		}
-		if renew(&r, fresh, by.Scoring, floor) {
-			out.anew[r.Reply.JobID] = r
-			changed = append(changed, r.Reply.JobID)
-		} else if !slices.Equal(r.Flags, fresh.Flags) { // an older version had fewer
-			r.Flags = fresh.Flags
-			out.anew[r.Reply.JobID] = r
+		if r.rescored || r.reflagged {
+			out.note(r.ScoredReply)
 		}
 	}
 	return out, changed, ctx.Err()
@@ -88,15 +84,49 @@ func renew(r *eval.ScoredReply, fresh Result, by eval.Scoring, floor *float64) b
 	return true
 }
 
-// current is a run with some of its scores made anew.
+// mostAnew is how many replies are kept with the scores that they give. Where
+// more differ, all are scored again whenever they are read.
+const mostAnew = 5_000
+
+// current is a run with the scores that its replies give.
 type current struct {
 	eval.Run
-	anew map[eval.JobID]eval.ScoredReply
+	by   eval.ScoringRecord
+	cfg  Config
+	anew map[eval.JobID]eval.ScoredReply // nil: too many to keep
 }
 
+// note keeps a reply that differs from what is stored.
+func (c *current) note(r eval.ScoredReply) {
+	if c.anew == nil {
+		return
+	}
+	if c.anew[r.Reply.JobID] = r; len(c.anew) > mostAnew {
+		c.anew = nil
+	}
+}
+
+// Replies yields the replies of all models.
 func (c current) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+	return c.shown(ctx, c.Run.Replies)
+}
+
+// RepliesOf yields those of one model.
+func (c current) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+	return c.shown(ctx, func(ctx context.Context) iter.Seq2[eval.ScoredReply, error] { return eval.RepliesOf(ctx, c.Run, model) })
+}
+
+func (c current) shown(ctx context.Context, stored func(context.Context) iter.Seq2[eval.ScoredReply, error]) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
-		for r, err := range c.Run.Replies(ctx) {
+		if c.anew == nil {
+			for r, err := range c.renewed(ctx, stored) {
+				if !yield(r.ScoredReply, err) {
+					return
+				}
+			}
+			return
+		}
+		for r, err := range stored(ctx) {
 			if anew, ok := c.anew[r.Reply.JobID]; ok {
 				r = anew
 			}

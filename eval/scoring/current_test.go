@@ -2,11 +2,11 @@ package scoring
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
@@ -67,8 +67,8 @@ func TestCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]eval.JobID{{Model: "m", Query: "a"}, {Model: "m", Query: "b"}}, changed); diff != "" {
-		t.Errorf("changed, -want +got:\n%s", diff)
+	if want := (Changed{2, eval.JobID{Model: "m", Query: "a"}}); changed != want {
+		t.Errorf("changed %+v, want %+v", changed, want)
 	}
 	var got []eval.ScoredReply
 	for r, err := range run.Replies(t.Context()) {
@@ -95,7 +95,7 @@ func TestCurrent(t *testing.T) {
 func TestCurrentKeepsServedCosines(t *testing.T) {
 	s := fourReplies(t, "nomic-embed-text")
 	scoreOf(s.replies[0], metrics.Cosine).Value = 0.25
-	if _, changed, err := Current(t.Context(), s); err != nil || len(changed) > 0 {
+	if _, changed, err := Current(t.Context(), s); err != nil || changed.N > 0 {
 		t.Errorf("%v, changed %v", err, changed)
 	}
 }
@@ -104,7 +104,95 @@ func TestCurrentOfARunNotScored(t *testing.T) {
 	s := fourReplies(t, eval.EmbeddingBuiltin)
 	s.scoring = nil
 	run, changed, err := Current(t.Context(), s)
-	if err != nil || len(changed) > 0 || run.Record().Scoring != nil {
+	if err != nil || changed.N > 0 || run.Record().Scoring != nil {
 		t.Errorf("%v, changed %v", err, changed)
+	}
+}
+
+// manyReplies are n replies whose stored em is wrong where changed says so.
+func manyReplies(t *testing.T, n int, changed func(int) bool) stored {
+	t.Helper()
+	s := fourReplies(t, eval.EmbeddingBuiltin)
+	right := s.replies[0]
+	s.replies = nil
+	for i := range n {
+		r := right
+		r.Scores = slices.Clone(right.Scores)
+		r.Reply.JobID.Query = fmt.Sprint(i)
+		if changed(i) {
+			scoreOf(r, metrics.EM).Value = 0
+		}
+		s.replies = append(s.replies, r)
+	}
+	return s
+}
+
+// TestCurrentInOrder has many batches on several processors: every reply comes
+// once, in its place, with the score that it gives, few or many of them changed.
+func TestCurrentInOrder(t *testing.T) {
+	const n = mostAnew + 3*renewBatch + 7
+	for name, is := range map[string]func(int) bool{
+		"few":  func(i int) bool { return i%1000 == 999 },
+		"most": func(i int) bool { return i > 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := manyReplies(t, n, is)
+			want := Changed{}
+			for i := n - 1; i >= 0; i-- {
+				if is(i) {
+					want.N++
+					want.First = s.replies[i].Reply.JobID
+				}
+			}
+			run, changed, err := Current(t.Context(), s)
+			if err != nil || changed != want {
+				t.Fatalf("changed %+v, want %+v; error %v", changed, want, err)
+			}
+			i := 0
+			for r, err := range run.Replies(t.Context()) {
+				if err != nil || r.Query.ID != s.replies[i].Query.ID || r.Reply.JobID != s.replies[i].Reply.JobID || scoreOf(r, metrics.EM).Value != 1 {
+					t.Fatalf("reply %d is %s with em %v, error %v", i, r.Reply.JobID, scoreOf(r, metrics.EM), err)
+				}
+				i++
+			}
+			if i != n {
+				t.Errorf("%d replies of %d", i, n)
+			}
+			for range run.Replies(t.Context()) {
+				break // whoever stops early waits for no worker
+			}
+		})
+	}
+}
+
+// TestCurrentTellsReadErrors: what cannot be read ends the scoring with an error
+// after the replies before it, and so does an interrupt.
+func TestCurrentTellsReadErrors(t *testing.T) {
+	s := manyReplies(t, 3*renewBatch, func(int) bool { return false })
+	broken := errors.New("the disk is gone")
+	if _, _, err := Current(t.Context(), failing{s, broken}); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Current(ctx, s); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: error %v", err)
+	}
+}
+
+// failing is a run that cannot be read to its end.
+type failing struct {
+	stored
+	err error
+}
+
+func (f failing) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+	return func(yield func(eval.ScoredReply, error) bool) {
+		for r, err := range f.stored.Replies(ctx) {
+			if !yield(r, err) {
+				return
+			}
+		}
+		yield(eval.ScoredReply{}, f.err)
 	}
 }

@@ -206,7 +206,7 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 const LikelihoodReason = "needs a run: a model's probabilities do not follow from its reply"
 
 func likelihoods() []metrics.Score {
-	var out []metrics.Score
+	out := make([]metrics.Score, 0, len(metrics.Likelihood()))
 	for _, m := range metrics.Likelihood() {
 		out = append(out, scored(m.Name, 0, LikelihoodReason))
 	}

@@ -183,6 +183,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		return s.Fleet.ask(ctx, drain, store, process, o)
 	}
 	s.sayUnfit(drain, plan)
+	metered := s.Now()
 	meters, err := s.startMeters(drain, plan)
 	if drain.Err() != nil && err != nil {
 		return eval.ErrInterrupted // while the idle baseline was measured
@@ -193,7 +194,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 	defer meters.Close()
 	shared := shareOf(plan, meters)
 	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
-		Meter: shared.meter, Open: s.Providers.Open}
+		Meter: shared.meter, Open: s.Providers.Open, Metered: metered}
 	start := s.Now()
 	err = runner.Run(ctx, drain)
 	err = errors.Join(err, shared.state(ctx, store, start, s.Now()))

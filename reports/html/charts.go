@@ -87,7 +87,7 @@ func tip(name string, m reports.Metric) string {
 // scoreChart shows every metric of every model with its interval.
 func scoreChart(r reports.Report) *figure {
 	names := visibles(modelNames(r))
-	shares := slices.DeleteFunc(metrics.All(), func(m metrics.Metric) bool { return m.Max != 1 || m.Better != metrics.Higher })
+	shares := slices.DeleteFunc(slices.Clone(metrics.All()), func(m metrics.Metric) bool { return m.Max != 1 || m.Better != metrics.Higher })
 	chart := charts.NewCustom()
 	f := &figure{ID: "scores", Title: "Scores", Height: 70 + len(shares)*(18+14*len(names)),
 		Note:  "The mean with its 95 % interval of each metric that is at most 1, a colour per model. Points further right are better.",

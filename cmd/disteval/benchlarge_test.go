@@ -1,0 +1,109 @@
+//go:build linux
+
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// What the commands on a large run may take; docs/speed.md explains.
+const (
+	targetLargeMB   = 300 // peak of memory
+	targetLargePage = 20  // MB of report.html
+	targetGrowth    = 1.3 // time a reply, in times that of a run a tenth as large
+)
+
+// largeSizes are the replies of the runs that BenchmarkLarge measures:
+// 10,000 and 100,000, and with DISTEVAL_BENCH_LARGE=1 1,000,000 as well.
+func largeSizes(b *testing.B) []int {
+	if os.Getenv("DISTEVAL_BENCH_LARGE") == "" {
+		b.Log("set DISTEVAL_BENCH_LARGE=1 for 1,000,000 replies as well")
+		return []int{10_000, 100_000}
+	}
+	return []int{10_000, 100_000, 1_000_000}
+}
+
+// BenchmarkLarge measures what there is to do with a stored run, each command
+// as a process of its own: its time, its peak of memory, and how its time for
+// each reply compares with that on a run a tenth as large.
+func BenchmarkLarge(b *testing.B) {
+	program := build(b)
+	commands := largeCommands()
+	before := make(map[string]float64) // µs a reply
+	for b.Loop() {
+		for _, n := range largeSizes(b) {
+			dir := writeLargeRun(b, n/largeModels)
+			for _, c := range commands {
+				measureLarge(b, program, dir, n, c, before)
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// writeLargeRun has a child write a run and returns its folder.
+func writeLargeRun(b *testing.B, n int) string {
+	b.Helper()
+	dir := filepath.Join(b.TempDir(), fmt.Sprintf("run-%d", n))
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", largeRunVariable, n, dir))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("write a run of %d queries: %v\n%s", n, err, out)
+	}
+	return dir
+}
+
+// largeCommand is one thing to do with a stored run.
+type largeCommand struct {
+	name string
+	args []string // RUN and OUT stand for the run's folder and another
+	file string   // that it leaves in OUT and whose size is told
+}
+
+func largeCommands() []largeCommand {
+	list := []largeCommand{
+		{name: "score", args: []string{"score", "RUN"}},
+		{name: "bless", args: []string{"gate", "RUN", "--expected", "OUT/expected.yaml", "--bless"}, file: "expected.yaml"},
+		{name: "gate", args: []string{"gate", "RUN", "--expected", "OUT/expected.yaml"}},
+	}
+	for _, f := range []struct{ format, file string }{{"html", "report.html"}, {"xlsx", "report.xlsx"}, {"json", "summary.json"},
+		{"md", "summary.md"}, {"csv", "replies.csv"}, {"jsonl", "replies.jsonl"}, {"junit", "junit-replies.xml"}} {
+		list = append(list, largeCommand{name: "report " + f.format, args: []string{"report", "RUN", "--out", "OUT", "--format", f.format}, file: f.file})
+	}
+	return list
+}
+
+func measureLarge(b *testing.B, program, dir string, n int, c largeCommand, before map[string]float64) {
+	b.Helper()
+	out := filepath.Join(filepath.Dir(dir), "out")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	args := make([]string, len(c.args))
+	for i, a := range c.args {
+		args[i] = strings.NewReplacer("RUN", dir, "OUT", out).Replace(a)
+	}
+	u := measured(b, exec.Command(program, args...))
+	each := u.wall.Seconds() * 1e6 / float64(n)
+	line := fmt.Sprintf("%9d replies  %-12s %8.1f s %7.1f µs a reply  %5.0f MB", n, c.name, u.wall.Seconds(), each, u.memoryMB)
+	if was, ok := before[c.name]; ok {
+		line += fmt.Sprintf("  growth %.2f", each/was)
+	}
+	before[c.name] = each
+	size := 0.0
+	if info, err := os.Stat(filepath.Join(out, c.file)); c.file != "" && err == nil {
+		size = float64(info.Size()) / 1e6
+		line += fmt.Sprintf("  %s %.1f MB", c.file, size)
+	}
+	b.Log(line)
+	check(b, "MB in "+c.name+" of "+strconv.Itoa(n), u.memoryMB, targetLargeMB)
+	if c.file == "report.html" {
+		check(b, "MB of report.html of "+strconv.Itoa(n), size, targetLargePage)
+	}
+}

@@ -1,0 +1,165 @@
+package runstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
+)
+
+// header is the part of the record that is stored as JSON under meta.
+type header struct {
+	ID          string     `json:"id"`
+	ToolVersion string     `json:"tool_version"`
+	Created     time.Time  `json:"created"`
+	PlanHash    string     `json:"plan_hash"`
+	Host        eval.Host  `json:"host"`
+	Plan        storedPlan `json:"plan"`
+}
+
+// storedPlan is a plan without its queries, which have their own table.
+type storedPlan struct {
+	SetName    string          `json:"set_name"`
+	SetVersion string          `json:"set_version"`
+	QuerySrc   string          `json:"query_src"`
+	Source     string          `json:"source"`
+	Parallel   int             `json:"parallel"`
+	Samples    int             `json:"samples"` // 0 in a record of version 1
+	Rules      int             `json:"rules"`   // 0 in a record of version 1
+	Models     []eval.Model    `json:"models"`
+	Scoring    eval.Scoring    `json:"scoring"`
+	Emissions  eval.Emissions  `json:"emissions"`
+	Likelihood eval.Likelihood `json:"likelihood"`
+}
+
+func stored(p eval.Plan) storedPlan {
+	return storedPlan{SetName: p.Queries.Name, SetVersion: p.Queries.Version, QuerySrc: p.QuerySrc, Source: p.Source,
+		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions, Likelihood: p.Likelihood}
+}
+
+func (p storedPlan) plan(list []queries.Query) eval.Plan {
+	return eval.Plan{Queries: queries.Set{Name: p.SetName, Version: p.SetVersion, Queries: list}, QuerySrc: p.QuerySrc, Source: p.Source,
+		Parallel: p.Parallel, Samples: p.Samples, Rules: p.Rules, Models: p.Models, Scoring: p.Scoring, Emissions: p.Emissions, Likelihood: p.Likelihood}
+}
+
+func (s *Store) init(ctx context.Context) error {
+	rec := s.record
+	h, err := json.Marshal(header{ID: rec.ID, ToolVersion: rec.ToolVersion, Created: rec.Created,
+		PlanHash: rec.PlanHash, Host: rec.Host, Plan: stored(rec.Plan)})
+	if err != nil {
+		return fmt.Errorf("encode the plan: %w", err)
+	}
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES ('run', ?), ('run checksum', ?)", string(h), checksumText(string(h))); err != nil {
+			return err
+		}
+		put, err := tx.PrepareContext(ctx, "INSERT INTO queries VALUES (?, ?)")
+		if err != nil {
+			return err
+		}
+		defer put.Close()
+		for i, q := range rec.Plan.Queries.Queries {
+			b, err := json.Marshal(q)
+			if err != nil {
+				return err
+			}
+			if _, err := put.ExecContext(ctx, i, string(b)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// load reads the plan and holds it to the checksum and the hash that were
+// stored with it.
+func (s *Store) load(ctx context.Context) error {
+	var text string
+	err := s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run'").Scan(&text)
+	if isCode(err, sqlite3.SQLITE_BUSY) {
+		return fmt.Errorf("open %s: %w", s.dir, explain(err))
+	}
+	if err != nil {
+		return eval.BadInput(fmt.Errorf("read %s: %w: its record has no plan (%w)", s.dir, ErrNotRun, explain(err)), "name the folder of another run")
+	}
+	if s.unchecked, err = s.hasUnchecked(ctx); err != nil {
+		return fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
+	}
+	var sum string
+	err = s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run checksum'").Scan(&sum)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
+	case err != nil && s.unchecked: // none was stored
+	case sum != checksumText(text):
+		return damaged(s.dir, "the plan is not what was stored")
+	}
+	var h header
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		return damaged(s.dir, "the plan cannot be read: "+err.Error())
+	}
+	list, err := s.loadQueries(ctx)
+	if err != nil {
+		return fmt.Errorf("read the queries in %s: %w", s.dir, err)
+	}
+	s.record = eval.RunRecord{ID: h.ID, Dir: s.dir, ToolVersion: h.ToolVersion, Created: h.Created, PlanHash: h.PlanHash, Host: h.Host,
+		Plan: h.Plan.plan(list)}
+	if is := s.record.Plan.Hash(); is != h.PlanHash {
+		return damaged(s.dir, fmt.Sprintf("its plan gives the hash %s, and %s was stored", is[:min(12, len(is))], h.PlanHash[:min(12, len(h.PlanHash))]))
+	}
+	return nil
+}
+
+// hasUnchecked reports whether the record is, or was, of version 1.
+func (s *Store) hasUnchecked(ctx context.Context) (bool, error) {
+	version, err := schemaVersion(ctx, s.db)
+	if err != nil || version == 1 {
+		return true, err
+	}
+	var n int
+	err = s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM meta WHERE key = ?", uncheckedRows).Scan(&n)
+	return n > 0, err
+}
+
+// check has SQLite look whether the file's pages hang together: one that does
+// not could hide rows.
+func (s *Store) check(ctx context.Context) error {
+	var found string
+	if err := s.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return fmt.Errorf("check %s: %w", s.dir, explain(err))
+	}
+	if found != "ok" {
+		return damaged(s.dir, found)
+	}
+	return nil
+}
+
+func (s *Store) loadQueries(ctx context.Context) (list []queries.Query, err error) {
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		var idx int
+		var b string
+		if err := rows.Scan(&idx, &b); err != nil {
+			return err
+		}
+		if idx != len(list) {
+			return damaged(s.dir, fmt.Sprintf("query %d is missing", len(list)))
+		}
+		var q queries.Query
+		known := json.NewDecoder(strings.NewReader(b))
+		known.DisallowUnknownFields() // a flipped bit in a name would drop its value
+		if err := known.Decode(&q); err != nil {
+			return damaged(s.dir, fmt.Sprintf("query %d cannot be read: %v", idx, err))
+		}
+		list = append(list, q)
+		return nil
+	}, "SELECT idx, query FROM queries ORDER BY idx")
+	return list, err
+}
