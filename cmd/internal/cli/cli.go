@@ -148,6 +148,15 @@ func terminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// terminalSize is how many columns and rows a terminal has now; 0 where that is
+// not known.
+func terminalSize(w io.Writer) (columns, rows int) {
+	if f, ok := w.(*os.File); ok {
+		columns, rows, _ = term.GetSize(int(f.Fd())) // 0 beside an error
+	}
+	return columns, rows
+}
+
 // color reports whether w wants colours.
 func (a *app) color(w io.Writer) bool {
 	switch a.settings.Color.Value {
