@@ -7,7 +7,7 @@ FUZZTIME_LONG ?= 600s
 # For where the go command does not look at git: in a linked worktree, and where
 # -buildvcs=false is set.
 CLI := github.com/disteval/disteval/cmd/internal/cli
-STATED := $(shell git log -1 --format='-X $(CLI).commit=%H -X $(CLI).date=%cI' 2>/dev/null) \
+STATED = $(shell git log -1 --format='-X $(CLI).commit=%H -X $(CLI).date=%cI' 2>/dev/null) \
 	$(shell git describe --tags --always --abbrev=12 --dirty=+dirty 2>/dev/null | sed 's,^,-X $(CLI).release=,')
 ECHARTS := reports/html/assets/echarts.min.js
 
