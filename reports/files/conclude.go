@@ -28,8 +28,18 @@ func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early 
 		}
 		r.Judgement = &judgement
 	}
-	_, err = Write(ctx, r, slices.Concat(Default(), Judged()), r.Dir)
+	_, err = Write(ctx, r, each(slices.Concat(Default(), Judged())), r.Dir)
 	return r, err
+}
+
+// each leaves every file once.
+func each(formats []Format) (out []Format) {
+	for _, f := range formats {
+		if !slices.ContainsFunc(out, func(o Format) bool { return o.File == f.File }) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Current builds the report of a stored run with the scores that its replies

@@ -58,7 +58,8 @@ func powerChart(id string, p reports.Power) *figure {
 	return f
 }
 
-// powerLine draws each step from its begin to its end; what is not known is a gap.
+// powerLine draws each step from its begin to its end. What is not known is a
+// gap: a point without a place, since ECharts draws a step from any other.
 func powerLine(p reports.Power, z reports.PowerZone) []opts.LineData {
 	var line []opts.LineData
 	begin, drawn := 0.0, false
@@ -66,7 +67,7 @@ func powerLine(p reports.Power, z reports.PowerZone) []opts.LineData {
 		w := z.W[step]
 		switch {
 		case w == nil && drawn:
-			line = append(line, opts.LineData{Value: []any{begin, "-"}})
+			line = append(line, opts.LineData{Value: []any{"-", "-"}})
 		case w != nil && !drawn:
 			line = append(line, opts.LineData{Value: []any{begin, *w}})
 		}

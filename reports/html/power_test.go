@@ -14,7 +14,7 @@ func TestPowerLine(t *testing.T) {
 	for _, d := range powerLine(p, z) {
 		got = append(got, d.Value.([]any))
 	}
-	want := [][]any{{0.0, 5.0}, {1.0, 5.0}, {1.0, "-"}, {3.0, 7.0}, {4.0, 7.0}}
+	want := [][]any{{0.0, 5.0}, {1.0, 5.0}, {"-", "-"}, {3.0, 7.0}, {4.0, 7.0}}
 	if len(got) != len(want) {
 		t.Fatalf("%v, want %v", got, want)
 	}

@@ -4,6 +4,7 @@ package text
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,42 @@ func TestWriteReading(t *testing.T) {
 	var back readingJSON
 	if err := json.Unmarshal([]byte(script.String()), &back); err != nil || back.MeanW != 10 || back.Zones[1].MeanW != 20 || back.Gaps == nil || back.Warnings == nil {
 		t.Errorf("%v, %+v", err, back)
+	}
+}
+
+// TestWatchScreenFits: no line is wider and no table higher than the terminal,
+// and what is drawn over is what was drawn.
+func TestWatchScreenFits(t *testing.T) {
+	start := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	r := emissions.Reading{Start: start, End: start.Add(time.Second), Energy: 400_000_000, Quality: emissions.Measured, Method: "exporter"}
+	for i := range 40 {
+		r.Zones = append(r.Zones, emissions.Zone{Name: fmt.Sprintf("gpu-%d NVIDIA H200 (gpu1.example:9400)", i), Energy: 10_000_000, Counted: true, Note: `DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{gpu="0"}`})
+	}
+	for _, size := range [][2]int{{80, 24}, {40, 50}, {20, 10}, {10, 3}, {1, 1}, {200, 0}, {0, 0}} {
+		var out strings.Builder
+		screen := WatchScreen{Out: &out, Size: func() (int, int) { return size[0], size[1] }}
+		for range 70 {
+			out.Reset()
+			if err := screen.Draw(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		up, table, _ := strings.Cut(out.String(), "\x1b[J")
+		lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
+		if up != fmt.Sprintf("\x1b[%dA", len(lines)) || size[1] > 1 && len(lines) > size[1]-1 || size[1] == 0 && len(lines) != 42 {
+			t.Errorf("%v: %d lines, drawn over by %q", size, len(lines), up)
+		}
+		for _, line := range lines {
+			if n := columns(line); size[0] > 0 && n > size[0] {
+				t.Errorf("%v: a line of %d columns: %q", size, n, line)
+			}
+		}
+		if last := lines[len(lines)-1]; size[0] >= 20 && !strings.Contains(last, "400.0") {
+			t.Errorf("%v: the last line is %q, not the total", size, last)
+		}
+		if size == [2]int{80, 24} && (!strings.Contains(table, "… 20 more zones") || !strings.Contains(table, "gpu-0 NVIDIA H200") || strings.Count(lines[1], "█") < 40) {
+			t.Errorf("%s", table)
+		}
 	}
 }
 

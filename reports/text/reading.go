@@ -1,10 +1,12 @@
 package text
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,44 +43,79 @@ func qualityText(r emissions.Reading) string {
 	return text
 }
 
-// minute is how many periods the screen shows the course of.
-const minute = 60
-
-// WatchScreen is a table of readings on a terminal, drawn anew with each.
+// WatchScreen is a table of readings on a terminal, drawn anew with each. It
+// keeps to the terminal's columns and rows, since a line that the terminal breaks,
+// or a table that it scrolls, could not be drawn over.
 type WatchScreen struct {
 	Out    io.Writer
-	course map[string][]float64 // W by zone, the newest last
-	drawn  int                  // lines
+	Size   func() (columns, rows int) // 0: not known; nil: neither is
+	course map[string][]float64       // W by zone, the newest last
+	drawn  int                        // lines
 }
+
+const (
+	minute                      = 60 // periods that the screen shows the course of
+	figures                     = 10 // columns of watts, with a space in front
+	leastZoneName, mostZoneName = 8, 24
+)
 
 // Draw takes a reading and draws the table.
 func (s *WatchScreen) Draw(r emissions.Reading) error {
-	table := s.table(r)
-	text := table
-	if s.drawn > 0 {
-		text = fmt.Sprintf("\x1b[%dA\x1b[J%s", s.drawn, table)
+	columns, rows := 0, 0
+	if s.Size != nil {
+		columns, rows = s.Size()
 	}
-	s.drawn = strings.Count(table, "\n")
-	_, err := io.WriteString(s.Out, text)
+	lines := s.lines(r, cmp.Or(columns, 120))
+	if most := rows - 1; rows > 0 && len(lines) > most { // the cursor has a line of its own
+		lines = shortened(lines, max(most, 1))
+	}
+	var b strings.Builder
+	if s.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.drawn)
+	}
+	for _, line := range lines {
+		b.WriteString(line + "\n")
+	}
+	s.drawn = len(lines)
+	_, err := io.WriteString(s.Out, b.String())
 	return err
 }
 
-func (s *WatchScreen) table(r emissions.Reading) string {
+// shortened keeps the head, the first zones and the total.
+func shortened(lines []string, most int) []string {
+	total := lines[len(lines)-1]
+	if most < 4 {
+		return []string{total}
+	}
+	left := fmt.Sprintf("… %d more zones", len(lines)-most+1)
+	return append(slices.Clone(lines[:most-2]), left, total)
+}
+
+func (s *WatchScreen) lines(r emissions.Reading, columns int) []string {
 	if s.course == nil {
 		s.course = map[string][]float64{}
 	}
-	var b strings.Builder
-	row := func(name string, w float64, note string) {
-		c := append(s.course[name], w)
-		s.course[name] = c[max(0, len(c)-minute):]
-		fmt.Fprintf(&b, "%-24s %9.1f  %-*s  %s\n", reports.Line(name), w, minute, sparkline(s.course[name]), reports.Line(note))
+	name := min(max(columns/4, leastZoneName), mostZoneName)
+	room := max(0, min(minute, columns-name-figures-4))
+	row := func(zone string, w float64, note string) string {
+		c := append(s.course[zone], w)
+		c = c[max(0, len(c)-minute):]
+		s.course[zone] = c
+		line := fmt.Sprintf("%-*s %*.1f  %-*s", name, fit(zone, name), figures-1, w, room, sparkline(c[max(0, len(c)-room):]))
+		if room == minute {
+			line += "  " + reports.Line(note)
+		}
+		return fit(line, columns)
 	}
-	fmt.Fprintf(&b, "%-24s %9s  %s\n", "zone", "W", r.End.Format(time.TimeOnly))
+	head := r.End.Format(time.TimeOnly)
+	if room < minute { // no note has a place behind the course
+		head += "  " + qualityText(r)
+	}
+	out := []string{fit(fmt.Sprintf("%-*s %*s  %s", name, "zone", figures-1, "W", head), columns)}
 	for _, z := range r.Zones {
-		row(z.Name, r.ZoneW(z), z.Note)
+		out = append(out, row(z.Name, r.ZoneW(z), z.Note))
 	}
-	row("total", r.MeanW(), qualityText(r)+", by "+r.Method)
-	return b.String()
+	return append(out, row("total", r.MeanW(), qualityText(r)+", by "+r.Method))
 }
 
 // sparkline draws values from 0 to their highest.

@@ -119,7 +119,7 @@ received so far stored.`,
 		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: s.logLevel()}))
 		return nil
 	}
-	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newReviewCmd(a),
+	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newCommentCmd(a), newReviewCmd(a),
 		newAuditCmd(a), newModelsCmd(a), newQueriesCmd(a), newEnergyCmd(a), newInitCmd(a), newDoctorCmd(a), newVersionCmd(a))
 	return root
 }
@@ -198,6 +198,15 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminalSize is how many columns and rows a terminal has now; 0 where that is
+// not known.
+func terminalSize(w io.Writer) (columns, rows int) {
+	if f, ok := w.(*os.File); ok {
+		columns, rows, _ = term.GetSize(int(f.Fd())) // 0 beside an error
+	}
+	return columns, rows
 }
 
 // color reports whether w wants colours.

@@ -33,7 +33,7 @@ func documents(t *testing.T) map[string]string {
 
 var (
 	link    = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)\s]*)?\)`)
-	command = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./bin/)?disteval ([^#|>&;\n]*)`)
+	command = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./bin/)?disteval ([^#|>&;$\n]*)`)
 	inline  = regexp.MustCompile("`disteval ([^`]+)`")
 	word    = regexp.MustCompile(`"[^"]*"|\S+`)
 )

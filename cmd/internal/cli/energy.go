@@ -86,7 +86,7 @@ func energyWatch(ctx context.Context, out io.Writer, o watchOptions, m machine.O
 	case o.JSON:
 		each = func(r emissions.Reading) error { return text.WriteReadingJSON(out, r) }
 	case o.tty:
-		each = (&text.WatchScreen{Out: out}).Draw
+		each = (&text.WatchScreen{Out: out, Size: func() (int, int) { return terminalSize(out) }}).Draw
 	}
 	whole, err := machine.Watch(ctx, m, o.Period, o.For, each)
 	switch {
