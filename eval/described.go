@@ -1,5 +1,7 @@
 package eval
 
+import "cmp"
+
 // Described is what is known of a model before it is asked anything.
 type Described struct {
 	Model  Model  // as its provider describes it, or as the models file states it where Err is set
@@ -7,3 +9,6 @@ type Described struct {
 	Lacks  error  // what the plan asks of it and it cannot do
 	Err    error  // that it cannot be reached or is not there
 }
+
+// Fault is the first thing that stops a run of the model; nil where nothing does.
+func (d Described) Fault() error { return cmp.Or(d.Err, d.Lacks) }

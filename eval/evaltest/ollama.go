@@ -32,6 +32,7 @@ type Ollama struct {
 	Words   []string                          // models whose vocabulary /api/show tells when asked; it ignores logprobs all the same
 	Version string
 	Thinks  func(model, prompt string) string // reasoning before the answer; nil: none
+	Embeds  []string                          // models that make vectors and do not answer
 	Auth    string                            // the Authorization that every call must have; empty: none
 
 	questions
@@ -148,10 +149,13 @@ func (o *Ollama) show(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(info, vocabulary())
 	}
 	writeJSON(w, map[string]any{"template": "{{ .Prompt }}", "model_info": info,
-		"capabilities": o.capabilities(), "details": map[string]any{"parameter_size": "58.34M", "quantization_level": "F16"}})
+		"capabilities": o.capabilities(req.Model), "details": map[string]any{"parameter_size": "58.34M", "quantization_level": "F16"}})
 }
 
-func (o *Ollama) capabilities() []string {
+func (o *Ollama) capabilities(model string) []string {
+	if slices.Contains(o.Embeds, model) {
+		return []string{"embedding"}
+	}
 	if o.Thinks != nil {
 		return []string{"completion", "thinking"}
 	}

@@ -102,14 +102,12 @@ func (c *Client) Names(ctx context.Context) ([]string, error) {
 	if _, err := c.Version(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, detailTimeout)
-	defer cancel()
-	list, err := c.api.List(ctx)
+	list, err := c.list(ctx)
 	if err != nil {
-		return nil, c.serverError("its models", err)
+		return nil, err
 	}
 	var names []string
-	for _, m := range list.Models {
+	for _, m := range list {
 		names = append(names, m.Name)
 	}
 	return names, nil

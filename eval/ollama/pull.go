@@ -31,6 +31,12 @@ func (e *CreateError) Error() string {
 
 func (e *CreateError) Unwrap() error { return e.Err }
 
+// Hint says what may be wrong with the files.
+func (e *CreateError) Hint() string {
+	return "get the files again if they are damaged; where Ollama cannot convert a tokenizer or architecture,\n" +
+		"convert the model to GGUF (llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
+}
+
 // Find returns the digest of a model that the server has; ok is false where it
 // has none of that name.
 func (c *Client) Find(ctx context.Context, name string) (digest string, ok bool, err error) {

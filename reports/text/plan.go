@@ -18,7 +18,7 @@ type Setting struct {
 
 // WritePlan writes everything that a run would do, every default included, and
 // the settings.
-func WritePlan(w io.Writer, p eval.Plan, settings []Setting) error {
+func WritePlan(w io.Writer, p eval.Plan, settings []*Setting) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(t, "%s\t%s\n", reports.Line(name), reports.Line(fmt.Sprintf(format, args...)))

@@ -120,7 +120,7 @@ received so far stored.`,
 		return nil
 	}
 	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newCommentCmd(a), newReviewCmd(a),
-		newAuditCmd(a), newModelsCmd(a), newQueriesCmd(a), newEnergyCmd(a), newVersionCmd(a))
+		newAuditCmd(a), newModelsCmd(a), newQueriesCmd(a), newEnergyCmd(a), newInitCmd(a), newDoctorCmd(a), newVersionCmd(a))
 	return root
 }
 

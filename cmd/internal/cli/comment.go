@@ -110,12 +110,11 @@ func (a *app) judged(ctx context.Context, run string, code int) (*reports.Report
 	if run == "" {
 		return nil, nil
 	}
-	store, err := runstore.Read(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	r, err := files.Build(ctx, store, nil)
+	var r reports.Report
+	err := withRun(ctx, run, func(store *runstore.Store) (err error) {
+		r, err = files.Build(ctx, store, nil)
+		return err
+	})
 	if r.Judgement != nil && code >= 0 && code != codeOfJudgement(*r.Judgement) {
 		r.Judgement = nil
 	}

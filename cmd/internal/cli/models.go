@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -41,7 +40,7 @@ func (a *app) describeModels(ctx context.Context, file string, check bool) error
 		return err
 	}
 	for _, r := range rows {
-		if err := cmp.Or(r.Err, r.Lacks); err != nil {
+		if err := r.Fault(); err != nil {
 			return err
 		}
 	}

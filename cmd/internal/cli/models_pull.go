@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,21 +58,8 @@ func (a *app) pullModels(ctx context.Context, file string) error {
 	return nil
 }
 
-// pullFault adds the model and the next step to an error.
+// pullFault adds the model and, where the error has none, the next step.
 func pullFault(m eval.Model, err error) error {
-	hint := hintOf(err)
-	var create *ollama.CreateError
-	switch {
-	case errors.As(err, &create):
-		hint = "get the files again if they are damaged; where Ollama cannot convert a tokenizer or architecture,\n" +
-			"convert the model to GGUF (llama.cpp's convert_hf_to_gguf.py does), and name that file as source:"
-	case hint == "":
-		hint = "check the model's name and the server's connection, then run the same command again: what came is kept"
-	}
-	err = fmt.Errorf("pull %s: %w", m.Name, err)
-	var usage interface{ BadInput() }
-	if errors.As(err, &usage) {
-		return eval.BadInput(err, hint)
-	}
-	return eval.WithHint(err, hint)
+	return eval.WithHint(fmt.Errorf("pull %s: %w", m.Name, err),
+		cmp.Or(hintOf(err), "check the model's name and the server's connection, then run the same command again: what came is kept"))
 }

@@ -139,7 +139,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 
 // showPlan prints what the run would do.
 func (a *app) showPlan(ctx context.Context, s *session.Session, plan eval.Plan, o runOptions) error {
-	if err := text.WritePlan(a.out, plan, a.settings.all()); err != nil || len(o.Reuse.Runs) == 0 {
+	if err := text.WritePlan(a.out, plan, a.settings.fields()); err != nil || len(o.Reuse.Runs) == 0 {
 		return err
 	}
 	taken, err := s.Reusable(ctx, plan, o.Reuse)

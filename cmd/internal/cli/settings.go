@@ -54,7 +54,7 @@ func loadSettings(fs *pflag.FlagSet) (*settings, error) {
 		return nil, err
 	}
 	s := &settings{}
-	to := []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.LockDir, &s.Timeout}
+	to := s.fields()
 	for i, d := range settingDefs {
 		key := strings.ReplaceAll(d.name, "-", "_")
 		env := "DISTEVAL_" + strings.ToUpper(key)
@@ -114,9 +114,9 @@ func origin(v *viper.Viper, fs *pflag.FlagSet, flag, key, env, file string) stri
 	return "default"
 }
 
-// all lists the settings in their order.
-func (s *settings) all() []setting {
-	return []setting{s.Out, s.Color, s.LogLevel, s.Country, s.Sysfs, s.Procfs, s.LockDir, s.Timeout}
+// fields are the settings in the order of settingDefs.
+func (s *settings) fields() []*setting {
+	return []*setting{&s.Out, &s.Color, &s.LogLevel, &s.Country, &s.Sysfs, &s.Procfs, &s.LockDir, &s.Timeout}
 }
 
 // stated reports whether the user gave this setting on the command line or in

@@ -26,6 +26,7 @@ type Shape struct {
 	Vocab        int // tokens, at least MinVocab
 	Context      int // trained positions
 	Seed         uint64
+	Pools        bool // it says that it makes vectors and does not answer
 }
 
 // The shapes of two published models, and one for quick tests.
@@ -101,6 +102,9 @@ func RandomLLaMA(f *os.File, shape Shape) error {
 		"tokenizer.ggml.eos_token_id":            uint32(tokenEOS),
 		"tokenizer.ggml.add_bos_token":           true,
 		"tokenizer.ggml.add_eos_token":           false,
+	}
+	if shape.Pools {
+		kv["llama.pooling_type"] = uint32(1) // the mean
 	}
 	if err := ggml.WriteGGUF(f, kv, tensors(shape)); err != nil {
 		return fmt.Errorf("random LLaMA %s: %w", f.Name(), err)
