@@ -64,6 +64,9 @@ func (p Prompting) facts() []Fact {
 
 // Prompt is the text that m is sent for q.
 func (p Plan) Prompt(m Model, q queries.Query) string {
+	if m.Prompting.Shots == 0 {
+		return m.Prompting.around(q.Prompt)
+	}
 	var b strings.Builder
 	for _, example := range p.Shots(m, q) {
 		asked := m.Prompting.around(example.Prompt)

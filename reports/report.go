@@ -96,6 +96,8 @@ type Model struct {
 	PromptsCut int    // prompts that were read as fewer tokens than they have words
 	Noise      string // of samples at temperature 0 that are not one text; empty: none
 
+	IdenticalTexts *float64 // share of the queries with several answers whose answers are all one text; nil where there is none
+
 	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it
 	SecondsPerReply *float64 // DurationS by Replies

@@ -182,6 +182,9 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out := Model{Model: m, Replies: t.replies, Failures: t.failures, FailKinds: t.failKinds,
 		Missing: rec.Plan.RequestsPerModel() - t.replies - t.failures, PromptsCut: t.cut, Noise: t.determinism(m, rec.Plan),
 		GaveUp: rec.GaveUp[m.Name], Tokens: t.tokens.usage(), Negated: t.negated, Disagree: t.disagree}
+	if t.samples != nil {
+		out.IdenticalTexts = t.samples.identicalTexts()
+	}
 	t.times(&out)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)

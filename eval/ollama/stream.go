@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ollama/ollama/api"
@@ -17,16 +18,23 @@ import (
 
 // piece is one line of the stream: a part of the answer or an error.
 type piece struct {
-	api.GenerateResponse
-	Message struct { // of a chat
+	Model    string `json:"model"`
+	Response string `json:"response"`
+	Thinking string `json:"thinking"`
+	Message  struct { // of a chat
 		Content  string `json:"content"`
 		Thinking string `json:"thinking"`
 	} `json:"message"`
-	Error string `json:"error"`
+	Logprobs   []api.Logprob `json:"logprobs"`
+	Done       bool          `json:"done"`
+	DoneReason string        `json:"done_reason"`
+	Error      string        `json:"error"`
 
-	// In place of the fields of GenerateResponse, in which an absent count is 0.
-	PromptTokens     *int `json:"prompt_eval_count"`
-	CompletionTokens *int `json:"eval_count"`
+	LoadDuration       time.Duration `json:"load_duration"`
+	PromptEvalDuration time.Duration `json:"prompt_eval_duration"`
+	EvalDuration       time.Duration `json:"eval_duration"`
+	PromptTokens       *int          `json:"prompt_eval_count"` // nil: not counted, where the package's type has 0
+	CompletionTokens   *int          `json:"eval_count"`
 }
 
 func decode(line []byte) (piece, error) {

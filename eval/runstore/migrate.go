@@ -37,6 +37,9 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback()
+	if version == len(migrations) {
+		return tx.Commit()
+	}
 	for _, m := range migrations[version:] {
 		if _, err := tx.ExecContext(ctx, m); err != nil {
 			return err

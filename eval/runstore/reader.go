@@ -80,7 +80,7 @@ func readFile(ctx context.Context, dir, path, mode string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, explain(err)), db.Close())
 	}
-	return loaded(ctx, dir, db)
+	return loaded(ctx, dir, db, func(s *Store) error { return s.whole(ctx) })
 }
 
 // readCopy reads a record and its log from a copy in the temporary folder. It

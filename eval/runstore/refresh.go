@@ -19,6 +19,12 @@ func (s *Store) NextProcess(ctx context.Context) (int, error) {
 	return n, explain(err)
 }
 
+// Begun tells whether there is an outcome of any job.
+func (s *Store) Begun(ctx context.Context) (begun bool, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM replies)").Scan(&begun)
+	return begun, explain(err)
+}
+
 // Refresh reads again what the record holds beside the plan: phases, power, models
 // given up, warnings and the newest complete scoring.
 func (s *Store) Refresh(ctx context.Context) error {

@@ -64,7 +64,12 @@ func Create(ctx context.Context, dir string, rec eval.RunRecord) (*Store, error)
 	if err := claim(begun, dir); err != nil {
 		return nil, fmt.Errorf("create %s: %w", dir, err)
 	}
-	return Open(ctx, dir)
+	syncFolder(parent)
+	rec.Dir = dir
+	return open(ctx, dir, func(s *Store) error {
+		s.record = rec
+		return nil
+	})
 }
 
 // newPrefix begins the name of a run's folder until its record is whole.
@@ -84,12 +89,29 @@ func initialise(ctx context.Context, dir string, rec eval.RunRecord) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	db, err := connect(filepath.Join(dir, FileName), "mode=rwc", "_pragma=synchronous(FULL)")
+	// Nobody relies on the file before it is whole: until then one sync does.
+	db, err := connect(filepath.Join(dir, FileName), "mode=rwc", "_pragma=journal_mode(MEMORY)", "_pragma=synchronous(OFF)")
 	if err != nil {
 		return err
 	}
 	s := &Store{dir: dir, db: db, record: rec}
-	return errors.Join(explain(migrate(ctx, db)), s.init(ctx), db.Close())
+	if err := errors.Join(explain(migrate(ctx, db)), s.init(ctx), db.Close()); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	syncFolder(dir)
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// syncFolder waits until what a folder lists is on disk, on systems that can.
+func syncFolder(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		_ = f.Sync() // Windows has no such thing, and no need of it
+		_ = f.Close()
+	}
 }
 
 // claim gives a folder its name, which nothing else may have.
@@ -107,18 +129,23 @@ func claim(begun, dir string) error {
 // Open opens the record in dir to read it and to write more. ErrNotRun where
 // there is no record, ErrBusy where another process has it.
 func Open(ctx context.Context, dir string) (*Store, error) {
+	return open(ctx, dir, func(s *Store) error { return s.whole(ctx) })
+}
+
+// open opens the record in dir to write to it; load brings the plan.
+func open(ctx context.Context, dir string, load func(*Store) error) (*Store, error) {
 	dir, path, err := recordIn(dir)
 	if err != nil {
 		return nil, err
 	}
-	db, err := connect(path, "mode=rw", "_pragma=locking_mode(EXCLUSIVE)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)")
+	db, err := connect(path, "mode=rw", "_txlock=immediate", "_pragma=locking_mode(EXCLUSIVE)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, explain(err)), db.Close())
 	}
-	s, err := loaded(ctx, dir, db)
+	s, err := loaded(ctx, dir, db, load)
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +156,11 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	return s, nil
 }
 
-// loaded reads what the record says of itself.
-func loaded(ctx context.Context, dir string, db *sql.DB) (*Store, error) {
+// loaded is the store of a record that load brings the plan of, with all else
+// that the record holds.
+func loaded(ctx context.Context, dir string, db *sql.DB, load func(*Store) error) (*Store, error) {
 	s := &Store{dir: dir, db: db}
-	if err := errors.Join(s.load(ctx), s.check(ctx)); err != nil {
+	if err := load(s); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.index()
@@ -141,6 +169,9 @@ func loaded(ctx context.Context, dir string, db *sql.DB) (*Store, error) {
 	}
 	return s, nil
 }
+
+// whole reads the plan and holds the file to what was stored.
+func (s *Store) whole(ctx context.Context) error { return errors.Join(s.load(ctx), s.check(ctx)) }
 
 func recordIn(dir string) (folder, path string, err error) {
 	dir = strings.TrimSuffix(dir, string(filepath.Separator)+FileName) // people name the file as well

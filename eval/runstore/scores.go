@@ -27,6 +27,9 @@ func (s *Store) BeginScoring(ctx context.Context, own bool, scoring eval.Scoring
 	if s.writer == nil {
 		return 0, fmt.Errorf("score %s: the record was opened to read", s.dir)
 	}
+	if err := s.Flush(ctx); err != nil { // scores of one that was broken off may still be queued
+		return 0, err
+	}
 	id := OwnScoring
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if !own {

@@ -31,14 +31,16 @@ type writer struct {
 	ended chan struct{}
 	once  sync.Once
 
-	mu  sync.Mutex
-	err error // the first; nothing is written after it
+	mu     sync.Mutex
+	err    error            // the first; nothing is written after it
+	follow func(eval.Reply) // is told of what is stored; nil: nobody is
 }
 
 // change is one thing to write, or only a sign that all before is on disk.
 type change struct {
 	query string
 	args  []any
+	reply *eval.Reply   // that it stores, for who follows
 	done  chan struct{} // closed after the commit; nil where nobody waits
 }
 
@@ -57,10 +59,21 @@ func (w *writer) loop() {
 		if w.failed() == nil {
 			w.fail(w.commit(group))
 		}
-		for _, c := range group {
-			if c.done != nil {
-				close(c.done)
-			}
+		w.tell(group)
+	}
+}
+
+// tell lets those know who wait for a group, or follow what is stored.
+func (w *writer) tell(group []change) {
+	w.mu.Lock()
+	follow, stored := w.follow, w.err == nil
+	w.mu.Unlock()
+	for _, c := range group {
+		if c.reply != nil && stored && follow != nil {
+			follow(*c.reply)
+		}
+		if c.done != nil {
+			close(c.done)
 		}
 	}
 }
@@ -179,7 +192,16 @@ func (s *Store) Put(ctx context.Context, r eval.Reply) error {
 	if err != nil {
 		return fmt.Errorf("encode the reply of %s: %w", r.JobID, err)
 	}
-	return s.enqueue(ctx, change{query: putReply, args: append(row, checksumOf(row...))})
+	return s.enqueue(ctx, change{query: putReply, args: append(row, checksumOf(row...)), reply: &r})
+}
+
+// Follow has f told of every reply that is put from now on, once it is on disk,
+// in the order of the writing, and before Flush returns. f is called by the
+// goroutine that writes and must not wait.
+func (s *Store) Follow(f func(eval.Reply)) {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	s.writer.follow = f
 }
 
 // replyRow lists a reply's values in the order of the columns, all but the

@@ -47,66 +47,90 @@ func (s *Session) Rescore(ctx context.Context, store *runstore.Store, run eval.R
 	if err := s.checkEmbedding(ctx, by); err != nil {
 		return err
 	}
-	return s.score(ctx, store, run, by, false)
-}
-
-// Score scores every stored reply as the plan says.
-func (s *Session) Score(ctx context.Context, store *runstore.Store) error {
-	return s.score(ctx, store, store, store.Record().Plan.Scoring, true)
-}
-
-func (s *Session) score(ctx context.Context, store *runstore.Store, run eval.Run, by eval.Scoring, own bool) error {
-	cfg, err := s.ScoringConfig(ctx, by)
+	pass, err := s.beginScoring(ctx, store, by, false)
 	if err != nil {
 		return err
+	}
+	return pass.run(ctx, run)
+}
+
+// Score scores every stored reply as the plan says; what Ask has scored is not
+// scored again.
+func (s *Session) Score(ctx context.Context, store *runstore.Store) error {
+	if done := s.scored; done != nil && done.store == store {
+		s.scored = nil // what is stored from here on it has not seen
+		return done.end(ctx)
+	}
+	pass, err := s.beginScoring(ctx, store, store.Record().Plan.Scoring, true)
+	if err != nil {
+		return err
+	}
+	return pass.run(ctx, store)
+}
+
+// scoringPass scores a run's replies, some hundreds at a time.
+type scoringPass struct {
+	store  *runstore.Store
+	id     int
+	cfg    scoring.Config
+	scorer *scoring.Scorer
+	floors map[string]*vector.Floor
+	batch  []eval.ScoredReply
+}
+
+// beginScoring begins a scoring of store: its own, or one more.
+func (s *Session) beginScoring(ctx context.Context, store *runstore.Store, by eval.Scoring, own bool) (*scoringPass, error) {
+	cfg, err := s.ScoringConfig(ctx, by)
+	if err != nil {
+		return nil, err
 	}
 	cfg.Answers = scoring.NewAnswers(store.Record().Plan.Queries)
 	id, err := store.BeginScoring(ctx, own, by, s.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	pass := scoringPass{store: store, replies: run, id: id, cfg: cfg, scorer: scoring.New(cfg), floors: make(map[string]*vector.Floor)}
-	if err := pass.run(ctx); err != nil {
-		return fmt.Errorf("score %s: %w", store.Record().Dir, err)
+	return &scoringPass{store: store, id: id, cfg: cfg, scorer: scoring.New(cfg), floors: make(map[string]*vector.Floor)}, nil
+}
+
+// run goes once over all replies of a run.
+func (p *scoringPass) run(ctx context.Context, replies eval.Run) error {
+	for r, err := range replies.Replies(ctx) {
+		if err == nil {
+			err = p.add(ctx, r)
+		}
+		if err != nil {
+			return fmt.Errorf("score %s: %w", p.store.Record().Dir, err)
+		}
+	}
+	return p.end(ctx)
+}
+
+// end makes the scoring the record's.
+func (p *scoringPass) end(ctx context.Context) error {
+	if err := p.flush(ctx); err != nil {
+		return fmt.Errorf("score %s: %w", p.store.Record().Dir, err)
 	}
 	floors := make(map[string]float64)
-	for model, f := range pass.floors {
+	for model, f := range p.floors {
 		if v, ok := f.Value(); ok {
 			floors[model] = v
 		}
 	}
-	if err := store.EndScoring(ctx, id, floors); err != nil {
+	if err := p.store.EndScoring(ctx, p.id, floors); err != nil {
 		return err
 	}
-	return store.Refresh(ctx)
-}
-
-// scoringPass goes once over a run's replies, some hundreds at a time.
-type scoringPass struct {
-	store   *runstore.Store
-	replies eval.Run // those to score
-	id      int
-	cfg     scoring.Config
-	scorer  *scoring.Scorer
-	floors  map[string]*vector.Floor
-	batch   []eval.ScoredReply
+	return p.store.Refresh(ctx)
 }
 
 const scoringBatch = 256
 
-func (p *scoringPass) run(ctx context.Context) error {
-	for r, err := range p.replies.Replies(ctx) {
-		if err != nil {
-			return err
-		}
-		if r.Reply.Failure != nil {
-			continue
-		}
-		if p.batch = append(p.batch, r); len(p.batch) == scoringBatch {
-			if err := p.flush(ctx); err != nil {
-				return err
-			}
-		}
+// add takes the next reply. A failure has no scores.
+func (p *scoringPass) add(ctx context.Context, r eval.ScoredReply) error {
+	if r.Reply.Failure != nil {
+		return nil
+	}
+	if p.batch = append(p.batch, r); len(p.batch) < scoringBatch {
+		return nil
 	}
 	return p.flush(ctx)
 }

@@ -32,6 +32,8 @@ type Session struct {
 	First     []string             // models that are asked before the others, by name
 	Now       func() time.Time     // steady: no setting of the wall's clock changes a duration
 	Say       func(message string) // tells people what happens
+
+	scored *scoringPass // of all that Ask has stored; nil: it is to be scored
 }
 
 // Resolve completes a plan with what its providers know of the models, and
@@ -171,16 +173,11 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 	if err != nil {
 		return err
 	}
-	for _, m := range plan.Models {
-		if m.Notice == "" {
-			continue
-		}
-		if err := store.Warn(ctx, m.Notice); err != nil {
-			return err
-		}
+	if err := warnNotices(ctx, store, plan.Models); err != nil {
+		return err
 	}
 	if s.Fleet != nil {
-		return s.Fleet.ask(ctx, drain, store, process, o)
+		return s.Fleet.ask(ctx, drain, store, process, s.First, o)
 	}
 	s.sayUnfit(drain, plan)
 	metered := s.Now()
@@ -193,15 +190,42 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 	}
 	defer meters.Close()
 	shared := shareOf(plan, meters)
-	runner := eval.Runner{Plan: plan, Store: store, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
-		Meter: shared.meter, Open: s.Providers.Open, Metered: metered}
+	return s.ask(ctx, drain, store, shared, eval.Runner{Plan: plan, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
+		Meter: shared.meter, Open: s.Providers.Open, Metered: metered})
+}
+
+// ask lets runner ask, and scores meanwhile where it may.
+func (s *Session) ask(ctx, drain context.Context, store *runstore.Store, shared sharing, runner eval.Runner) error {
+	a, err := s.scoreAhead(ctx, store)
+	if err != nil {
+		return err
+	}
+	if runner.Store = store; a != nil {
+		runner.Store = a
+	}
 	start := s.Now()
 	err = runner.Run(ctx, drain)
 	err = errors.Join(err, shared.state(ctx, store, start, s.Now()))
 	if stored := store.Flush(ctx); !errors.Is(err, stored) {
 		err = errors.Join(err, stored)
 	}
+	if a != nil {
+		s.scored = a.end()
+	}
 	return err
+}
+
+// warnNotices keeps what people should know of the models.
+func warnNotices(ctx context.Context, store *runstore.Store, models []eval.Model) error {
+	for _, m := range models {
+		if m.Notice == "" {
+			continue
+		}
+		if err := store.Warn(ctx, m.Notice); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sayUnfit tells of prompts that do not fit before the first question is asked.

@@ -43,7 +43,8 @@ func each(formats []Format) (out []Format) {
 }
 
 // Current builds the report of a stored run with the scores that its replies
-// give, whatever scores are stored, and returns how many have others stored. country is Build's.
+// give, whatever scores are stored, and says of how many others are stored.
+// country is Build's.
 func Current(ctx context.Context, stored eval.Run, country *string) (reports.Report, scoring.Changed, error) {
 	run, changed, err := scoring.Current(ctx, stored)
 	if err != nil {

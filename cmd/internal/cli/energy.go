@@ -16,14 +16,6 @@ import (
 )
 
 func newEnergyCmd(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "energy",
-		Short: "What this machine can measure, and why not",
-		Args:  exactArgs("probe|watch"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("energy: %q is neither probe nor watch", args[0]), "see disteval energy --help")
-		},
-	}
 	var probeJSON bool
 	var exporters []string
 	probe := &cobra.Command{
@@ -58,8 +50,7 @@ func newEnergyCmd(a *app) *cobra.Command {
 	for _, c := range []*cobra.Command{probe, watch} {
 		c.Flags().StringSliceVar(&exporters, "exporter", nil, "read energy from the exporter at this `URL`, too; may be repeated")
 	}
-	cmd.AddCommand(probe, watch)
-	return cmd
+	return newGroupCmd("energy", "What this machine can measure, and why not", probe, watch)
 }
 
 func (a *app) thisMachine(exporters []string) machine.Options {

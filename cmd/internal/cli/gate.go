@@ -12,6 +12,7 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/ci"
 	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/gate"
 	"github.com/disteval/disteval/reports/text"
@@ -155,7 +156,8 @@ func (a *app) printJudgement(r reports.Report) error {
 			return err
 		}
 		// The judgement holds without the summary.
-		if err := stepSummary(os.Getenv("GITHUB_STEP_SUMMARY"), r); err != nil {
+		summary := func(room int) string { return text.Summary(r, room) }
+		if err := ci.AppendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), summary); err != nil {
 			fmt.Fprintf(a.err, "disteval: %s\n", reports.Lines(err.Error()))
 		}
 	}
@@ -163,17 +165,4 @@ func (a *app) printJudgement(r reports.Report) error {
 		return exitError(code)
 	}
 	return nil
-}
-
-// stepSummary adds the run's summary to the file that GitHub names.
-func stepSummary(path string, r reports.Report) (err error) {
-	if path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("write the step's summary: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return text.WriteMarkdown(context.Background(), f, r)
 }

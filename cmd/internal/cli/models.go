@@ -3,37 +3,29 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/reports/text"
 )
 
 func newModelsCmd(a *app) *cobra.Command {
 	var file string
-	cmd := &cobra.Command{
-		Use:   "models",
-		Short: "List, check or fetch the models of a models file, or examine a checkpoint",
-		Args:  exactArgs("list|check|pull|doctor"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("models: %q is not list, check, pull or doctor", args[0]), "see disteval models --help")
-		},
-	}
-	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")
+	var commands []*cobra.Command
 	for _, c := range []struct {
 		name, short string
 		do          func(context.Context, string) error
 	}{
 		{"list", "Show what is known of each model", func(ctx context.Context, file string) error { return a.describeModels(ctx, file, false) }},
-		{"check", "Fail when a model is missing, has too few positions, or cannot do what the file asks of it", func(ctx context.Context, file string) error { return a.describeModels(ctx, file, true) }},
+		{"check", "Fail when a model is missing, has too few positions, or cannot do what the file asks of it",
+			func(ctx context.Context, file string) error { return a.describeModels(ctx, file, true) }},
 		{"pull", "Fetch what is missing into Ollama", a.pullModels},
 	} {
-		cmd.AddCommand(&cobra.Command{Use: c.name, Short: c.short, Args: exactArgs(),
+		commands = append(commands, &cobra.Command{Use: c.name, Short: c.short, Args: exactArgs(),
 			RunE: func(cmd *cobra.Command, _ []string) error { return c.do(cmd.Context(), file) }})
 	}
-	cmd.AddCommand(newModelsDoctorCmd(a))
+	cmd := newGroupCmd("models", "List, check or fetch the models of a models file, or examine a checkpoint", append(commands, newModelsDoctorCmd(a))...)
+	cmd.PersistentFlags().StringVar(&file, "models", "models.yaml", "models file, or builtin")
 	return cmd
 }
 

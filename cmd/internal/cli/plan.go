@@ -29,7 +29,7 @@ func (a *app) loadPlan(models string) (eval.Plan, error) {
 	var file *fs.PathError
 	if errors.As(err, &file) {
 		return plan, eval.BadInput(fmt.Errorf("the models file: %w", err),
-			"name a file that can be read; the README shows a models file, and --models builtin needs none")
+			"name a file that can be read; disteval init writes one for what is on this machine, and --models builtin needs none")
 	}
 	if err != nil {
 		return plan, err

@@ -5,22 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports/text"
 )
 
 func newQueriesCmd(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "queries",
-		Short: "List, check or export a query set",
-		Args:  exactArgs("list|check|export"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help")
-		},
-	}
 	var models string
+	var commands []*cobra.Command
 	for _, c := range []struct {
 		name, short string
 		do          func(file string) error
@@ -48,9 +40,9 @@ func newQueriesCmd(a *app) *cobra.Command {
 		if c.name == "check" {
 			sub.Flags().StringVar(&models, "models", "", "models file, whose queries are checked with what its prompt: puts before them")
 		}
-		cmd.AddCommand(sub)
+		commands = append(commands, sub)
 	}
-	return cmd
+	return newGroupCmd("queries", "List, check or export a query set", commands...)
 }
 
 func withSet(file string, do func(queries.Set) error) error {

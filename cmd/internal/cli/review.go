@@ -6,20 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports/files"
 )
 
 func newReviewCmd(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "review",
-		Short: "Bring people's verdicts back into a run",
-		Args:  exactArgs("import"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("review: %q is not import", args[0]), "disteval review import report.xlsx")
-		},
-	}
 	var run string
 	imp := &cobra.Command{
 		Use:   "import report.xlsx",
@@ -30,8 +21,7 @@ func newReviewCmd(a *app) *cobra.Command {
 		},
 	}
 	imp.Flags().StringVar(&run, "run", "", "the run's folder (default: the workbook's)")
-	cmd.AddCommand(imp)
-	return cmd
+	return newGroupCmd("review", "Bring people's verdicts back into a run", imp)
 }
 
 func (a *app) importReviews(ctx context.Context, workbook, run string) error {

@@ -68,7 +68,7 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 func (o *runOptions) check() error {
 	switch {
 	case o.Models == "" && o.Resume == "":
-		return eval.BadInput(errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program")
+		return eval.BadInput(errors.New("run: --models is missing"), howToModels())
 	case o.Limit < 0:
 		return eval.BadInput(fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), "")
 	case o.Concurrency < 1:
@@ -86,6 +86,15 @@ func (o *runOptions) check() error {
 		return err
 	}
 	return nil
+}
+
+// howToModels says how to come by a models file.
+func howToModels() string {
+	const inside = "--models builtin for the models inside the program"
+	if exists("models.yaml") {
+		return "disteval run --models models.yaml, or " + inside
+	}
+	return "disteval init writes a models.yaml for what is on this machine; then disteval run --models models.yaml, or " + inside
 }
 
 func (a *app) run(ctx context.Context, o runOptions) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports/text"
 )
 
@@ -95,7 +96,7 @@ func readSettingsFile() (v *viper.Viper, file string, err error) {
 	}
 	for _, key := range v.AllKeys() {
 		if !slices.Contains(known, key) {
-			return nil, "", eval.BadInput(fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), "")
+			return nil, "", eval.BadInput(fmt.Errorf("%s: %s", file, queries.UnknownKey(key, known)), "")
 		}
 	}
 	return v, file, nil

@@ -17,7 +17,6 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics/text"
-	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports"
 )
 
@@ -28,7 +27,7 @@ type Run struct {
 	plan eval.Plan
 	log  *slog.Logger
 
-	queries map[string]queries.Query // by ID
+	queries map[string]int // index by ID
 
 	mu     sync.Mutex
 	scorer text.Scorer
@@ -51,13 +50,13 @@ type course struct {
 
 // NewRun shows the run of a plan.
 func NewRun(w io.Writer, tty bool, plan eval.Plan, log *slog.Logger) *Run {
-	p := &Run{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]queries.Query, len(plan.Queries.Queries)),
+	p := &Run{w: w, tty: tty, plan: plan, log: log, queries: make(map[string]int, len(plan.Queries.Queries)),
 		screen: &screen{w: w}, models: make(map[string]*course)}
 	for _, m := range plan.Models {
 		p.models[m.Name] = new(course)
 	}
-	for _, q := range plan.Queries.Queries {
-		p.queries[q.ID] = q
+	for i, q := range plan.Queries.Queries {
+		p.queries[q.ID] = i
 	}
 	return p
 }
@@ -143,7 +142,7 @@ func (p *Run) ProbeReceived(m eval.Model, r eval.Probe) {
 // keywordIn is em for the running figure; the scores are computed later from
 // what is stored.
 func (p *Run) keywordIn(r eval.Reply) bool {
-	q := p.queries[r.Query]
+	q := p.plan.Queries.Queries[p.queries[r.Query]]
 	scored := scoring.Config{IncludePrompt: p.plan.Scoring.IncludePrompt}.Text(q.Prompt, r.Text)
 	p.words.Reset(scored)
 	return p.scorer.Keyword(q.Keyword, q.Aliases, scored, &p.words).Found

@@ -1,7 +1,7 @@
-// Command gen writes what a release holds beside the program: man pages and
+// Command manual writes what a release holds beside the program: man pages and
 // completions.
 //
-//	go run ./cmd/internal/cli/gen DIR
+//	go run ./cmd/internal/manual DIR
 //
 // It is a program of its own so that disteval need not carry the code that
 // writes man pages. SOURCE_DATE_EPOCH is the date that the pages state.
@@ -25,7 +25,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 2 {
-		log.Fatal("usage: gen DIR")
+		log.Fatal("usage: manual DIR")
 	}
 	root := cli.Command()
 	if err := errors.Join(manPages(root, filepath.Join(os.Args[1], "man")), completions(root, filepath.Join(os.Args[1], "completions"))); err != nil {
