@@ -4,6 +4,10 @@ GO ?= go
 TESTFLAGS ?=
 FUZZTIME ?= 60s
 FUZZTIME_LONG ?= 600s
+# In a linked worktree, where .git is a file, the go command does not ask git.
+CLI := github.com/disteval/disteval/cmd/internal/cli
+STATED := $(shell test ! -f .git || git log -1 --format='-X $(CLI).commit=%H -X $(CLI).date=%cI') \
+	$(shell test ! -f .git || git describe --tags --always --abbrev=12 --dirty=+dirty | sed 's,^,-X $(CLI).release=,')
 ECHARTS := reports/html/assets/echarts.min.js
 
 .PHONY: build run test check bench fuzz generate golden assets train
@@ -11,7 +15,7 @@ ECHARTS := reports/html/assets/echarts.min.js
 build: bin/disteval
 
 bin/disteval: $(if $(shell command -v npm),$(ECHARTS)) FORCE
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $@ ./cmd/disteval
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w $(STATED)" -o $@ ./cmd/disteval
 FORCE:
 
 run: build
@@ -46,6 +50,7 @@ generate: node_modules
 
 golden:
 	$(GO) test ./reports/... ./cmd/... -update
+	$(GO) test ./eval/spec -run Schema -update
 
 # ECharts for reports that open offline. A binary built without it links the CDN,
 # so that a build needs neither npm nor a registry.

@@ -61,6 +61,8 @@ type Zone struct {
 	Energy  Energy `json:"energy"`         // µJ over the interval
 	Counted bool   `json:"counted"`        // whether it is part of the reading's sum
 	Note    string `json:"note,omitempty"`
+
+	Estimated bool `json:"estimated,omitempty"` // by a model of power, not a counter; not kept in older records
 }
 
 // UnmarshalJSON reads a zone. Records of before zones had a kind get it from

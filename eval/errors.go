@@ -1,5 +1,10 @@
 package eval
 
+import (
+	"errors"
+	"slices"
+)
+
 // An error that people can act on says so itself: Hint is the next step, and
 // a BadInput method marks wrong usage, configuration or input. Whoever shows
 // errors asks for these two methods and knows no error by name.
@@ -24,3 +29,13 @@ func (e hinted) Hint() string  { return e.next }
 type inputError struct{ hinted }
 
 func (inputError) BadInput() {}
+
+// Interrupted reports whether an error says that asking was ended, and nothing
+// else.
+func Interrupted(err error) bool {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !Interrupted(err) })
+	}
+	return errors.Is(err, ErrInterrupted)
+}

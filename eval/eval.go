@@ -239,6 +239,7 @@ type RunRecord struct {
 	MovedTo     []string          // fingerprints of other machines that it went on on; empty: none
 	Reused      map[string]Reused // by Model.Name: all of its replies are those of an earlier run, with their times and energy
 	Phases      []Phase
+	Power       []TurnPower       // by model and process; empty in a record from before it was kept
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
 	Scoring     *ScoringRecord    // nil before the first scoring
 	Warnings    []string          // of the run itself, such as an overlap of two metered runs
@@ -291,6 +292,8 @@ type Store interface {
 	Put(ctx context.Context, r Reply) error
 	// PutPhase queues a phase, in place of the same phase of the same process.
 	PutPhase(ctx context.Context, p Phase) error
+	// PutPower queues the power of a model's turn, in place of that of the same process.
+	PutPower(ctx context.Context, p TurnPower) error
 	// GiveUp queues why a model was stopped; "" takes an earlier one back.
 	GiveUp(ctx context.Context, model, reason string) error
 	// Reply returns the outcome of a job; ok is false where there is none yet.

@@ -119,14 +119,23 @@ func comparable(a, b Model) bool {
 }
 
 // keptTokens is how many tokens of m's replies are kept with their
-// log-probabilities: those of the reference that others are compared on.
+// log-probabilities: those of the reference that others are compared on, or
+// that a later run's may be where keeping them costs nothing.
 func (p Plan) keptTokens(m Model) int {
 	if m.Role != RoleReference {
 		return 0
 	}
-	most := 0
-	for _, other := range p.Models {
-		most = max(most, p.Probing(other).FidelityTokens)
+	if m.Capabilities.Continuations && !m.Served() {
+		return stated(p.Likelihood.FidelityTokens, defaultFidelityTokens)
+	}
+	return p.comparedTokens()
+}
+
+// comparedTokens is the most tokens of the reference's replies that a model is
+// compared on.
+func (p Plan) comparedTokens() (most int) {
+	for _, m := range p.Models {
+		most = max(most, p.Probing(m).FidelityTokens)
 	}
 	return most
 }
@@ -135,7 +144,7 @@ func (p Plan) keptTokens(m Model) int {
 // reference first where others are compared on its replies.
 func (p Plan) turns() []Model {
 	ref := p.Reference()
-	if ref == nil || p.keptTokens(*ref) == 0 {
+	if ref == nil || p.comparedTokens() == 0 {
 		return p.Models
 	}
 	out := []Model{*ref}

@@ -250,6 +250,9 @@ func (p *probing) received(ctx context.Context, result Probe, err error) bool {
 	if p.lastStored.IsZero() || p.end.Sub(p.lastStored) >= checkpointEvery {
 		p.lastStored = p.end
 		p.checkpoint(ctx, p.worker.Meter.Read(p.start, p.end))
+		if err := p.power.growing(ctx, p.start, p.end); err != nil && p.err == nil {
+			p.err = err
+		}
 	}
 	return p.err == nil
 }

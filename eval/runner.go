@@ -44,6 +44,7 @@ type Runner struct {
 	Process  int // 1 for the first process of the run
 	Now      func() time.Time
 	Backoff  Backoff
+	Metered  time.Time // since when the meters run: the power of a first model goes back to it
 
 	reference Generator // the reference's once it has answered in this process
 }
@@ -66,26 +67,28 @@ func (r *Runner) Run(ctx, drain context.Context) error {
 	if err != nil {
 		return err
 	}
+	since := r.Metered
 	for _, stage := range r.Plan.Stages() {
-		if err := r.runStage(ctx, drain, stage, done, probed); err != nil {
+		if err := r.runStage(ctx, drain, stage, since, done, probed); err != nil {
 			return err
 		}
+		since = r.Now()
 	}
 	return nil
 }
 
 // runStage works through the queues of a stage side by side. The first error
 // drains the others.
-func (r *Runner) runStage(ctx, drain context.Context, queues [][]Model, done map[JobID]bool, probed map[ProbeID]bool) error {
+func (r *Runner) runStage(ctx, drain context.Context, queues [][]Model, since time.Time, done map[JobID]bool, probed map[ProbeID]bool) error {
 	group, stop := errgroup.WithContext(drain)
 	for _, queue := range queues {
-		group.Go(func() error { return r.runQueue(ctx, stop, queue, done, probed) })
+		group.Go(func() error { return r.runQueue(ctx, stop, queue, since, done, probed) })
 	}
 	return group.Wait()
 }
 
 // runQueue asks model after model.
-func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, done map[JobID]bool, probed map[ProbeID]bool) error {
+func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, since time.Time, done map[JobID]bool, probed map[ProbeID]bool) error {
 	for _, m := range queue {
 		open, before := r.openJobs(m, done)
 		probes, err := r.openProbes(ctx, m, probed)
@@ -99,9 +102,10 @@ func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, done map[Jo
 			}
 			continue
 		}
-		if err := r.runModel(ctx, drain, m, open, before, probes); err != nil {
+		if err := r.runModel(ctx, drain, m, since, open, before, probes); err != nil {
 			return err
 		}
+		since = r.Now()
 		if drain.Err() != nil {
 			return ErrInterrupted
 		}
@@ -124,10 +128,18 @@ func (r *Runner) openJobs(m Model, done map[JobID]bool) (open []Job, before Requ
 	return open, before
 }
 
-func (r *Runner) runModel(ctx, drain context.Context, m Model, open []Job, before Request, probes []queries.Query) error {
+func (r *Runner) runModel(ctx, drain context.Context, m Model, since time.Time, open []Job, before Request, probes []queries.Query) error {
+	if since.IsZero() {
+		since = r.Now()
+	}
+	meter := r.Meter(m)
 	t := &turn{Runner: r, model: m, total: r.Plan.RequestsPerModel(), open: len(open),
-		worker: Worker{Meter: r.Meter(m), Alone: r.Plan.Parallel <= 1, Now: r.Now, Backoff: r.Backoff}}
+		power:  powerLog{Runner: r, model: m.Name, meter: meter, cuts: []time.Time{since}},
+		worker: Worker{Meter: meter, Alone: r.Plan.Parallel <= 1, Now: r.Now, Backoff: r.Backoff}}
 	gaveUp, err := t.take(ctx, drain, open, before, probes)
+	if ctx.Err() == nil {
+		err = errors.Join(err, t.power.store(ctx, r.Now()))
+	}
 	if err != nil && !errors.Is(err, ErrInterrupted) {
 		return err
 	}
@@ -147,6 +159,7 @@ type turn struct {
 	*Runner
 	model       Model
 	worker      Worker
+	power       powerLog
 	open, total int
 }
 
@@ -216,6 +229,7 @@ func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(c
 	if err != nil {
 		return err
 	}
+	t.power.phase(start, end)
 	return t.Store.PutPhase(ctx, Phase{Model: t.model.Name, Process: t.Process, Name: name,
 		Start: start, End: end, Reading: t.worker.Meter.Read(start, end)})
 }
@@ -237,6 +251,7 @@ func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, e
 	workers.Wait()
 	if !a.end.IsZero() {
 		a.checkpoint(ctx, emissions.ReadWhole(t.worker.Meter, a.start, a.end))
+		t.power.phase(a.start, a.end)
 	}
 	gaveUp = a.identity.end(ctx, s.GaveUp())
 	switch {
@@ -305,6 +320,9 @@ func (a *answering) received(ctx context.Context, r Reply) bool {
 	if a.lastStored.IsZero() || a.end.Sub(a.lastStored) >= checkpointEvery {
 		a.lastStored = a.end
 		a.checkpoint(ctx, a.worker.Meter.Read(a.start, a.end))
+		if err := a.power.growing(ctx, a.start, a.end); err != nil && a.err == nil {
+			a.err = err
+		}
 	}
 	return a.err == nil && same && a.schedule.GaveUp() == ""
 }

@@ -21,6 +21,7 @@ type memory struct {
 	replies map[eval.JobID]eval.Reply
 	probes  map[eval.ProbeID]eval.Probe
 	phases  []eval.Phase
+	power   []eval.TurnPower
 	gaveUp  map[string]string
 	full    bool
 }
@@ -71,6 +72,13 @@ func (s *memory) PutProbe(_ context.Context, p eval.Probe) error {
 		return errors.New("disk full")
 	}
 	s.probes[p.ProbeID] = p
+	return nil
+}
+
+func (s *memory) PutPower(_ context.Context, p eval.TurnPower) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.power = append(s.power, p)
 	return nil
 }
 

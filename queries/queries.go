@@ -5,6 +5,8 @@
 // says is refused with file, line and reason; nothing is guessed or repaired.
 package queries
 
+import "strings"
+
 // Query is one completion to ask for and what counts as the right answer.
 type Query struct {
 	ID         string   `json:"id" yaml:"id"`                                     // stable, unique within a set, such as geo-capital-france
@@ -35,6 +37,9 @@ type Set struct {
 	file  string
 	lines []int // of Queries, counted from 1
 }
+
+// Label is the set's name and version.
+func (s Set) Label() string { return strings.TrimSpace(s.Name + " " + s.Version) }
 
 // File is the name that the set was read under; empty for a set made in code.
 func (s Set) File() string { return s.file }

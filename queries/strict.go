@@ -219,21 +219,45 @@ func Describe(n *yaml.Node) string {
 
 // UnknownKey says that key is none of known, and which of them may be meant.
 func UnknownKey(key string, known []string) string {
-	const few = 3 // letters between a word and the same with a slip of the pen
-	best, least := "", min(few, len(key)/2+1)
-	for _, name := range known {
-		if len(key) > len(name)+few {
-			continue // too far, and perhaps very long
-		}
-		if d := levenshtein.ComputeDistance(strings.ToLower(key), name); d < least {
-			best, least = name, d
-		}
-	}
 	expected := "expected one of " + strings.Join(known, ", ")
-	if best != "" {
+	if best := Nearest(key, known); best != "" {
 		expected = fmt.Sprintf("did you mean %q? It may be one of %s", best, strings.Join(known, ", "))
 	}
 	return fmt.Sprintf("unknown key %q; %s", short(key), expected)
+}
+
+// Nearest is the known word that word is a slip of the pen of; empty where none
+// is near enough.
+func Nearest(word string, known []string) string {
+	const few = 3 // letters between a word and the same with a slip of the pen
+	best, least := "", min(few, len(word)/2+1)
+	for _, name := range known {
+		if len(word) > len(name)+few {
+			continue // too far, and perhaps very long
+		}
+		d := levenshtein.ComputeDistance(strings.ToLower(word), name)
+		if swapped(strings.ToLower(word), name) {
+			d = 1
+		}
+		if d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// swapped reports whether two words differ in the order of two neighbouring
+// letters alone.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) - 1 {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
 }
 
 // blankFaults reports every byte that is NUL or not UTF-8 and puts a letter

@@ -47,6 +47,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		r.Models = append(r.Models, model)
 	}
 	r.Machines, r.Agreements = machines.machines(rec), machines.agreements()
+	r.Power, r.PowerNotes = powerOf(rec)
 	r.Comparisons = compare(p, t)
 	r.Rivals = rivals(p, t)
 	r.Fidelity = fidelity(p, t)

@@ -1,6 +1,9 @@
 package reports
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -85,4 +88,22 @@ func (j Judgement) Count(o Outcome) int {
 		}
 	}
 	return n
+}
+
+// Counts says how many checks came to what, as in "of 12 checks: 1 regression, 11 pass".
+func (j Judgement) Counts() string {
+	if len(j.Checks) == 0 {
+		return "nothing was checked"
+	}
+	var parts []string
+	for _, o := range []Outcome{Inconclusive, Regression, Improved, Pass} {
+		if n := j.Count(o); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	checks := "checks"
+	if len(j.Checks) == 1 {
+		checks = "check"
+	}
+	return fmt.Sprintf("of %d %s: %s", len(j.Checks), checks, strings.Join(parts, ", "))
 }

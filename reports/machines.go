@@ -189,12 +189,23 @@ func (r Report) HostKind() string {
 	return strings.Join(slices.Sorted(maps.Keys(kinds)), " + ")
 }
 
-// WithoutHosts is a run as if these hosts had never answered for it.
-func WithoutHosts(run eval.Run, names []string) eval.Run {
+// WithoutHosts is a run as if these hosts had never answered for it. That one
+// of them did not is bad input.
+func WithoutHosts(run eval.Run, names []string) (eval.Run, error) {
 	if len(names) == 0 {
-		return run
+		return run, nil
 	}
-	return without{run, names}
+	have := run.Record().Hosts
+	for _, name := range names {
+		if _, ok := have[name]; !ok {
+			there := "it was asked on one machine"
+			if len(have) > 0 {
+				there = "its workers were " + strings.Join(slices.Sorted(maps.Keys(have)), ", ")
+			}
+			return nil, eval.BadInput(fmt.Errorf("leave out host %q: nobody of this name answered for the run", name), there)
+		}
+	}
+	return without{run, names}, nil
 }
 
 type without struct {

@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -121,7 +122,11 @@ func TestMachineWithoutMeter(t *testing.T) {
 }
 
 func TestWithoutHosts(t *testing.T) {
-	r, err := reports.Build(t.Context(), reports.WithoutHosts(fleetRun{emissions.Measured}, []string{"b"}), reports.Options{})
+	run, err := reports.WithoutHosts(fleetRun{emissions.Measured}, []string{"b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := reports.Build(t.Context(), run, reports.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,5 +134,10 @@ func TestWithoutHosts(t *testing.T) {
 	if m.Replies != 10 || m.Missing != 10 || r.Status != reports.Partial || !close6(m.DurationS, 10) || !close6(m.Energy.Wh, 1) ||
 		len(r.Machines) != 1 || len(r.Agreements) != 0 || !strings.Contains(strings.Join(r.Warnings, "\n"), "left out: b") {
 		t.Errorf("without b: %+v\n%v", m, r.Warnings)
+	}
+
+	var hint interface{ Hint() string }
+	if _, err := reports.WithoutHosts(fleetRun{}, []string{"nobody"}); !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "a, b") {
+		t.Errorf("a host that nobody knows: %v", err)
 	}
 }

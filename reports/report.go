@@ -53,6 +53,8 @@ type Report struct {
 	Audit       []string     // findings of the plausibility audit on this run's and the published durations and emissions
 	Published   []PublishedRow
 	Reviews     *ReviewSummary // nil where nobody reviewed
+	Power       []Power        // over time, by machine
+	PowerNotes  []string       // why there is none, or not all
 	Warnings    []string
 	Judgement   *Judgement // nil where nobody judged these outcomes
 	Outcomes    string     // SHA-256 of every reply or failure, its scores and how they were made: what a judgement is of

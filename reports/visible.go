@@ -31,6 +31,15 @@ func Line(s string) string {
 	return s[:len(s)-len(text)] + `\x3a` + text[1:]
 }
 
+// Lines is Line for each line of a text.
+func Lines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Line(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Cell is VisibleText for a cell of a CSV file: what a spreadsheet would take
 // for a formula (first = + - @, also in their full-width forms and after blanks,
 // or a tab or line end at the start) gets a leading apostrophe.

@@ -1,8 +1,13 @@
 package main_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -104,5 +109,87 @@ func TestForbidden(t *testing.T) {
 		if got := forbidden(tt.from, tt.to) == ""; got != tt.allowed {
 			t.Errorf("%s -> %s: allowed %t, want %t", tt.from, tt.to, got, tt.allowed)
 		}
+	}
+}
+
+// What keeps the rooms readable.
+const (
+	longestFunction = 60    // lines
+	longestFile     = 400   // lines, tests aside
+	commandLines    = 2_300 // lines of cmd/internal/cli, tests aside: it grows with commands, not with rules
+)
+
+// stillLong lists the files that are being divided.
+var stillLong = []string{"eval/fleet/shift.go", "eval/evaltest/openai.go"}
+
+// TestRoomsAreSmall holds the program's own code to these limits.
+func TestRoomsAreSmall(t *testing.T) {
+	fset := token.NewFileSet()
+	commands, seen := 0, 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if d.Name() == "node_modules" || d.Name() != "." && d.Name() != ".." && strings.HasPrefix(d.Name(), ".") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		seen++
+		lines := fset.File(file.Pos()).LineCount()
+		if lines > longestFile && !slices.Contains(stillLong, strings.TrimPrefix(filepath.ToSlash(path), "../../")) {
+			t.Errorf("%s has %d lines; above %d it holds more than one thing", path, lines, longestFile)
+		}
+		if strings.HasPrefix(filepath.ToSlash(path), "../../cmd/internal/cli/") {
+			commands += lines
+		}
+		for name, n := range longFunctions(fset, file) {
+			t.Errorf("%s: %s has %d lines; above %d it does more than one thing", path, name, n, longestFunction)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if commands == 0 || seen < 100 {
+		t.Fatalf("%d files seen, and %d lines of commands", seen, commands)
+	}
+	if commands > commandLines {
+		t.Errorf("cmd/internal/cli has %d lines; above %d something in it belongs into the rooms below", commands, commandLines)
+	}
+}
+
+// longFunctions are the functions that are too long, with their lines.
+func longFunctions(fset *token.FileSet, file *ast.File) map[string]int {
+	long := make(map[string]int)
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		if n := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line + 1; n > longestFunction {
+			long[f.Name.Name] = n
+		}
+	}
+	return long
+}
+
+func TestLongFunctions(t *testing.T) {
+	fset := token.NewFileSet()
+	body := func(lines int) string { return "{\n" + strings.Repeat("\tx()\n", lines) + "}\n" }
+	file, err := parser.ParseFile(fset, "a.go", "package a\n\nfunc short() "+body(longestFunction-2)+"\nfunc long() "+body(longestFunction-1), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := longFunctions(fset, file); len(got) != 1 || got["long"] != longestFunction+1 {
+		t.Errorf("%v", got)
 	}
 }

@@ -53,8 +53,8 @@ func (c constant) Read(from, to time.Time) emissions.Reading {
 		Start: from, End: to, Method: Method, Quality: emissions.Estimated,
 		Energy: cpu + ram, Low: uj(0.1*tdp + 0.5*c.ramW), High: uj(1.3*tdp + 2*c.ramW),
 		Zones: []emissions.Zone{
-			{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Note: "estimated"},
-			{Name: "memory", Kind: emissions.Memory, Energy: ram, Counted: true, Note: "estimated"},
+			{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Estimated: true, Note: "estimated"},
+			{Name: "memory", Kind: emissions.Memory, Energy: ram, Counted: true, Estimated: true, Note: "estimated"},
 		},
 		Modelled: cpu + ram, Warnings: []string{c.warning},
 	}

@@ -20,6 +20,9 @@ const (
 	soonest = 200 * time.Millisecond
 	// patience is how long an answer may take.
 	patience = 5 * time.Second
+	// quick is how long an answer may take for a reading to wait for one: a
+	// reply's energy is read before the next question is asked.
+	quick = 100 * time.Millisecond
 )
 
 // LoginVariable names the environment variable with the user:password of
@@ -45,14 +48,16 @@ type endpoint struct {
 	url    *url.URL
 	name   string // host:port
 	client *http.Client
+	asking sync.Mutex // held while it is asked; taken before mu
 
 	mu       sync.Mutex
 	counters []*counter
 	byKey    map[string]*counter
-	asked    time.Time // when it was asked last
-	good     time.Time // when it answered last
-	failed   string    // why it does not answer now
-	slow     time.Duration
+	asked    time.Time     // when it was asked last
+	good     time.Time     // when it answered last
+	failed   string        // why it does not answer now
+	took     time.Duration // the last answer
+	slow     time.Duration // the longest that one took
 }
 
 func newEndpoint(text string) (*endpoint, error) {
@@ -109,20 +114,25 @@ func (e *endpoint) fetch(ctx context.Context) ([]sample, error) {
 }
 
 // scrape asks, and takes what it answers. The counters were read some time
-// between the question and the answer: the middle is taken.
+// between the question and the answer: the middle is taken. What is known can
+// be read meanwhile.
 func (e *endpoint) scrape(ctx context.Context) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.scrapeLocked(ctx)
+	e.asking.Lock()
+	defer e.asking.Unlock()
+	e.ask(ctx)
 }
 
-func (e *endpoint) scrapeLocked(ctx context.Context) {
-	e.asked = time.Now()
+// ask is scrape for one who holds asking.
+func (e *endpoint) ask(ctx context.Context) {
+	asked := time.Now()
 	samples, err := e.fetch(ctx)
-	took := time.Since(e.asked)
+	took := time.Since(asked)
 	if err == nil && len(samples) == 0 {
 		err = errors.New("it has no counter of energy: node_exporter's rapl collector (its user must be able to read the counters), DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION and Kepler's node joules are read")
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = asked
 	if err != nil {
 		e.failed = err.Error()
 		for _, c := range e.counters {
@@ -130,9 +140,13 @@ func (e *endpoint) scrapeLocked(ctx context.Context) {
 		}
 		return
 	}
-	at := e.asked.Add(took / 2)
-	e.slow = max(e.slow, took)
-	e.good, e.failed = at, ""
+	e.took, e.slow = took, max(e.slow, took)
+	e.good, e.failed = asked.Add(took/2), ""
+	e.take(samples)
+}
+
+// take takes a good answer; the caller holds mu.
+func (e *endpoint) take(samples []sample) {
 	listed := map[string]bool{}
 	for _, s := range samples {
 		listed[s.key] = true
@@ -144,7 +158,7 @@ func (e *endpoint) scrapeLocked(ctx context.Context) {
 		}
 		if c != nil {
 			c.secondary = s.secondary
-			c.take(at, s.joules)
+			c.take(e.good, s.joules)
 		}
 	}
 	for _, c := range e.counters {
@@ -155,11 +169,22 @@ func (e *endpoint) scrapeLocked(ctx context.Context) {
 }
 
 // bracket asks if nothing was heard since t, but not in quick succession, and
-// not an exporter that fails: its own sampler finds out when it is back.
+// neither an exporter that fails nor one that is slow: their own samplers go on,
+// and the power of before stands in until then.
 func (e *endpoint) bracket(ctx context.Context, t time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.failed == "" && e.good.Before(t) && time.Since(e.asked) >= soonest {
-		e.scrapeLocked(ctx)
+	due := func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.failed == "" && e.took < quick && e.good.Before(t) && time.Since(e.asked) >= soonest
+	}
+	if !due() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, pace)
+	defer cancel()
+	e.asking.Lock()
+	defer e.asking.Unlock()
+	if due() { // its sampler may have asked
+		e.ask(ctx)
 	}
 }

@@ -76,7 +76,7 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	}
 	asking.Wait()
 	r := emissions.Reading{Start: from, End: to, Method: Method, Quality: emissions.Unavailable}
-	t := tally{reading: &r, several: len(m.endpoints) > 1, taken: map[string]string{}}
+	t := tally{reading: &r, several: len(m.endpoints) > 1, taken: map[string]*endpoint{}}
 	for _, e := range m.endpoints {
 		e.mu.Lock()
 		t.add(e)
@@ -89,8 +89,8 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 // tally is what the counters of a reading add up to.
 type tally struct {
 	reading *emissions.Reading
-	several bool              // exporters
-	taken   map[string]string // by domain or card: the exporter whose counters of it are summed
+	several bool                 // exporters
+	taken   map[string]*endpoint // by domain or card: the exporter whose counters of it are summed
 	known   bool
 	counted int // zones
 	models  int // of them by a model
@@ -106,7 +106,7 @@ func (t *tally) add(e *endpoint) {
 	packages := slices.ContainsFunc(e.counters, func(c *counter) bool { return c.domain == "package" && !c.secondary })
 	for _, c := range e.counters {
 		change, low, high := c.between(r.Start, r.End)
-		z := emissions.Zone{Name: c.name(), Kind: c.kind(), Energy: emissions.Energy(change.Amount), Note: c.key}
+		z := emissions.Zone{Name: c.name(), Kind: c.kind(), Energy: emissions.Energy(change.Amount), Estimated: c.modelled, Note: c.key}
 		if t.several {
 			z.Name += " (" + e.name + ")"
 		}
@@ -157,12 +157,12 @@ func (t *tally) counts(e *endpoint, c *counter, packages bool) (bool, string) {
 	if c.card != "" {
 		id, also = c.card, "nameless gpu"
 	}
-	if by := cmp.Or(t.taken[id], t.taken[also]); by != "" && (by != e.name || t.taken[c.card] != "") {
-		return false, "counted by the exporter " + by
+	if by := cmp.Or(t.taken[id], t.taken[also]); by != nil && (by != e || t.taken[c.card] != nil) {
+		return false, "counted by the exporter " + by.name
 	}
-	t.taken[id], t.taken[c.domain] = e.name, cmp.Or(t.taken[c.domain], e.name)
+	t.taken[id], t.taken[c.domain] = e, cmp.Or(t.taken[c.domain], e)
 	if c.domain == "gpu" && c.card == "" {
-		t.taken["nameless gpu"] = e.name
+		t.taken["nameless gpu"] = e
 	}
 	return true, ""
 }
@@ -211,7 +211,7 @@ func Examine(ctx context.Context, urls []string) ([]Probe, error) {
 		asking.Go(func() { e.scrape(ctx) })
 	}
 	asking.Wait()
-	t := tally{reading: &emissions.Reading{}, taken: map[string]string{}}
+	t := tally{reading: &emissions.Reading{}, taken: map[string]*endpoint{}}
 	var all []Probe
 	for _, e := range m.endpoints {
 		p := Probe{URL: e.url.Redacted(), Reason: e.failed}

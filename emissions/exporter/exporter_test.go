@@ -330,6 +330,45 @@ func TestSlowAnswers(t *testing.T) {
 	}
 }
 
+// A slow exporter keeps nobody waiting but its own sampler: a reply's energy is
+// read before the next question is asked.
+func TestSlowAnswersHoldNobodyUp(t *testing.T) {
+	inner := serve(t, nodeExporter)
+	var slow atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slow.Load() {
+			time.Sleep(600 * time.Millisecond)
+		}
+		inner.Config.Handler.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	m := started(t, s.URL)
+	from := time.Now()
+	slow.Store(true)
+	time.Sleep(1900 * time.Millisecond) // until a slow answer is there
+	began := time.Now()
+	for range 20 {
+		m.Read(from, time.Now())
+		time.Sleep(20 * time.Millisecond)
+	}
+	if took := time.Since(began); took > 550*time.Millisecond {
+		t.Errorf("20 readings took %v", took)
+	}
+	r := emissions.ReadWhole(m, from, time.Now())
+	if want := 300 * r.End.Sub(r.Start).Seconds(); r.Quality != emissions.Measured || math.Abs(r.Energy.Joules()/want-1) > 0.15 {
+		t.Errorf("%s, %.1f J, want about %.1f: %s", r.Quality, r.Energy.Joules(), want, r.Reason)
+	}
+}
+
+// TestNamedTwice: one exporter by two addresses, or twice by one, is counted once.
+func TestNamedTwice(t *testing.T) {
+	s := serve(t, nodeExporter)
+	r := whole(started(t, s.URL, s.URL+"/metrics", s.URL+"/metrics?collect[]=rapl"), 1200*time.Millisecond)
+	if want := 300 * r.End.Sub(r.Start).Seconds(); math.Abs(r.Energy.Joules()/want-1) > 0.05 {
+		t.Errorf("%.1f J, want %.1f", r.Energy.Joules(), want)
+	}
+}
+
 func TestExamine(t *testing.T) {
 	all, err := Examine(t.Context(), []string{serve(t, nodeExporter).URL, serve(t, kepler10).URL, "http://127.0.0.1:1/metrics"})
 	if err != nil || len(all) != 3 {

@@ -68,8 +68,8 @@ func Lookup(country string) (emissions.CarbonFactor, error) {
 			return stated(e.factor)
 		}
 	}
-	if code := alpha2Of(key); code != "" {
-		if i := slices.IndexFunc(entries(), func(e entry) bool { return e.alpha2 == code }); i >= 0 {
+	if code := codeOf(key); code != "" {
+		if i := slices.IndexFunc(entries(), func(e entry) bool { return e.alpha2 == code || e.factor.ISO3 == code }); i >= 0 {
 			return stated(entries()[i].factor)
 		}
 	}
@@ -100,7 +100,7 @@ func nearest(key string) []string {
 		}
 		name := strings.ToLower(e.factor.Country)
 		d := min(levenshtein.ComputeDistance(key, name), levenshtein.ComputeDistance(key, strings.ToLower(e.factor.ISO3)))
-		if len(key) > 2 && strings.Contains(name, key) {
+		if len(key) > 2 && strings.Contains(name, key) || strings.Contains(" "+key+" ", " "+name+" ") {
 			return min(d, 1)
 		}
 		return d

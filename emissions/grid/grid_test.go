@@ -37,7 +37,13 @@ func TestLookup(t *testing.T) {
 		"UK": "GBR", "England": "GBR", "great britain": "GBR", "USA": "USA", "Russian Federation": "RUS", "Côte d'Ivoire": "CIV", "Cote dIvoire": "CIV", "Côte d`Ivoire": "CIV",
 		"South Korea": "KOR", "Republic of Korea": "KOR", "Korea, Republic of": "KOR", "Iran, Islamic Republic of": "IRN", "Bolivia (Plurinational State of)": "BOL",
 		"Deutschland": "DEU", "Allemagne": "DEU", "日本": "JPN", "the Netherlands": "NLD", "Antigua and Barbuda": "ATG", "Turkey": "TUR", "Türkiye": "TUR", "Czechia": "CZE", "Czech Republic": "CZE",
-		"Hong Kong": "HKG", "Viet Nam": "VNM", "276": "DEU",
+		"Hong Kong": "HKG", "Hong Kong, China": "HKG", "Viet Nam": "VNM", "276": "DEU", "U.K.": "GBR", "the UK": "GBR", "U.S.A.": "USA", "European Union": "EU",
+		"Côte d´Ivoire": "CIV", "Côte d′Ivoire": "CIV", "CÔTE D’IVOIRE": "CIV", "Ivory Coast": "CIV", "North Macedonia": "MKD", "Eswatini": "SWZ", "Slovak Republic": "SVK",
+		"Congo, Democratic Republic of the": "COD", "Congo, The Democratic Republic of the": "COD", "Congo (DRC)": "COD", "Congo (Kinshasa)": "COD", "Congo-Kinshasa": "COD",
+		"Congo, Dem. Rep.": "COD", "D.R. Congo": "COD", "Democratic Republic of Congo": "COD", "Zaire": "COD",
+		"Congo (Brazzaville)": "COG", "Congo, Rep.": "COG", "Republic of Congo": "COG", "Congo, Republic of the": "COG",
+		"Korea, South": "KOR", "Korea (North)": "PRK", "Korea, Rep.": "KOR", "Korea, Democratic People's Republic of": "PRK", "Korea, Dem. People’s Rep.": "PRK",
+		"Islamic Republic of Iran": "IRN", "United Republic of Tanzania": "TZA", "Republic of China": "TWN", "Ireland, Northern": "GBR", "Guinea, Equatorial": "GNQ", "Sudan, South": "SSD",
 	} {
 		if f, err := Lookup(key); err != nil || f.ISO3 != iso3 {
 			t.Errorf("Lookup(%q) = %q, %v; want %s", key, f.ISO3, err, iso3)
@@ -46,7 +52,7 @@ func TestLookup(t *testing.T) {
 	if _, err := Lookup("Korea"); err == nil || !strings.Contains(err.Error(), "the nearest are KOR (South Korea), PRK (North Korea)") {
 		t.Errorf("Korea: %v", err)
 	}
-	for key, near := range map[string]string{"Autsralia": "AUS (Australia)", "Germny": "DEU (Germany)", "FRX": "FRA (France)"} {
+	for key, near := range map[string]string{"Congo": "COG (Congo - Brazzaville), COD (Congo - Kinshasa)", "Georgia, USA": "GEO (Georgia)", "Autsralia": "AUS (Australia)", "Germny": "DEU (Germany)", "FRX": "FRA (France)"} {
 		if _, err := Lookup(key); err == nil || !strings.Contains(err.Error(), near) {
 			t.Errorf("Lookup(%q): %v does not name %s", key, err, near)
 		}

@@ -1,6 +1,7 @@
 package hostload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -41,7 +42,7 @@ func inspect(o Options) (Host, error) {
 		h.Model, h.Sockets = parseCPUInfo(string(data))
 	}
 	if h.Model == "" {
-		h.Model = dmiProcessor(o.Sysfs)
+		h.Model = cmp.Or(dmiProcessor(o.Sysfs), macProcessor(o.Sysfs))
 	}
 	h.ModulesGB, h.FrequencyCap, h.HyperThreads = modules(o.Sysfs), frequencyCap(o.Sysfs), hyperThreads(o.Sysfs)
 	memory := math.Inf(1)

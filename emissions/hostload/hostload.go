@@ -26,6 +26,7 @@ const Method = "estimate"
 const (
 	idleShare, idleShareLow, idleShareHigh = 0.20, 0.05, 0.40 // of TDP
 	peakLow, peakHigh                      = 0.70, 1.30       // of a known TDP, at full load
+	wholeShare, wholeLow                   = 0.50, 0.25       // of the most that a whole computer draws, at full load of its processor
 	threadW, threadWLow, threadWHigh       = 4.0, 2.0, 10.0   // per hardware thread of an unknown processor
 )
 
@@ -134,8 +135,8 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	}
 	r.High = energy(p.high0, p.high1) + energy(p.memory.high, p.memory.high)
 	r.Zones = []emissions.Zone{
-		{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Note: "estimated"},
-		{Name: "memory", Kind: emissions.Memory, Energy: memory, Counted: true, Note: "estimated"},
+		{Name: "cpu", Kind: emissions.CPU, Energy: cpu, Counted: true, Estimated: true, Note: "estimated"},
+		{Name: "memory", Kind: emissions.Memory, Energy: memory, Counted: true, Estimated: true, Note: "estimated"},
 	}
 	r.Modelled = r.Energy
 	r.Warnings = append([]string(nil), p.notes...)
@@ -155,9 +156,9 @@ func model(h Host, tdp float64) power {
 	if h.Threads > 0 {
 		part = min(1, h.Cores/float64(h.Threads))
 	}
-	source := "as configured"
+	known := design{w: tdp, source: "as configured"}
 	if tdp == 0 {
-		tdp, source = lookupTDP(h.Model)
+		known = lookup(h.Model)
 	}
 	mem := memoryOf(h)
 	notes := []string{mem.note}
@@ -166,13 +167,16 @@ func model(h Host, tdp float64) power {
 		held = h.FrequencyCap
 		notes = append(notes, fmt.Sprintf("the processor is held to %.0f %% of its highest frequency: its lower bound reckons with it", 100*held))
 	}
-	if tdp > 0 {
-		all := tdp * float64(max(1, h.Sockets)) * part
+	switch {
+	case known.whole:
+		return computer(h, known, part)
+	case known.w > 0:
+		all := known.w * float64(max(1, h.Sockets)) * part
 		return power{
 			idle: all * idleShare, full: all, low0: all * idleShareLow, low1: all * peakLow * held,
 			high0: all * idleShareHigh, high1: all * peakHigh, memory: mem,
 			notes: append([]string{fmt.Sprintf("estimated, not measured: %d × %.0f W TDP (%s), %.3g of %d hardware threads, idle at %.0f %% of it",
-				max(1, h.Sockets), tdp, source, h.Cores, h.Threads, 100*idleShare)}, notes...),
+				max(1, h.Sockets), known.w, known.source, h.Cores, h.Threads, 100*idleShare)}, notes...),
 		}
 	}
 	n := h.Cores
@@ -182,5 +186,18 @@ func model(h Host, tdp float64) power {
 		high0: n * threadWHigh * idleShareHigh, high1: n * threadWHigh, memory: mem,
 		notes: append([]string{fmt.Sprintf("estimated, not measured: the processor %q is not in our table: assumed %.0f W (%.0f to %.0f) for each of %.3g hardware threads; set emissions.cpu_tdp_w",
 			h.Model, threadW, threadWLow, threadWHigh, n)}, notes...),
+	}
+}
+
+// computer makes the power model of one whose maker states only the most that
+// all of it draws: the processor at full load is a part of that, and memory and
+// graphics are in it.
+func computer(h Host, most design, part float64) power {
+	all := most.w * part
+	return power{
+		idle: all * wholeShare * idleShare, full: all * wholeShare, low0: all * wholeLow * idleShareLow, low1: all * wholeLow,
+		high0: all * idleShareHigh, high1: all,
+		notes: []string{fmt.Sprintf("estimated, not measured: no TDP of the %s is stated; assumed %.0f %% (%.0f to 100) of %.0f W with its memory (%s), %.3g of %d hardware threads; its graphics are not seen in the load",
+			h.Model, 100*wholeShare, 100*wholeLow, most.w, most.source, h.Cores, h.Threads)},
 	}
 }

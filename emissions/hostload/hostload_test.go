@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,19 +110,32 @@ func TestInspect(t *testing.T) {
 }
 
 func TestLookupTDP(t *testing.T) {
-	if w, source := lookupTDP("AMD EPYC 7742 64-Core Processor"); w != 225 || source == "" {
-		t.Errorf("%v %q", w, source)
+	if d := lookup("AMD EPYC 7742 64-Core Processor"); d.w != 225 || d.source != "AMD product page, 2019" || d.whole {
+		t.Errorf("%+v", d)
 	}
-	for _, model := range []string{"AMD EPYC 7742", "AMD EPYC", "", "amd epyc 7742 64-core processor"} {
-		if w, _ := lookupTDP(model); w != 0 {
-			t.Errorf("%q is taken for a processor of %v W", model, w)
+	if d := lookup("Apple M1 Max"); d.w != 115 || !d.whole || (Host{Model: "Apple M1 Max"}).TDPW() != 0 {
+		t.Errorf("%+v: the most that a whole Mac draws is no TDP", d)
+	}
+	for _, model := range []string{"AMD EPYC 7742", "AMD EPYC", "", "amd epyc 7742 64-core processor", "Apple M1 Pro", "Apple M3",
+		"AMD EPYC Processor", "Intel Xeon Processor (Skylake)", "QEMU Virtual CPU version 2.5+", "Intel(R) Xeon(R) CPU @ 2.20GHz", "Common KVM processor"} {
+		if d := lookup(model); d.w != 0 {
+			t.Errorf("%q is taken for a processor of %v W", model, d.w)
 		}
 	}
+	seen := map[string]bool{}
 	for line := range strings.Lines(tdpTable) {
-		name, _, _ := strings.Cut(line, "\t")
-		if w, _ := lookupTDP(name); w < 5 || w > 500 {
-			t.Errorf("%q: %v W", name, w)
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		year, err := strconv.Atoi(fields[3])
+		if d := lookup(fields[0]); d.w < 5 || d.w > 500 || fields[2] == "" || err != nil || year < 2010 || year > 2026 || d.whole != strings.HasPrefix(fields[0], "Apple ") {
+			t.Errorf("%q: %+v", fields, d)
 		}
+		if seen[fields[0]] {
+			t.Errorf("%q is there twice", fields[0])
+		}
+		seen[fields[0]] = true
+	}
+	if len(seen) < 350 {
+		t.Errorf("%d processors", len(seen))
 	}
 }
 
@@ -359,4 +373,22 @@ func FuzzDMI(f *testing.F) {
 			t.Error(mb)
 		}
 	})
+}
+
+// A Mac on Linux: its name is in the device tree, and the figure is of all of it.
+func TestMac(t *testing.T) {
+	for name, want := range map[string]string{
+		"Apple Mac Studio (M1 Ultra, 2022)\x00": "Apple M1 Ultra", "Apple Mac mini (M1, 2020)\x00": "Apple M1",
+		"Apple MacBook Pro (14-inch, M2 Pro, 2023)\x00": "Apple M2 Pro", "Raspberry Pi 5 Model B Rev 1.0\x00": "", "Apple Mac (M1\x00": "",
+	} {
+		h, err := Inspect(Options{Procfs: write(t, map[string]string{"stat": stat(1), "meminfo": "MemTotal: 8388608 kB\n"}),
+			Sysfs: write(t, map[string]string{"firmware/devicetree/base/model": name})})
+		if err != nil || h.Model != want {
+			t.Errorf("%q: %q, %v; want %q", name, h.Model, err, want)
+		}
+	}
+	p := model(Host{Model: "Apple M1", Threads: 8, Cores: 8, MemoryGB: 16}, 0)
+	if p.high1 != 39 || p.full != 19.5 || p.low1 != 9.75 || p.memory.w != 0 || !strings.Contains(p.notes[0], "no TDP of the Apple M1 is stated") {
+		t.Errorf("%+v", p)
+	}
 }

@@ -179,13 +179,16 @@ func Watch(ctx context.Context, o Options, period, long time.Duration, each func
 	for from := begin; ; {
 		select {
 		case <-ctx.Done():
-			return m.Read(begin, time.Now()), nil
+			if whole = emissions.ReadWhole(m, begin, time.Now()); long > 0 {
+				err = unwatchable(whole)
+			}
+			return whole, err
 		case <-ticker.C:
 		}
 		to := time.Now()
 		r := m.Read(from, to)
-		if r.Quality == emissions.Unavailable {
-			return r, fmt.Errorf("watch energy: %s; see disteval energy probe", r.Reason)
+		if err := unwatchable(r); err != nil {
+			return r, err
 		}
 		if each != nil {
 			if err := each(r); err != nil {
@@ -194,4 +197,11 @@ func Watch(ctx context.Context, o Options, period, long time.Duration, each func
 		}
 		from = to
 	}
+}
+
+func unwatchable(r emissions.Reading) error {
+	if r.Quality == emissions.Unavailable {
+		return fmt.Errorf("watch energy: %s; see disteval energy probe", r.Reason)
+	}
+	return nil
 }

@@ -227,10 +227,7 @@ func probeLoad(o Options) Finding {
 	}
 	f := Finding{Kind: emissions.CPU, Quality: emissions.Estimated, Present: true, Notes: []string{
 		fmt.Sprintf("processor %q, %d hardware threads of which this job has %.3g, %.1f GB of memory", h.Model, h.Threads, h.Cores, h.MemoryGB),
-		"its TDP is not in our table: 4 W (2 to 10) for each hardware thread; set emissions.cpu_tdp_w"}}
-	if tdp := h.TDPW(); tdp > 0 {
-		f.Notes[1] = fmt.Sprintf("TDP %.0f W by our table", tdp)
-	}
+		h.Design()}}
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -98,10 +99,6 @@ type protocol interface {
 }
 
 func misbehave(w http.ResponseWriter, r *http.Request, fault Fault, p protocol) {
-	status := func(code int) {
-		w.WriteHeader(code)
-		fmt.Fprintf(w, `{"error":"fake %d"}`, code)
-	}
 	write := func(parts ...string) bool {
 		for _, part := range parts {
 			if _, err := fmt.Fprint(w, part); err != nil {
@@ -126,10 +123,7 @@ func misbehave(w http.ResponseWriter, r *http.Request, fault Fault, p protocol) 
 	case Endless:
 		chunk := strings.Repeat("a", 1<<16)
 		write(half[:len(half)/2])
-		for range 1 << 14 { // a gigabyte
-			if !write(chunk) {
-				return
-			}
+		for i := 0; i < 1<<14 && write(chunk); i++ { // a gigabyte
 		}
 	case Babble:
 		for pieces := strings.Repeat(p.piece(""), 1<<12); write(pieces); {
@@ -157,13 +151,9 @@ func misbehave(w http.ResponseWriter, r *http.Request, fault Fault, p protocol) 
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusUnauthorized)
 		fmt.Fprint(w, "<html><body>401 Authorization Required</body></html>\n<!-- nginx -->")
-	case Status400:
-		status(400)
-	case Status404:
-		status(404)
-	case Status429:
-		status(429)
-	case Status500:
-		status(500)
+	case Status400, Status404, Status429, Status500:
+		code, _ := strconv.Atoi(string(fault)) // which is its name
+		w.WriteHeader(code)
+		fmt.Fprintf(w, `{"error":"fake %d"}`, code)
 	}
 }

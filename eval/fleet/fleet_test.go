@@ -71,6 +71,8 @@ func (s *memory) Put(_ context.Context, r eval.Reply) error {
 	return nil
 }
 
+func (s *memory) PutPower(context.Context, eval.TurnPower) error { return nil }
+
 func (s *memory) PutPhase(_ context.Context, p eval.Phase) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -71,6 +71,9 @@ func readFile(ctx context.Context, dir, path, mode string) (*Store, error) {
 	if err == nil && version <= withoutHosts {
 		_, err = db.ExecContext(ctx, viewNoHosts)
 	}
+	if err == nil && version <= withoutPower {
+		_, err = db.ExecContext(ctx, viewNoPower)
+	}
 	if err == nil {
 		_, err = db.ExecContext(ctx, "BEGIN")
 	}

@@ -25,12 +25,12 @@ func (s *Store) Begun(ctx context.Context) (begun bool, err error) {
 	return begun, explain(err)
 }
 
-// Refresh reads again what the record holds beside the plan: phases, models
+// Refresh reads again what the record holds beside the plan: phases, power, models
 // given up, warnings and the newest complete scoring.
 func (s *Store) Refresh(ctx context.Context) error {
 	rec := &s.record
 	rec.Phases, rec.GaveUp, rec.Scoring, rec.Warnings, rec.MovedTo = nil, make(map[string]string), nil, nil, nil
-	if err := s.refreshPhases(ctx); err != nil {
+	if err := errors.Join(s.refreshPhases(ctx), s.refreshPower(ctx)); err != nil {
 		return err
 	}
 	err := s.each(ctx, func(rows *sql.Rows) error {

@@ -203,6 +203,15 @@ CREATE TABLE audits (
 	checksum BLOB    NOT NULL,
 	PRIMARY KEY (model, query, sample, host)
 ) WITHOUT ROWID;
+`, `
+-- What a model's machine drew over its turn in one process.
+CREATE TABLE power (
+	model    INTEGER NOT NULL,
+	process  INTEGER NOT NULL,
+	power    TEXT    NOT NULL, -- JSON, watts by zone and step
+	checksum BLOB    NOT NULL, -- as of a reply
+	PRIMARY KEY (model, process)
+) WITHOUT ROWID;
 `}
 
 // uncheckedRows is the key in meta of a record that has rows from before there

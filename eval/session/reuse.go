@@ -26,7 +26,7 @@ type Taken map[string]int // replies
 // asked for them. A reply is taken where the same weights were asked the same
 // text with the same options; a failure never is.
 func (s *Session) Reuse(ctx context.Context, store *runstore.Store, from Reuse) (Taken, error) {
-	sources, err := openSources(ctx, from.Runs)
+	sources, err := openSources(ctx, from.Runs, store.Record().Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s *Session) Reuse(ctx context.Context, store *runstore.Store, from Reuse) 
 
 // Reusable counts what Reuse would take for a plan that has no run yet.
 func (s *Session) Reusable(ctx context.Context, plan eval.Plan, from Reuse) (Taken, error) {
-	sources, err := openSources(ctx, from.Runs)
+	sources, err := openSources(ctx, from.Runs, "")
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +70,18 @@ func (s *Session) Reusable(ctx context.Context, plan eval.Plan, from Reuse) (Tak
 // sources are the earlier runs, open to read.
 type sources []*runstore.Store
 
-func openSources(ctx context.Context, paths []string) (open sources, err error) {
+// openSources leaves out the run that asks, which may lie in the folder that it
+// takes from.
+func openSources(ctx context.Context, paths []string, own string) (open sources, err error) {
 	for _, path := range paths {
 		dirs, err := runsIn(path)
 		if err != nil {
 			return nil, errors.Join(err, open.close())
 		}
 		for _, dir := range dirs {
+			if same(dir, own) {
+				continue
+			}
 			store, err := runstore.Read(ctx, dir)
 			if err != nil {
 				return nil, errors.Join(fmt.Errorf("reuse %s: %w", dir, err), open.close())
@@ -85,6 +90,13 @@ func openSources(ctx context.Context, paths []string) (open sources, err error) 
 		}
 	}
 	return open, nil
+}
+
+// same reports whether two paths are of one folder.
+func same(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 func (s sources) close() error {
@@ -233,7 +245,8 @@ func (t *taking) matching(ctx context.Context, source *runstore.Store, m eval.Mo
 		}
 		to := questions[r.Reply.JobID]
 		job, is := open[to]
-		if !is || r.Reply.Failure != nil || job.Request.Tokens > 0 && r.Reply.Tokens == nil {
+		lacking := job.Request.Tokens > 0 && r.Reply.Tokens == nil && t.plan.Likelihood.FidelityTokens != nil
+		if !is || r.Reply.Failure != nil || lacking {
 			others++
 			continue
 		}

@@ -180,6 +180,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		return s.Fleet.ask(ctx, drain, store, process, o)
 	}
 	s.sayUnfit(drain, plan)
+	metered := s.Now()
 	meters, err := s.startMeters(drain, plan)
 	if drain.Err() != nil && err != nil {
 		return eval.ErrInterrupted // while the idle baseline was measured
@@ -190,7 +191,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 	defer meters.Close()
 	shared := shareOf(plan, meters)
 	return s.ask(ctx, drain, store, shared, eval.Runner{Plan: plan, Process: process, Now: s.Now, Backoff: eval.DefaultBackoff, Observer: o,
-		Meter: shared.meter, Open: s.Providers.Open})
+		Meter: shared.meter, Open: s.Providers.Open, Metered: metered})
 }
 
 // ask lets runner ask, and scores meanwhile where it may.

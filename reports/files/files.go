@@ -51,7 +51,7 @@ func Default() []Format { return named("xlsx", "json", "jsonl", "md", "html", "e
 
 // Judged are the files that a judgement is kept in and shown by.
 func Judged() []Format {
-	return slices.DeleteFunc(slices.Clone(all), func(f Format) bool { return !f.judged && f.Name != "md" })
+	return slices.DeleteFunc(slices.Clone(all), func(f Format) bool { return !f.judged && !slices.Contains([]string{"md", "json", "html"}, f.Name) })
 }
 
 // Names are the names of all formats that people ask for.

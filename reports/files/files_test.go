@@ -87,7 +87,7 @@ func TestJudgementIsKept(t *testing.T) {
 	if _, err := Write(t.Context(), r, Judged(), run.dir); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"judgement.json", "junit.xml", "summary.md"}, names(t, run.dir)); diff != "" {
+	if diff := cmp.Diff([]string{"judgement.json", "junit.xml", "report.html", "summary.json", "summary.md"}, names(t, run.dir)); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	data, err := os.ReadFile(filepath.Join(run.dir, judgementFile))

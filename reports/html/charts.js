@@ -93,9 +93,10 @@
     };
     o.grid = { left: 16, right: 30, top: heat ? 8 : top, bottom: named ? 34 : 8, containLabel: true };
     o.toolbox = { show: false };
+    const along = o.tooltip?.trigger === "axis"; // all lines at one place
     o.tooltip = {
-      trigger: "item", renderMode: "richText", confine: true, backgroundColor: style("--card"), borderColor: style("--line"),
-      textStyle: { color: ink, fontSize: 12 }, formatter: (p) => (p.data && p.data.name) || p.seriesName,
+      trigger: along ? "axis" : "item", renderMode: "richText", confine: true, backgroundColor: style("--card"), borderColor: style("--line"),
+      textStyle: { color: ink, fontSize: 12 }, formatter: along ? (all) => [`${Math.round(all[0].axisValue * 100) / 100} s`, ...all.map((p) => `${p.seriesName}: ${p.value[1]} W`)].join("\n") : (p) => (p.data && p.data.name) || p.seriesName,
     };
     if (o.visualMap) o.visualMap = [].concat(o.visualMap).map((v) => ({ ...v, type: "continuous", min: 0, max: 1, inRange: { color: [style("--heat-low"), style("--heat-high")] } }));
     for (const s of o.series) {

@@ -21,12 +21,12 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-//go:embed page.gohtml changes.gohtml app.css app.js charts.js
+//go:embed *.gohtml app.css app.js charts.js
 var sources embed.FS
 
 // templates are parsed once, when the first page is written.
 var templates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(functions).ParseFS(sources, "page.gohtml", "changes.gohtml"))
+	return template.Must(template.New("page").Funcs(functions).ParseFS(sources, "*.gohtml"))
 })
 
 // functions are what the templates call: escapes of what could mislead a

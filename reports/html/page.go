@@ -27,6 +27,8 @@ type page struct {
 	Cosines     []figure
 	Latencies   []figure
 	OverTime    []figure
+	PowerCharts []figure
+	Verdict     *verdict // nil where nobody judged
 	Paired      []figure
 	Floor       []figure
 	Bits        []figure
@@ -71,6 +73,8 @@ func newPage(r reports.Report, runs []reports.Report, lib library) page {
 		Cosines:     cosineHistograms(r),
 		Latencies:   latencyHistograms(r),
 		OverTime:    figures(energyChart(r)),
+		PowerCharts: powerCharts(r),
+		Verdict:     newVerdict(r.Judgement),
 		Paired:      figures(pairedChart(r)),
 		Floor:       figures(floorChart(r)),
 		Bits:        append(bitsCharts(r), figures(rankChart(r))...),
@@ -102,7 +106,7 @@ func figures(all ...*figure) []figure {
 
 // figures are all charts of the page in its order.
 func (p page) figures() []figure {
-	all := slices.Concat(p.Scores, p.Tradeoffs, p.Heat, p.Cosines, p.Latencies, p.OverTime, p.Paired, p.Bits, p.Floor)
+	all := slices.Concat(p.Scores, p.Tradeoffs, p.Heat, p.Cosines, p.Latencies, p.OverTime, p.PowerCharts, p.Paired, p.Bits, p.Floor)
 	if p.Trend != nil {
 		all = append(all, p.Trend.Charts...)
 	}

@@ -63,8 +63,35 @@ func sampleReport(n int) reports.Report {
 		}
 		r.Categories = append(r.Categories, reports.Category{Name: name, N: 25, EM: em})
 	}
+	r.Power = []reports.Power{samplePower()}
+	r.PowerNotes = []string{"Of session 3 no power was stored: it was killed at its beginning."}
+	r.Judgement = &reports.Judgement{RunID: r.RunID, Baseline: "20250301-000000-before", Unjudged: []string{"baby-llama-58m"}, Checks: []reports.Check{
+		{Measure: "status", Expected: "complete", Got: "complete", Outcome: reports.Pass},
+		{Model: "DistilLlama", Measure: "em", Expected: "0.05 ± 0.01", Got: "0.02", Outcome: reports.Regression, Reason: "95 % interval [0.01, 0.05]"},
+		{Model: "DistilLlama", Measure: "query", Query: "q001", Expected: "right", Got: "wrong", Outcome: reports.Regression, Reason: `"The capital" went on with <b>Lyon</b>`},
+	}, Paired: []reports.Paired{{Model: "DistilLlama", Comparison: stat.Comparison{N: 200, P: 0.125}, NewlyWrong: make([]reports.Change, 4)}}}
 	r.Replies = sampleReplies(n)
 	return r
+}
+
+// samplePower is of two models' turns in two sessions, with a gap and an
+// estimated zone.
+func samplePower() reports.Power {
+	p := reports.Power{Kept: 40, Sessions: []reports.PowerSession{{Begun: began}, {Begun: began.Add(time.Hour), Start: 30}},
+		Parts: []reports.PowerPart{{Model: sampleModels[0], Name: reports.Idle, End: 4}, {Model: sampleModels[0], Name: eval.PhaseLoad, Start: 4, End: 8},
+			{Model: sampleModels[0], Name: eval.PhaseAnswer, Start: 8, End: 30}, {Model: sampleModels[1], Name: eval.PhaseAnswer, Start: 30, End: 36}, {Model: sampleModels[1], Name: eval.PhaseProbe, Start: 36, End: 40}},
+		Zones: []reports.PowerZone{{Name: "gpu-0", Counted: true}, {Name: "cpu", Counted: true, Estimated: true}, {Name: "package-0/core"}}}
+	for i := range 40 {
+		p.Ends = append(p.Ends, float64(i+1))
+		for z := range p.Zones {
+			w := ptr(20*float64(z+1) + 10*math.Sin(float64(i)) + 60*float64(i/8%2))
+			if z == 0 && i >= 20 && i < 24 {
+				w = nil
+			}
+			p.Zones[z].W = append(p.Zones[z].W, w)
+		}
+	}
+	return p
 }
 
 var sampleCategories = []string{"geography", "history", "physics", "literature", "music & film", "biology"}

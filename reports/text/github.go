@@ -50,6 +50,14 @@ func WriteAnnotations(w io.Writer, j reports.Judgement) error {
 	return err
 }
 
+// WriteWarning writes one annotation that is about the job, not the models.
+func WriteWarning(w io.Writer, title, text string) error {
+	var b strings.Builder
+	annotate(&b, "warning", title, text)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 func annotate(b *strings.Builder, command, title, text string) {
 	fmt.Fprintf(b, "::%s title=%s::%s\n", command, annotationProperty(clip(title)), annotationData(clip(text)))
 }

@@ -29,7 +29,7 @@ func WriteJudgement(w io.Writer, j reports.Judgement, color bool) error {
 	if len(j.Unjudged) > 0 {
 		fmt.Fprintf(&b, "\nnot judged, since nothing is expected of them: %s\n", reports.Line(strings.Join(j.Unjudged, ", ")))
 	}
-	fmt.Fprintf(&b, "\n%s  %s\n", paint.outcome(j.Status()), gateSentence(j))
+	fmt.Fprintf(&b, "\n%s  %s\n", paint.outcome(j.Status()), j.Counts())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -73,20 +73,6 @@ func checkName(c reports.Check) string {
 		return c.Measure + " " + c.Query
 	}
 	return c.Measure
-}
-
-// gateSentence counts the outcomes.
-func gateSentence(j reports.Judgement) string {
-	if len(j.Checks) == 0 {
-		return "nothing was checked"
-	}
-	var parts []string
-	for _, o := range []reports.Outcome{reports.Inconclusive, reports.Regression, reports.Improved, reports.Pass} {
-		if n := j.Count(o); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, o))
-		}
-	}
-	return "of " + plural(len(j.Checks), "check") + ": " + strings.Join(parts, ", ")
 }
 
 // pairedSentence says whether a difference to the baseline is noise, and how

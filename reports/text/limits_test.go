@@ -56,6 +56,7 @@ func TestSummaryKeepsWithinGitHubsLimit(t *testing.T) {
 	r.Judgement = &j
 	for i := range 400 {
 		r.Warnings = append(r.Warnings, fmt.Sprint("warning ", i, strings.Repeat("<", 900)))
+		r.Headlines = append(r.Headlines, fmt.Sprint("headline ", i, strings.Repeat("<", 900)))
 		r.Comparisons = append(r.Comparisons, r.Comparisons[0])
 	}
 	out := written(t, func(w io.Writer) error { return WriteMarkdown(t.Context(), w, r) })
@@ -67,6 +68,29 @@ func TestSummaryKeepsWithinGitHubsLimit(t *testing.T) {
 	}
 	if strings.Count(out, "<details>") != strings.Count(out, "</details>") {
 		t.Error("a fold is not closed")
+	}
+}
+
+// TestMarkdownKeepsWithinAnyLimit has 6,000 findings, as short and as long as
+// they can be, and the room that a step's summary or a comment leaves.
+func TestMarkdownKeepsWithinAnyLimit(t *testing.T) {
+	for _, reason := range []string{"", "0.70 is below 0.72", strings.Repeat("&|\u202e", 300)} {
+		for _, most := range []int{1_500, 5_000, 60_000, mostMarkdown} {
+			r := sample()
+			j := manyChecks(2000, reason)
+			r.Judgement = &j
+			out := Summary(r, most)
+			if len(out) > most {
+				t.Errorf("%d bytes, at most %d", len(out), most)
+			}
+			rows := strings.Count(out, "| **")
+			if want := fmt.Sprintf("\nand %d more\n", 6000-rows); !strings.Contains(out, "### Gate: inconclusive") || !strings.Contains(out, want) {
+				t.Errorf("in %d bytes with %d rows there is no verdict, or no %q", most, rows, want)
+			}
+			if rows == 0 && most >= 60_000 {
+				t.Errorf("%d bytes show no finding", most)
+			}
+		}
 	}
 }
 

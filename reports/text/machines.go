@@ -8,7 +8,7 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-type machine struct {
+type workerHost struct {
 	Name        string  `json:"name"`
 	Fingerprint *string `json:"fingerprint"`
 	Replies     int     `json:"replies"`
@@ -37,10 +37,10 @@ type auditPair struct {
 	Differ      []string `json:"differ"`
 }
 
-func machinesOf(all []reports.Machine) []machine {
-	out := make([]machine, 0, len(all))
+func machinesOf(all []reports.Machine) []workerHost {
+	out := make([]workerHost, 0, len(all))
 	for _, m := range all {
-		to := machine{Name: m.Name, Fingerprint: stated(m.Fingerprint), Replies: m.Replies}
+		to := workerHost{Name: m.Name, Fingerprint: stated(m.Fingerprint), Replies: m.Replies}
 		for _, s := range m.Seats {
 			to.Models = append(to.Models, seat{Model: s.Model, Replies: s.Replies, Failures: s.Failures, BusyS: finite(s.BusyS), WallS: finite(s.WallS),
 				LatencyMS: latency{finite(s.LatencyMS.P50), finite(s.LatencyMS.P95), finite(s.LatencyMS.P99)},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/disteval/disteval/metrics"
@@ -19,21 +20,38 @@ const (
 	mostCompared = 300
 )
 
-// mostMarkdown is how many bytes summary.md has at most, and mostText how many
-// characters of one text it shows: GitHub shows a step's summary up to 1 MiB.
-const (
-	mostMarkdown = 900_000
-	mostText     = 500
-)
+// mostMarkdown is how many bytes summary.md has at most: GitHub shows a step's
+// summary up to 1 MiB.
+const mostMarkdown = 900_000
+
+// mostText is how many characters of one text a summary shows.
+const mostText = 500
+
+// leftOut ends a summary that is not whole.
+const leftOut = "\nWhat did not fit here is left out; report.html has it.\n"
 
 // WriteMarkdown writes summary.md, made for a pull request: the headlines, the
 // models in a table, the comparisons and warnings and, where the run was
 // judged, the checks with what turned wrong folded below.
 func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
+	_, err := io.WriteString(w, Summary(r, mostMarkdown))
+	return err
+}
+
+// Summary is WriteMarkdown's text in at most so many bytes. Up to half of them
+// are for the judgement, whose lists say how many more there are; any other part
+// that does not fit is left out whole, and that is said. Where not even that can
+// be said it is empty.
+func Summary(r reports.Report, most int) string {
+	most = min(most, mostMarkdown)
+	if most < len(leftOut) {
+		return ""
+	}
 	var all strings.Builder
+	whole := true
 	for _, part := range []func(*strings.Builder){
 		func(b *strings.Builder) { writeTitle(b, r) },
-		func(b *strings.Builder) { writeGate(b, r.Judgement) },
+		func(b *strings.Builder) { writeGate(b, r.Judgement, most/2) },
 		func(b *strings.Builder) { bullets(b, "", r.Headlines) },
 		func(b *strings.Builder) { writeModels(b, r) },
 		func(b *strings.Builder) { writeProbabilities(b, r) },
@@ -45,14 +63,16 @@ func WriteMarkdown(_ context.Context, w io.Writer, r reports.Report) error {
 		func(b *strings.Builder) { writeOrigin(b, r) },
 	} {
 		var b strings.Builder
-		if part(&b); all.Len()+b.Len() > mostMarkdown {
-			all.WriteString("\nWhat belongs here is left out, since GitHub would not show a summary of that length; report.html has it.\n")
+		if part(&b); all.Len()+b.Len()+len(leftOut) > most {
+			whole = false
 			continue
 		}
 		all.WriteString(b.String())
 	}
-	_, err := io.WriteString(w, all.String())
-	return err
+	if !whole {
+		all.WriteString(leftOut)
+	}
+	return all.String()
 }
 
 func writeTitle(b *strings.Builder, r reports.Report) {
@@ -116,41 +136,52 @@ func writeComparisons(b *strings.Builder, comparisons []reports.Comparison) {
 	b.WriteString("\n</details>\n")
 }
 
-func writeGate(b *strings.Builder, j *reports.Judgement) {
+// writeGate writes the judgement: as many rows of its tables as fit into most
+// bytes.
+func writeGate(b *strings.Builder, j *reports.Judgement, most int) {
 	if j == nil {
 		return
 	}
-	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(gateSentence(*j)))
+	fmt.Fprintf(b, "\n### Gate: %s\n\n%s\n", j.Status(), prose(j.Counts()))
 	if j.Count(reports.Pass) < len(j.Checks) {
 		b.WriteString("\n| Model | Check | Expected | Got | Outcome | Why |\n|---|---|---|---|---|---|\n")
 	}
-	shown := 0
-	for _, c := range j.Checks {
-		if c.Outcome == reports.Pass {
-			continue
-		}
-		if shown++; shown <= mostChecks {
-			cells(b, code(c.Model), code(checkName(c)), prose(c.Expected), prose(c.Got), "**"+string(c.Outcome)+"**", prose(c.Reason))
-		}
-	}
-	belowTable(b, shown, mostChecks)
+	told := slices.DeleteFunc(slices.Clone(j.Checks), func(c reports.Check) bool { return c.Outcome == reports.Pass })
+	rows(b, len(told), mostChecks, most, func(i int) []string {
+		c := told[i]
+		return []string{code(c.Model), code(checkName(c)), prose(c.Expected), prose(c.Got), "**" + string(c.Outcome) + "**", prose(c.Reason)}
+	})
 	for _, p := range j.Paired {
 		fmt.Fprintf(b, "\n%s: %s\n", code(p.Model), prose(pairedSentence(p)))
-		writeChanges(b, "newly wrong", p.NewlyWrong)
-		writeChanges(b, "newly right", p.NewlyRight)
+		writeChanges(b, "newly wrong", p.NewlyWrong, most)
+		writeChanges(b, "newly right", p.NewlyRight, most)
 	}
 }
 
-func writeChanges(b *strings.Builder, what string, changes []reports.Change) {
+func writeChanges(b *strings.Builder, what string, changes []reports.Change, most int) {
 	if len(changes) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n<details><summary>%d %s</summary>\n\n| Query | Prompt | Keyword | Reply |\n|---|---|---|---|\n", len(changes), what)
-	for _, c := range changes[:min(mostChanges, len(changes))] {
-		cells(b, code(c.Query), code(c.Prompt), code(c.Keyword), code(c.Reply))
-	}
-	belowTable(b, len(changes), mostChanges)
+	rows(b, len(changes), mostChanges, most, func(i int) []string {
+		c := changes[i]
+		return []string{code(c.Query), code(c.Prompt), code(c.Keyword), code(c.Reply)}
+	})
 	b.WriteString("\n</details>\n")
+}
+
+// rows writes the first of n rows, at most so many and only while the text
+// stays within bytes, and below them how many more there are.
+func rows(b *strings.Builder, n, most, bytes int, row func(int) []string) {
+	shown := 0
+	for ; shown < min(n, most); shown++ {
+		var line strings.Builder
+		if cells(&line, row(shown)...); b.Len()+line.Len() > bytes {
+			break
+		}
+		b.WriteString(line.String())
+	}
+	belowTable(b, n, shown)
 }
 
 func cells(b *strings.Builder, row ...string) {
@@ -181,6 +212,9 @@ func code(s string) string {
 	}
 	return "<code>" + escapeMarkdown(reports.Visible(clip(s))) + "</code>"
 }
+
+// Prose makes text from outside inert in Markdown.
+func Prose(s string) string { return prose(s) }
 
 // prose shows text that may hold names or messages from elsewhere. An empty
 // comment after @ and # keeps them from calling people and issues.

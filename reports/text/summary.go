@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"time"
-	"unicode/utf8"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
@@ -31,9 +29,10 @@ type summary struct {
 	Fidelity    []fidelity       `json:"fidelity"`
 	Ladders     []ladder         `json:"ladders,omitempty"` // absent where the plan has none
 	Categories  []categoryScores `json:"categories"`
-	Hosts       []machine        `json:"hosts"`   // workers that answered; empty where the machine of the run did
-	Audits      []auditPair      `json:"audits"`  // of hosts that were asked the same
-	Reviews     *reviewSummary   `json:"reviews"` // null where nobody reviewed
+	Hosts       []workerHost     `json:"hosts"`     // workers that answered; empty where the machine of the run did
+	Audits      []auditPair      `json:"audits"`    // of hosts that were asked the same
+	Reviews     *reviewSummary   `json:"reviews"`   // null where nobody reviewed
+	Judgement   *gateResult      `json:"judgement"` // null where nobody judged
 	Headlines   []string         `json:"verdicts"`
 	Audit       []string         `json:"audit"`
 	Warnings    []string         `json:"warnings"`
@@ -223,17 +222,6 @@ func WriteSummaryJSON(_ context.Context, w io.Writer, r reports.Report) error {
 	return nil
 }
 
-// WriteJSON writes a value as indented JSON in which every invisible character
-// is an escape.
-func WriteJSON(w io.Writer, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(escapeHidden(b), '\n'))
-	return err
-}
-
 func summaryOf(r reports.Report) summary {
 	s := summary{
 		Schema: "disteval.summary/1", RunID: r.RunID, Created: r.Created, ToolVersion: r.ToolVersion,
@@ -247,6 +235,7 @@ func summaryOf(r reports.Report) summary {
 		Ladders:     laddersOf(r.Ladders),
 		Hosts:       machinesOf(r.Machines), Audits: agreementsOf(r.Agreements),
 		Reviews:   reviewsOf(r.Reviews),
+		Judgement: judgementOf(r.Judgement),
 		Headlines: list(r.Headlines), Audit: list(r.Audit), Warnings: list(r.Warnings),
 	}
 	if sc := r.Scoring; sc != nil {
@@ -355,59 +344,6 @@ func categoryOf(c reports.Category, models []reports.Model) categoryScores {
 		if i < len(c.EM) {
 			out.EM = append(out.EM, categoryEM{m.Model.Name, finite(c.EM[i])})
 		}
-	}
-	return out
-}
-
-func interval(has bool, lo, hi float64) *ci {
-	if !has || finite(&lo) == nil || finite(&hi) == nil {
-		return nil
-	}
-	return &ci{lo, hi}
-}
-
-// finite turns what is no number into none: JSON knows neither NaN nor Inf.
-func finite(x *float64) *float64 {
-	if x == nil || math.IsNaN(*x) || math.IsInf(*x, 0) {
-		return nil
-	}
-	return x
-}
-
-func stated(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// list makes an empty list of none, so that a script can always range over it.
-func list[T any](xs []T) []T {
-	if xs == nil {
-		return []T{}
-	}
-	return xs
-}
-
-func failKinds(kinds map[eval.FailureKind]int) map[eval.FailureKind]int {
-	if kinds == nil {
-		return map[eval.FailureKind]int{}
-	}
-	return kinds
-}
-
-// escapeHidden rewrites the invisible characters in JSON as \u escapes. They
-// can stand in its strings only.
-func escapeHidden(b []byte) []byte {
-	out := make([]byte, 0, len(b))
-	for len(b) > 0 {
-		r, size := utf8.DecodeRune(b)
-		if r >= 0x7f && reports.Hidden(r) {
-			out = appendEscape(out, r)
-		} else {
-			out = append(out, b[:size]...)
-		}
-		b = b[size:]
 	}
 	return out
 }

@@ -298,3 +298,24 @@ func BenchmarkReplies(b *testing.B) {
 		}
 	}
 }
+
+func TestSummaryHasTheJudgement(t *testing.T) {
+	r := sample()
+	j := judgement()
+	r.Judgement = &j
+	var b bytes.Buffer
+	if err := WriteSummaryJSON(t.Context(), &b, r); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Judgement gateResult }
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	g := got.Judgement
+	if g.Status != reports.Inconclusive || g.Counts[reports.Regression] != 2 || g.Counts[reports.Pass] != 1 || *g.Baseline != "run-0" || len(g.Unjudged) != 1 {
+		t.Errorf("%+v", g)
+	}
+	if !slices.Equal(j.Checks, g.Checks) {
+		t.Errorf("checks %+v, want %+v", g.Checks, j.Checks)
+	}
+}

@@ -8,19 +8,23 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
 )
 
 // app is what the commands share: the streams, the settings and the clock.
@@ -88,21 +92,20 @@ meters the energy, stores everything, reports it and judges it in CI.
   disteval gate runs/<id> --expected expected.yaml
 
 Exit codes: 0 done or passed; 1 it failed; 2 wrong usage, configuration or input
-file; 3 the gate found a regression, or the audit an implausible row; 4 the gate
-could not tell; 130 interrupted, with everything received so far stored.`,
+file; 3 the gate found a regression, the audit an implausible row, or models
+doctor a fault; 4 the gate could not tell; 130 interrupted, with everything
+received so far stored.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return eval.BadInput(fmt.Errorf("unknown command %q", args[0]), "disteval --help lists the commands")
+				return unknownCommand(cmd, args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return eval.BadInput(err, "see "+cmd.CommandPath()+" --help")
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	addSettingFlags(root.PersistentFlags())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
@@ -116,9 +119,58 @@ could not tell; 130 interrupted, with everything received so far stored.`,
 		a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: s.logLevel()}))
 		return nil
 	}
-	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newReviewCmd(a),
+	root.AddCommand(newRunCmd(a), newWorkerCmd(a), newScoreCmd(a), newReportCmd(a), newExplainCmd(a), newGateCmd(a), newCommentCmd(a), newReviewCmd(a),
 		newAuditCmd(a), newModelsCmd(a), newQueriesCmd(a), newEnergyCmd(a), newVersionCmd(a))
 	return root
+}
+
+// newGroupCmd makes a command that only has commands of its own.
+func newGroupCmd(use, short string, commands ...*cobra.Command) *cobra.Command {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
+	}
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return exactArgs(strings.Join(names, "|"))(cmd, args)
+		}
+		return unknownCommand(cmd, args[0])
+	}}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// unknownCommand says that a command has no such command, and which is meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	var known []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" {
+			known = append(known, c.Name())
+		}
+	}
+	hint := cmd.CommandPath() + " --help lists the commands"
+	if best := queries.Nearest(name, known); best != "" {
+		hint = "did you mean " + cmd.CommandPath() + " " + best + "? " + hint
+	}
+	of := ""
+	if cmd.HasParent() {
+		of = cmd.Name() + ": "
+	}
+	return eval.BadInput(fmt.Errorf("%sunknown command %q", of, name), hint)
+}
+
+// wrongFlag says what is wrong with a flag, and of an unknown one which is meant.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	hint := "see " + cmd.CommandPath() + " --help"
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if best := queries.Nearest(unknown.GetSpecifiedName(), known); best != "" {
+			hint = "did you mean --" + best + "? " + hint
+		}
+	}
+	return eval.BadInput(err, hint)
 }
 
 // exactArgs makes a wrong number of arguments a usage error.
@@ -146,6 +198,15 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminalSize is how many columns and rows a terminal has now; 0 where that is
+// not known.
+func terminalSize(w io.Writer) (columns, rows int) {
+	if f, ok := w.(*os.File); ok {
+		columns, rows, _ = term.GetSize(int(f.Fd())) // 0 beside an error
+	}
+	return columns, rows
 }
 
 // color reports whether w wants colours.

@@ -40,19 +40,17 @@ func fakeProc(t *testing.T) string {
 }
 
 func TestEnergyProbe(t *testing.T) {
-	for tree, says := range map[string][]string{
-		"one-socket":         {"(rapl): measured", "package-0/dram", "wraps at 262.1 kJ", "shown, not summed", "method auto would give: rapl (quality measured)"},
-		"unreadable-package": {"(rapl): partial", "package-1 cannot be read", "quality partial"},
-		"dtpm-only":          {"(rapl): unavailable", "emissions.sysfs", "method auto would give: estimate (quality estimated)"},
+	for _, tt := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "method auto would give: rapl (quality measured)"},
+		{[]string{"--json"}, `"rapl"`},
 	} {
-		var out bytes.Buffer
-		if err := energyProbe(&out, machine.Examine(t.Context(), machine.Options{Sysfs: fakeSysfs(t, tree), Procfs: fakeProc(t)})); err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range says {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("%s: no %q in\n%s", tree, want, out.String())
-			}
+		var out, messages bytes.Buffer
+		args := append([]string{"energy", "probe", "--sysfs", fakeSysfs(t, "one-socket"), "--procfs", fakeProc(t)}, tt.args...)
+		if code := run(t.Context(), args, nil, &out, &messages); code != exitDone || !strings.Contains(out.String(), tt.says) || json.Valid(out.Bytes()) != (tt.args != nil) {
+			t.Errorf("%v: exit code %d:\n%s%s", tt.args, code, &out, &messages)
 		}
 	}
 }
@@ -68,7 +66,7 @@ func TestEnergyWatch(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()
 		var out bytes.Buffer
-		if err := energyWatch(ctx, &out, tty, watchOptions{Period: 200 * time.Millisecond}, machine.Options{Sysfs: root, Procfs: fakeProc(t)}); err != nil {
+		if err := energyWatch(ctx, &out, watchOptions{Period: 200 * time.Millisecond, tty: tty}, machine.Options{Sysfs: root, Procfs: fakeProc(t)}); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(out.String(), "total"); n < 2 || n > 4 {
@@ -86,10 +84,17 @@ func TestEnergyWatch(t *testing.T) {
 func TestEnergyWatchFor(t *testing.T) {
 	m := machine.Options{Sysfs: fakeSysfs(t, "one-socket"), Procfs: fakeProc(t)}
 	var out bytes.Buffer
-	if err := energyWatch(t.Context(), &out, false, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond, JSON: true}, m); err != nil {
+	if err := energyWatch(t.Context(), &out, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond, JSON: true}, m); err != nil {
 		t.Fatal(err)
 	}
-	var r readingJSON
+	var r struct {
+		Quality       string   `json:"quality"`
+		DurationS     float64  `json:"duration_s"`
+		MeasuredShare *float64 `json:"measured_share"`
+		Zones         []struct {
+			Kind string `json:"kind"`
+		} `json:"zones"`
+	}
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -97,7 +102,7 @@ func TestEnergyWatchFor(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	out.Reset()
-	if err := energyWatch(t.Context(), &out, false, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond}, m); err != nil {
+	if err := energyWatch(t.Context(), &out, watchOptions{Period: 100 * time.Millisecond, For: 350 * time.Millisecond}, m); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), "\n"); n < 3 || !strings.Contains(out.String(), "\nwhole 0.") {
@@ -107,14 +112,5 @@ func TestEnergyWatchFor(t *testing.T) {
 		if o.check() == nil {
 			t.Errorf("%+v is accepted", o)
 		}
-	}
-}
-
-func TestSparkline(t *testing.T) {
-	if got := sparkline([]float64{0, 50, 100, 25, -3}); got != "▁▅█▃▁" {
-		t.Errorf("%s", got)
-	}
-	if got := sparkline([]float64{0, 0}); got != "▁▁" {
-		t.Errorf("%s", got)
 	}
 }

@@ -34,9 +34,9 @@ func (a *app) exit(err error) int {
 	if errors.As(err, &code) {
 		return int(code)
 	}
-	fmt.Fprintf(a.err, "disteval: %s\n", inertLines(err.Error()))
+	fmt.Fprintf(a.err, "disteval: %s\n", reports.Lines(err.Error()))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(inertLines(hint), "\n", "\n        "))
+		fmt.Fprintf(a.err, "  next: %s\n", strings.ReplaceAll(reports.Lines(hint), "\n", "\n        "))
 	}
 	return codeOf(err)
 }
@@ -76,12 +76,3 @@ func hintOf(err error) string {
 // inert makes text from outside one line that does nothing to a terminal or to
 // a build service that reads along.
 func inert(s string) string { return reports.Line(s) }
-
-// inertLines is inert for a message of several lines: each of them is.
-func inertLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = inert(line)
-	}
-	return strings.Join(lines, "\n")
-}

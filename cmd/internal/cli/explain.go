@@ -30,10 +30,7 @@ func newExplainCmd(a *app) *cobra.Command {
 }
 
 func (a *app) explain(ctx context.Context, dir string, id eval.JobID) error {
-	store, err := runstore.Read(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	return explain.Write(ctx, a.out, store, id, func(by eval.Scoring) (scoring.Config, error) { return a.session().ScoringConfig(ctx, by) })
+	return withRun(ctx, dir, func(store *runstore.Store) error {
+		return explain.Write(ctx, a.out, store, id, func(by eval.Scoring) (scoring.Config, error) { return a.session().ScoringConfig(ctx, by) })
+	})
 }

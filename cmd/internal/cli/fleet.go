@@ -3,8 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/disteval/disteval/cmd/internal/progress"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/session"
-	"github.com/disteval/disteval/reports"
 )
 
 // fleetFlags are the flags of run that give the questions to workers.
@@ -83,31 +81,16 @@ func (a *app) gather(s *session.Session, o runOptions) (leave func(complete bool
 // observer shows people how the questions come along.
 func (a *app) observer(s *session.Session, plan eval.Plan) interface {
 	eval.Observer
-	close()
+	Close()
 } {
 	if s.Fleet == nil {
-		return newProgress(a.err, terminal(a.err), plan, a.log)
+		return progress.NewRun(a.err, terminal(a.err), plan, a.log)
 	}
-	p := newFleetProgress(a.err, terminal(a.err), a.now)
-	s.Fleet.Say(p.say)
+	p := progress.NewFleet(a.err, terminal(a.err), a.now)
+	s.Fleet.Say(p.Say)
 	return p
 }
 
 func withoutHostFlag(cmd *cobra.Command, hosts *[]string) {
 	cmd.Flags().StringSliceVar(hosts, "without-host", nil, "leave out what the worker of this `NAME` answered")
-}
-
-// withoutHosts is a run without what some of its hosts answered.
-func withoutHosts(run eval.Run, names []string) (eval.Run, error) {
-	have := run.Record().Hosts
-	for _, name := range names {
-		if _, ok := have[name]; !ok {
-			there := "it was asked on one machine"
-			if len(have) > 0 {
-				there = "its workers were " + strings.Join(slices.Sorted(maps.Keys(have)), ", ")
-			}
-			return nil, eval.BadInput(fmt.Errorf("leave out host %q: nobody of this name answered for the run", name), there)
-		}
-	}
-	return reports.WithoutHosts(run, names), nil
 }

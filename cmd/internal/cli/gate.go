@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
-	"github.com/disteval/disteval/eval/runstore"
-	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/ci"
 	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/gate"
 	"github.com/disteval/disteval/reports/text"
@@ -51,7 +51,7 @@ a file that is not valid; 3 regression; 4 it could not tell, which outranks 3.`,
 				return err
 			}
 			if o.Bless {
-				return a.bless(cmd.Context(), args[0], o)
+				return a.withReport(cmd.Context(), args[0], func(r reports.Report) error { return a.bless(cmd.Context(), r, o) })
 			}
 			return a.gate(cmd.Context(), args[0], o)
 		},
@@ -82,29 +82,26 @@ func (o gateOptions) check() error {
 }
 
 // gate judges a stored run and ends with the judgement's exit code.
-func (a *app) gate(ctx context.Context, run string, o gateOptions) error {
+func (a *app) gate(ctx context.Context, dir string, o gateOptions) error {
 	expected, err := loadExpected(o.Expected)
 	if err != nil {
 		return err
 	}
-	store, r, err := a.fresh(ctx, run)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	options := gate.Options{AnyHost: o.AnyHost}
-	if o.Paired != "" {
-		if samePlace(r.Dir, o.Paired) {
-			return eval.BadInput(fmt.Errorf("gate: --paired %s is the run itself", o.Paired), "name an earlier run to compare with")
+	return a.withReport(ctx, dir, func(r reports.Report) error {
+		if o.Paired == "" {
+			return a.judge(ctx, r, expected, gate.Options{AnyHost: o.AnyHost})
 		}
-		base, b, err := a.fresh(ctx, o.Paired)
-		if err != nil {
-			return err
-		}
-		defer base.Close()
-		options.Baseline = &b
-	}
-	judgement, err := gate.Check(ctx, r, expected, options)
+		return a.withReport(ctx, o.Paired, func(base reports.Report) error {
+			if r.Same(base) {
+				return eval.BadInput(fmt.Errorf("gate: --paired %s is the run itself", o.Paired), "name an earlier run to compare with")
+			}
+			return a.judge(ctx, r, expected, gate.Options{AnyHost: o.AnyHost, Baseline: &base})
+		})
+	})
+}
+
+func (a *app) judge(ctx context.Context, r reports.Report, expected gate.Expected, o gate.Options) error {
+	judgement, err := gate.Check(ctx, r, expected, o)
 	if err != nil {
 		return err
 	}
@@ -112,46 +109,29 @@ func (a *app) gate(ctx context.Context, run string, o gateOptions) error {
 	// The judgement holds without its files, so that a folder that cannot be
 	// written is told and nothing more.
 	if _, err := files.Write(ctx, r, files.Judged(), r.Dir); err != nil {
-		fmt.Fprintf(a.err, "disteval: keep the judgement beside the run: %s\n", inertLines(err.Error()))
+		fmt.Fprintf(a.err, "disteval: keep the judgement beside the run: %s\n", reports.Lines(err.Error()))
 	}
 	return a.printJudgement(r)
 }
 
-// fresh opens a run and builds the report that a judgement is made from: with
-// the scores that the stored replies give, whatever scores are stored.
-func (a *app) fresh(ctx context.Context, dir string) (*runstore.Store, reports.Report, error) {
-	store, err := runstore.Read(ctx, dir)
-	if err != nil {
-		return nil, reports.Report{}, err
+// bless writes the expected file from a run and shows what changed.
+func (a *app) bless(ctx context.Context, r reports.Report, o gateOptions) error {
+	b, err := files.Bless(ctx, r, gate.BlessOptions{Name: o.Expected, Digests: o.BlessDigests, Time: o.BlessTime, Energy: o.BlessEnergy, Right: o.BlessRight})
+	switch {
+	case err != nil:
+		return fmt.Errorf("gate --bless: %w", err)
+	case b.Changes == "":
+		_, err = fmt.Fprintf(a.out, "%s expects this run already; nothing to write\n", o.Expected)
+		return err
 	}
-	run, err := a.byReplies(ctx, store)
-	if err != nil {
-		return nil, reports.Report{}, errors.Join(err, store.Close())
+	if _, err := io.WriteString(a.out, reports.Lines(b.Changes)); err != nil {
+		return err
 	}
-	r, err := files.Build(ctx, run, nil)
-	if err != nil {
-		return nil, r, errors.Join(err, store.Close())
+	fmt.Fprintf(a.err, "wrote %s from run %s; read the change above before it is committed\n", o.Expected, r.RunID)
+	for _, c := range b.Outside {
+		fmt.Fprintf(a.err, "still %s: %s\n", c.Outcome, inert(fmt.Sprintf("%s %s expects %s, the run has %s", c.Model, c.Measure, c.Expected, c.Got)))
 	}
-	return store, r, nil
-}
-
-// byReplies is a run with the scores that its replies give, and says where
-// others are stored.
-func (a *app) byReplies(ctx context.Context, stored eval.Run) (eval.Run, error) {
-	run, changed, err := scoring.Current(ctx, stored)
-	if err == nil && changed.N > 0 {
-		dir := inert(stored.Record().Dir)
-		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the figures go by the replies, and disteval score %s stores their scores\n",
-			dir, changed.N, inert(changed.First.String()), dir)
-	}
-	return run, err
-}
-
-// samePlace tells whether two paths lead to one folder.
-func samePlace(a, b string) bool {
-	x, errx := os.Stat(a)
-	y, erry := os.Stat(b)
-	return errx == nil && erry == nil && os.SameFile(x, y)
+	return nil
 }
 
 func loadExpected(path string) (gate.Expected, error) {
@@ -176,25 +156,13 @@ func (a *app) printJudgement(r reports.Report) error {
 			return err
 		}
 		// The judgement holds without the summary.
-		if err := stepSummary(os.Getenv("GITHUB_STEP_SUMMARY"), r); err != nil {
-			fmt.Fprintf(a.err, "disteval: %s\n", inertLines(err.Error()))
+		summary := func(room int) string { return text.Summary(r, room) }
+		if err := ci.AppendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), summary); err != nil {
+			fmt.Fprintf(a.err, "disteval: %s\n", reports.Lines(err.Error()))
 		}
 	}
 	if code := codeOfJudgement(*r.Judgement); code != exitDone {
 		return exitError(code)
 	}
 	return nil
-}
-
-// stepSummary adds the run's summary to the file that GitHub names.
-func stepSummary(path string, r reports.Report) (err error) {
-	if path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("write the step's summary: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return text.WriteMarkdown(context.Background(), f, r)
 }

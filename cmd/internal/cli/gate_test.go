@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -65,6 +66,11 @@ func judged(t *testing.T, r reports.Report, o gateOptions, baseline *reports.Rep
 	a := app{out: &outw, err: &errw, settings: &settings{}}
 	err = a.printJudgement(r)
 	return outw.String(), errw.String(), err
+}
+
+// blessRun blesses a report as disteval gate --bless does.
+func blessRun(ctx context.Context, out, errw io.Writer, r reports.Report, o gateOptions) error {
+	return (&app{out: out, err: errw}).bless(ctx, r, o)
 }
 
 func code(err error) int {

@@ -2,19 +2,16 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/disteval/disteval/cmd/internal/progress"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/session"
+	"github.com/disteval/disteval/reports/text"
 )
 
 // doctorOptions are the flags of models doctor.
@@ -64,10 +61,10 @@ func (a *app) doctorModels(ctx context.Context, sources []string, o doctorOption
 	}
 	unreadable, fault := false, false
 	for _, source := range sources {
-		bytes, counts := newByteProgress(a.err, terminal(a.err), source), newCountProgress(a.err, terminal(a.err), source)
-		d, err := session.Doctor(ctx, cfg, source, sentences, bytes.tell, counts.tell)
-		bytes.close()
-		counts.close()
+		bytes, counts := progress.NewBytes(a.err, terminal(a.err), source), progress.NewCounts(a.err, terminal(a.err), source)
+		d, err := session.Doctor(ctx, cfg, source, sentences, bytes.Tell, counts.Tell)
+		bytes.Close()
+		counts.Close()
 		switch {
 		case ctx.Err() != nil:
 			return eval.WithHint(fmt.Errorf("examine %s: %w", source, eval.ErrInterrupted), "")
@@ -77,7 +74,11 @@ func (a *app) doctorModels(ctx context.Context, sources []string, o doctorOption
 			continue
 		}
 		fault = fault || !d.Sound
-		if err := writeDiagnosis(a.out, d, o.format); err != nil {
+		write := text.WriteDiagnosis
+		if o.format == "json" {
+			write = func(w io.Writer, d *hub.Diagnosis) error { return text.WriteJSON(w, d) }
+		}
+		if err := write(a.out, d); err != nil {
 			return err
 		}
 	}
@@ -88,47 +89,4 @@ func (a *app) doctorModels(ctx context.Context, sources []string, o doctorOption
 		return exitError(exitRegression)
 	}
 	return nil
-}
-
-func writeDiagnosis(w io.Writer, d *hub.Diagnosis, format string) error {
-	if format == "json" {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(d)
-	}
-	var b strings.Builder
-	verdict := "sound"
-	if !d.Sound {
-		verdict = "at fault"
-	}
-	fmt.Fprintf(&b, "%s: %s\n", inert(d.Source), verdict)
-	var kinds []string
-	for _, kind := range slices.Sorted(maps.Keys(d.Types)) {
-		kinds = append(kinds, fmt.Sprintf("%d %s", d.Types[kind], inert(kind)))
-	}
-	fmt.Fprintf(&b, "  %s, %s, %s parameters in %s (tensors: %s)\n", d.Format, inert(orDash(d.Architecture)), humanize.Comma(d.Parameters), humanize.Bytes(uint64(max(d.Bytes, 0))), strings.Join(kinds, ", "))
-	for _, f := range d.Findings {
-		where := ""
-		if f.Where != "" {
-			where = " " + inert(f.Where) + ":"
-		}
-		fmt.Fprintf(&b, "  %s (%s):%s %s\n    do: %s\n", f.Level, f.Check, where, inert(f.What), inert(f.Mend))
-	}
-	if d.Rotary != nil && d.Rotary.Undecided == "" {
-		for i, r := range d.Rotary.Readings {
-			stored := ""
-			if i == 0 {
-				stored = ", as stored"
-			}
-			fmt.Fprintf(&b, "  read in %s%s: %.2f bits per byte\n", r.Layout, stored, r.BitsPerByte)
-		}
-	}
-	for _, s := range d.Context {
-		fmt.Fprintf(&b, "  positions %d to %d: %.2f bits per byte (%d tokens)\n", s.From, s.To, s.BitsPerByte, s.Tokens)
-	}
-	for _, n := range d.NotDone {
-		fmt.Fprintf(&b, "  not done: %s\n", inert(n))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -239,17 +239,3 @@ func TestPullInside(t *testing.T) {
 		t.Errorf("pull says %q and\n%s", got, messages)
 	}
 }
-
-func TestByteProgress(t *testing.T) {
-	var b bytes.Buffer
-	p := newByteProgress(&b, false, "M\x1b")
-	for done := int64(0); done <= 20_000_000; done += 500_000 {
-		p.tell("w.safetensors", done, 20_000_000)
-	}
-	p.tell("config.json", 100, 100)
-	p.tell("converting model", 0, 0)
-	p.close()
-	if got := strings.Count(b.String(), "\n"); got != 11 || !strings.HasPrefix(b.String(), `M\x1b: w.safetensors: 2.0 MB of 20 MB`) {
-		t.Errorf("%d lines, want a line each tenth and one for the step without size:\n%s", got, &b)
-	}
-}

@@ -5,27 +5,20 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports/text"
 )
 
 func newQueriesCmd(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "queries",
-		Short: "List, check or export a query set",
-		Args:  exactArgs("list|check|export"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("queries: %q is not list, check or export", args[0]), "see disteval queries --help")
-		},
-	}
 	var models string
+	var commands []*cobra.Command
 	for _, c := range []struct {
 		name, short string
 		do          func(file string) error
 	}{
 		{"list", "Show a set as a table", func(file string) error {
-			return withSet(file, func(s queries.Set) error { return writeQueryTable(a.out, s) })
+			return withSet(file, func(s queries.Set) error { return text.WriteQueries(a.out, s) })
 		}},
 		{"check", "Look for faults that would mislead a run", func(file string) error { return a.checkQueries(file, models) }},
 		{"export", "Write a set as JSON lines", func(file string) error {
@@ -47,9 +40,9 @@ func newQueriesCmd(a *app) *cobra.Command {
 		if c.name == "check" {
 			sub.Flags().StringVar(&models, "models", "", "models file, whose queries are checked with what its prompt: puts before them")
 		}
-		cmd.AddCommand(sub)
+		commands = append(commands, sub)
 	}
-	return cmd
+	return newGroupCmd("queries", "List, check or export a query set", commands...)
 }
 
 func withSet(file string, do func(queries.Set) error) error {
@@ -85,7 +78,7 @@ func (a *app) checkQueries(file, models string) error {
 			return err
 		}
 	}
-	if err := writeFindings(a.out, findings); err != nil {
+	if err := text.WriteFindings(a.out, findings); err != nil {
 		return err
 	}
 	for _, leak := range leaks {
@@ -97,7 +90,7 @@ func (a *app) checkQueries(file, models string) error {
 			faults++
 		}
 	}
-	fmt.Fprintf(a.out, "%s%s: %d queries, sha256 %s: %d errors, %d warnings\n", inert(set.Name), inert(versionOf(set.Version)),
+	fmt.Fprintf(a.out, "%s: %d queries, sha256 %s: %d errors, %d warnings\n", inert(set.Label()),
 		len(set.Queries), set.SHA256(), faults, len(findings)-faults+len(leaks))
 	if faults > 0 {
 		return exitError(exitUsage)

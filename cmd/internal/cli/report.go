@@ -57,8 +57,17 @@ paired difference, as gate --paired has it.
 
 func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []files.Format, out string, outGiven bool) error {
 	var country *string
-	if a.settings.Country.stated() {
+	if stated(a.settings.Country) {
 		country = &a.settings.Country.Value
+	}
+	folder := func(r reports.Report) string {
+		switch {
+		case !outGiven:
+			return r.Dir
+		case len(runs) > 1:
+			return filepath.Join(out, r.RunID)
+		}
+		return out
 	}
 	var all []reports.Report
 	for _, run := range runs {
@@ -67,29 +76,18 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 			return err
 		}
 		defer store.Close()
-		dir := store.Record().Dir
-		if outGiven {
-			dir = out
-			if len(runs) > 1 {
-				dir = filepath.Join(out, store.Record().ID)
-			}
-		}
-		shown, err := withoutHosts(store, without)
+		shown, err := reports.WithoutHosts(store, without)
 		if err != nil {
 			return err
 		}
-		current, err := a.byReplies(ctx, shown)
-		if err != nil {
-			return err
-		}
-		r, err := files.Build(ctx, current, country)
+		r, err := a.current(ctx, shown, country)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
 		if slices.ContainsFunc(all, r.Same) {
 			continue // the same run named twice is one
 		}
-		written, err := files.Write(ctx, r, formats, dir)
+		written, err := files.Write(ctx, r, formats, folder(r))
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}
@@ -99,32 +97,30 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 	if len(all) < 2 {
 		return nil
 	}
-	path := filepath.Join(all[0].Dir, "trend.html")
-	if outGiven {
-		path = filepath.Join(out, "trend.html")
+	if !outGiven {
+		out = all[0].Dir
 	}
-	changes, err := a.printChanges(ctx, all)
-	if err != nil {
-		return err
-	}
-	if err := files.WriteTrend(ctx, all, changes, path); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(a.out, path)
-	return err
+	return a.trend(ctx, all, filepath.Join(out, "trend.html"))
 }
 
-// printChanges compares two runs and prints what changed; with more runs, or
-// one of them twice, there is nothing of the kind.
-func (a *app) printChanges(ctx context.Context, runs []reports.Report) (*reports.Changes, error) {
-	if len(runs) != 2 || runs[0].Same(runs[1]) {
-		return nil, nil
+// trend writes the page of several runs; of two it also says what changed.
+func (a *app) trend(ctx context.Context, runs []reports.Report, path string) error {
+	var changes *reports.Changes
+	if len(runs) == 2 {
+		c, err := reports.Pair(ctx, runs[0], runs[1])
+		if err != nil {
+			return err
+		}
+		if err := text.WriteChanges(a.out, c, a.color(a.out)); err != nil {
+			return err
+		}
+		changes = &c
 	}
-	changes, err := reports.Pair(ctx, runs[0], runs[1])
-	if err != nil {
-		return nil, err
+	if err := files.WriteTrend(ctx, runs, changes, path); err != nil {
+		return err
 	}
-	return &changes, text.WriteChanges(a.out, changes, a.color(a.out))
+	_, err := fmt.Fprintln(a.out, path)
+	return err
 }
 
 // printTable prints the comparison and where the report lies.

@@ -2,25 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports/files"
 )
 
 func newReviewCmd(a *app) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "review",
-		Short: "Bring people's verdicts back into a run",
-		Args:  exactArgs("import"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return eval.BadInput(fmt.Errorf("review: %q is not import", args[0]), "disteval review import report.xlsx")
-		},
-	}
 	var run string
 	imp := &cobra.Command{
 		Use:   "import report.xlsx",
@@ -31,8 +21,7 @@ func newReviewCmd(a *app) *cobra.Command {
 		},
 	}
 	imp.Flags().StringVar(&run, "run", "", "the run's folder (default: the workbook's)")
-	cmd.AddCommand(imp)
-	return cmd
+	return newGroupCmd("review", "Bring people's verdicts back into a run", imp)
 }
 
 func (a *app) importReviews(ctx context.Context, workbook, run string) error {
@@ -42,10 +31,12 @@ func (a *app) importReviews(ctx context.Context, workbook, run string) error {
 		return err
 	}
 	fmt.Fprintln(a.out, inert(stored.String()))
-	store, err := runstore.Read(ctx, stored.Dir)
-	if err != nil {
+	return withRun(ctx, stored.Dir, func(store *runstore.Store) error {
+		r, err := files.Build(ctx, store, nil)
+		if err != nil {
+			return err
+		}
+		_, err = files.Write(ctx, r, files.Default(), r.Dir)
 		return err
-	}
-	_, err = a.report(ctx, store, nil, files.Default(), store.Record().Dir)
-	return errors.Join(err, store.Close())
+	})
 }

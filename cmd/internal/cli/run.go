@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +11,9 @@ import (
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/files"
 	"github.com/disteval/disteval/reports/gate"
+	"github.com/disteval/disteval/reports/text"
 )
 
 type runOptions struct {
@@ -67,7 +68,7 @@ Interrupt it once and it stores what is in flight and stops; --resume DIR goes o
 func (o *runOptions) check() error {
 	switch {
 	case o.Models == "" && o.Resume == "":
-		return eval.BadInput(errors.New("run: --models is missing"), "disteval run --models models.yaml, or --models builtin for the models inside the program")
+		return eval.BadInput(errors.New("run: --models is missing"), howToModels())
 	case o.Limit < 0:
 		return eval.BadInput(fmt.Errorf("run: --limit %d: it must be at least 1", o.Limit), "")
 	case o.Concurrency < 1:
@@ -85,6 +86,15 @@ func (o *runOptions) check() error {
 		return err
 	}
 	return nil
+}
+
+// howToModels says how to come by a models file.
+func howToModels() string {
+	const inside = "--models builtin for the models inside the program"
+	if exists("models.yaml") {
+		return "disteval run --models models.yaml, or " + inside
+	}
+	return "disteval init writes a models.yaml for what is on this machine; then disteval run --models models.yaml, or " + inside
 }
 
 func (a *app) run(ctx context.Context, o runOptions) error {
@@ -129,7 +139,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 
 // showPlan prints what the run would do.
 func (a *app) showPlan(ctx context.Context, s *session.Session, plan eval.Plan, o runOptions) error {
-	if err := writePlan(a.out, plan, a.settings.all()); err != nil || len(o.Reuse.Runs) == 0 {
+	if err := text.WritePlan(a.out, plan, a.settings.all()); err != nil || len(o.Reuse.Runs) == 0 {
 		return err
 	}
 	taken, err := s.Reusable(ctx, plan, o.Reuse)
@@ -162,7 +172,7 @@ func (a *app) reuse(ctx context.Context, s *session.Session, store *runstore.Sto
 // session is what a command's steps share.
 func (a *app) session() *session.Session {
 	return &session.Session{Providers: session.NewProviders(a.settings.timeout()), LockDir: a.settings.LockDir.Value, Version: version(),
-		Now: a.now, Say: func(message string) { fmt.Fprintln(a.err, inertLines(message)) }}
+		Now: a.now, Say: func(message string) { fmt.Fprintln(a.err, reports.Lines(message)) }}
 }
 
 // plan reads the plan of o and resolves it.
@@ -228,14 +238,17 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 	} else {
 		asked = s.Ask(ctx, a.drain, store, bar)
 	}
-	bar.close()
+	bar.Close()
 	if early != nil {
 		fmt.Fprintf(a.err, "ended by --fail-fast; to ask the other questions all the same: disteval run --resume %s\n", inert(store.Record().Dir))
 	}
 	if asked != nil && !errors.Is(asked, eval.ErrInterrupted) {
 		return reports.Report{}, eval.WithHint(asked, "disteval run --resume "+store.Record().Dir)
 	}
-	report, err := scoreAndReport(ctx, s, store, o.expected, early)
+	if err := s.Score(ctx, store); err != nil {
+		return reports.Report{}, errors.Join(err, asked)
+	}
+	report, err := files.Conclude(ctx, store, o.expected, early)
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -243,6 +256,32 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 		return report, eval.WithHint(fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume "+report.Dir)
 	}
 	return report, nil
+}
+
+// askWatched asks a run's open questions, those to the models that something is
+// expected of first, until its verdict is certain. judgement is then what it
+// has come to before every question was asked; nil where it is to be judged as
+// a whole.
+func (a *app) askWatched(ctx context.Context, s *session.Session, store *runstore.Store, o eval.Observer, expected gate.Expected) (judgement *reports.Judgement, err error) {
+	done, err := store.Done(ctx)
+	if err != nil {
+		return nil, err
+	}
+	watch := gate.NewWatch(expected, store.Record())
+	if err := watch.Stored(ctx, store, done); err != nil {
+		return nil, err
+	}
+	asked := eval.ErrInterrupted
+	if watch.Judgement() == nil {
+		s.First = watch.Models()
+		drain, stop := context.WithCancel(a.drain)
+		defer stop()
+		asked = s.Ask(ctx, drain, store, watch.Observe(ctx, o, stop))
+	}
+	if judgement = watch.Judgement(); judgement == nil || !eval.Interrupted(asked) {
+		return nil, asked
+	}
+	return judgement, nil
 }
 
 // conclude prints the table and the judgement, and says how the run ended.
@@ -263,12 +302,4 @@ func (a *app) conclude(r reports.Report) error {
 		}
 	}
 	return nil
-}
-
-// elapsed is for messages: whole milliseconds below a second, then tenths.
-func elapsed(d time.Duration) string {
-	if d < time.Second {
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(100 * time.Millisecond).String()
 }

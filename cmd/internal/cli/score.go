@@ -11,6 +11,7 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/files"
 )
 
@@ -82,15 +83,18 @@ func (a *app) scoreRun(ctx context.Context, dir string, without []string, stated
 	if !stated("include-prompt") {
 		s.IncludePrompt = before.IncludePrompt
 	}
-	shown, err := withoutHosts(store, without)
+	shown, err := reports.WithoutHosts(store, without)
 	if err != nil {
 		return err
 	}
 	if err := a.session().Rescore(ctx, store, shown, s); err != nil {
 		return err
 	}
-	r, err := a.report(ctx, shown, nil, files.Default(), store.Record().Dir)
+	r, err := files.Build(ctx, shown, nil)
 	if err != nil {
+		return err
+	}
+	if _, err := files.Write(ctx, r, files.Default(), r.Dir); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.err, "scoring %d: embedding %s, include_prompt %t\n", r.Scoring.ID, s.Embedding, s.IncludePrompt)

@@ -14,12 +14,11 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
+	"github.com/disteval/disteval/reports/text"
 )
 
-// setting is one setting's value and where it came from.
-type setting struct {
-	Name, Value, Origin string
-}
+type setting = text.Setting
 
 // settings are about the program, not the experiment: flag over DISTEVAL_* over
 // disteval.yaml in the working folder or the user's configuration folder.
@@ -97,7 +96,7 @@ func readSettingsFile() (v *viper.Viper, file string, err error) {
 	}
 	for _, key := range v.AllKeys() {
 		if !slices.Contains(known, key) {
-			return nil, "", eval.BadInput(fmt.Errorf("%s: unknown key %q; expected one of %s", file, key, strings.Join(known, ", ")), "")
+			return nil, "", eval.BadInput(fmt.Errorf("%s: %s", file, queries.UnknownKey(key, known)), "")
 		}
 	}
 	return v, file, nil
@@ -122,7 +121,7 @@ func (s *settings) all() []setting {
 
 // stated reports whether the user gave this setting on the command line or in
 // the environment, where it stands above models.yaml.
-func (s setting) stated() bool {
+func stated(s setting) bool {
 	return s.Origin == "flag" || strings.HasPrefix(s.Origin, "DISTEVAL_")
 }
 

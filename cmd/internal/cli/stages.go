@@ -2,47 +2,43 @@ package cli
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
-	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/files"
-	"github.com/disteval/disteval/reports/gate"
 )
 
-// scoreAndReport scores a run as its plan says, judges it where something is
-// expected of it, and writes its files. early is what it has come to before
-// every question was asked; nil: nothing yet.
-func scoreAndReport(ctx context.Context, s *session.Session, store *runstore.Store, expected *gate.Expected, early *reports.Judgement) (reports.Report, error) {
-	if err := s.Score(ctx, store); err != nil {
-		return reports.Report{}, err
-	}
-	r, err := files.Build(ctx, store, nil)
+// withRun opens a stored run, to read it, for as long as do takes.
+func withRun(ctx context.Context, dir string, do func(*runstore.Store) error) error {
+	store, err := runstore.Read(ctx, dir)
 	if err != nil {
-		return r, err
+		return err
 	}
-	switch {
-	case early != nil:
-		r.Judgement = early
-	case expected != nil:
-		judgement, err := gate.Check(ctx, r, *expected, gate.Options{})
-		if err != nil {
-			return r, err
-		}
-		r.Judgement = &judgement
-	}
-	_, err = files.Write(ctx, r, slices.Concat(files.Default(), files.Judged()), r.Dir)
-	return r, err
+	return errors.Join(do(store), store.Close())
 }
 
-// report builds the report and writes it in the formats wanted to dir.
-func (a *app) report(ctx context.Context, run eval.Run, country *string, formats []files.Format, dir string) (reports.Report, error) {
-	r, err := files.Build(ctx, run, country)
-	if err != nil {
-		return r, err
+// withReport is withRun with the report of the run by its replies.
+func (a *app) withReport(ctx context.Context, dir string, do func(reports.Report) error) error {
+	return withRun(ctx, dir, func(store *runstore.Store) error {
+		r, err := a.current(ctx, store, nil)
+		if err != nil {
+			return err
+		}
+		return do(r)
+	})
+}
+
+// current builds the report of a run by its replies, and says where other
+// scores are stored than they give.
+func (a *app) current(ctx context.Context, run eval.Run, country *string) (reports.Report, error) {
+	r, changed, err := files.Current(ctx, run, country)
+	if err == nil && changed.N > 0 {
+		dir := inert(run.Record().Dir)
+		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the figures go by the replies, and disteval score %s stores their scores\n",
+			dir, changed.N, inert(changed.First.String()), dir)
 	}
-	_, err = files.Write(ctx, r, formats, dir)
 	return r, err
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is the version of a build that knows nothing of git, such as one from
-// a source archive: -ldflags "-X github.com/disteval/disteval/cmd/internal/cli.release=v1.2.3".
-// Every other build finds it in its build information.
-var release = ""
+// What a build is told by -ldflags "-X github.com/disteval/disteval/cmd/internal/cli.release=v1.2.3"
+// and so on, for where the go command knows nothing of git: in a source archive
+// and in a linked worktree. Build information goes before it.
+var release, commit, date string
 
 // build says which build of the program this is.
 type build struct {
@@ -28,16 +28,15 @@ func thisBuild() build {
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return buildOf(*info, release)
+	return buildOf(*info, build{release, commit, date})
 }
 
 // pseudoVersion matches the end of the version that the go command makes for a
 // commit without a tag: its time, and the first 12 digits of its hash.
 var pseudoVersion = regexp.MustCompile(`[-.](\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)-([0-9a-f]{12})(\+.*)?$`)
 
-// buildOf reads build information. stated, where it is not empty, is the
-// version that the build was told.
-func buildOf(info debug.BuildInfo, stated string) build {
+// buildOf reads build information; what it lacks is as stated.
+func buildOf(info debug.BuildInfo, stated build) build {
 	b := build{Version: info.Main.Version}
 	dirty := ""
 	for _, s := range info.Settings {
@@ -55,10 +54,13 @@ func buildOf(info debug.BuildInfo, stated string) build {
 	if m := pseudoVersion.FindStringSubmatch(b.Version); m != nil && b.Commit == "" { // by go install MODULE@COMMIT
 		b.Commit, b.Date = m[7], fmt.Sprintf("%s-%s-%sT%s:%s:%sZ", m[1], m[2], m[3], m[4], m[5], m[6])
 	}
+	if b.Commit == "" {
+		b.Commit, b.Date = stated.Commit, stated.Date
+	}
 	switch {
-	case stated != "":
-		b.Version = stated
 	case b.Version != "" && b.Version != "(devel)":
+	case stated.Version != "":
+		b.Version = stated.Version
 	case b.Commit != "":
 		b.Version = b.Commit[:min(12, len(b.Commit))] + dirty
 	default:
@@ -72,7 +74,7 @@ func version() string { return thisBuild().Version }
 
 func (b build) String() string {
 	s := "disteval " + b.Version
-	if b.Commit != "" {
+	if b.Commit != "" && b.Date != "" {
 		s += fmt.Sprintf(" (commit %s of %s)", b.Commit[:min(12, len(b.Commit))], b.Date)
 	}
 	return fmt.Sprintf("%s %s %s/%s", s, runtime.Version(), runtime.GOOS, runtime.GOARCH)

@@ -12,21 +12,24 @@ func TestBuildOf(t *testing.T) {
 		return []debug.BuildSetting{{Key: "vcs.revision", Value: commit}, {Key: "vcs.time", Value: date}, {Key: "vcs.modified", Value: modified}}
 	}
 	for _, tt := range []struct {
-		name, main, stated string
-		settings           []debug.BuildSetting
-		want               build
+		name, main string
+		stated     build
+		settings   []debug.BuildSetting
+		want       build
 	}{
-		{"a tag in a checkout", "v1.2.3", "", git("false"), build{"v1.2.3", commit, date}},
-		{"changed after the tag", "v1.2.3+dirty", "", git("true"), build{"v1.2.3+dirty", commit, date}},
-		{"a commit in a checkout", "v0.0.0-20261127201530-815262f9a0c1", "", git("false"), build{"v0.0.0-20261127201530-815262f9a0c1", commit, date}},
-		{"go install of a tag", "v1.2.3", "", nil, build{Version: "v1.2.3"}},
-		{"go install of a commit", "v0.0.0-20261127201530-815262f9a0c1", "", nil, build{"v0.0.0-20261127201530-815262f9a0c1", commit[:12], date}},
-		{"go install of a commit after a tag", "v1.2.4-0.20261127201530-815262f9a0c1", "", nil, build{"v1.2.4-0.20261127201530-815262f9a0c1", commit[:12], date}},
-		{"git knows better than (devel)", "(devel)", "", git("false"), build{commit[:12], commit, date}},
-		{"and that files were changed", "(devel)", "", git("true"), build{commit[:12] + "+dirty", commit, date}},
-		{"a source archive that was told", "(devel)", "v1.2.3", nil, build{Version: "v1.2.3"}},
-		{"nothing is known", "(devel)", "", nil, build{Version: "unknown"}},
-		{"no build information", "", "", nil, build{Version: "unknown"}},
+		{"a tag in a checkout", "v1.2.3", build{}, git("false"), build{"v1.2.3", commit, date}},
+		{"changed after the tag", "v1.2.3+dirty", build{}, git("true"), build{"v1.2.3+dirty", commit, date}},
+		{"a commit in a checkout", "v0.0.0-20261127201530-815262f9a0c1", build{}, git("false"), build{"v0.0.0-20261127201530-815262f9a0c1", commit, date}},
+		{"go install of a tag", "v1.2.3", build{}, nil, build{Version: "v1.2.3"}},
+		{"go install of a commit", "v0.0.0-20261127201530-815262f9a0c1", build{}, nil, build{"v0.0.0-20261127201530-815262f9a0c1", commit[:12], date}},
+		{"go install of a commit after a tag", "v1.2.4-0.20261127201530-815262f9a0c1", build{}, nil, build{"v1.2.4-0.20261127201530-815262f9a0c1", commit[:12], date}},
+		{"git knows better than (devel)", "(devel)", build{}, git("false"), build{commit[:12], commit, date}},
+		{"and that files were changed", "(devel)", build{}, git("true"), build{commit[:12] + "+dirty", commit, date}},
+		{"a source archive that was told", "(devel)", build{Version: "v1.2.3"}, nil, build{Version: "v1.2.3"}},
+		{"a linked worktree that was told", "(devel)", build{"v1.2.3", commit, date}, nil, build{"v1.2.3", commit, date}},
+		{"git knows better than what was told", "v1.2.4", build{"v1.2.3", "0000", "2025"}, git("false"), build{"v1.2.4", commit, date}},
+		{"nothing is known", "(devel)", build{}, nil, build{Version: "unknown"}},
+		{"no build information", "", build{}, nil, build{Version: "unknown"}},
 	} {
 		info := debug.BuildInfo{Main: debug.Module{Version: tt.main}, Settings: tt.settings}
 		if got := buildOf(info, tt.stated); got != tt.want {

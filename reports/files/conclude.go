@@ -1,0 +1,55 @@
+package files
+
+import (
+	"context"
+	"slices"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/scoring"
+	"github.com/disteval/disteval/reports"
+	"github.com/disteval/disteval/reports/gate"
+)
+
+// Conclude reports a run that was asked and scored, judges it where something
+// is expected of it, and writes its files. early is what it has come to before
+// every question was asked; nil: nothing yet.
+func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early *reports.Judgement) (reports.Report, error) {
+	r, err := Build(ctx, run, nil)
+	if err != nil {
+		return r, err
+	}
+	switch {
+	case early != nil:
+		r.Judgement = early
+	case expected != nil:
+		judgement, err := gate.Check(ctx, r, *expected, gate.Options{})
+		if err != nil {
+			return r, err
+		}
+		r.Judgement = &judgement
+	}
+	_, err = Write(ctx, r, each(slices.Concat(Default(), Judged())), r.Dir)
+	return r, err
+}
+
+// each leaves every file once.
+func each(formats []Format) (out []Format) {
+	for _, f := range formats {
+		if !slices.ContainsFunc(out, func(o Format) bool { return o.File == f.File }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Current builds the report of a stored run with the scores that its replies
+// give, whatever scores are stored, and says of how many others are stored.
+// country is Build's.
+func Current(ctx context.Context, stored eval.Run, country *string) (reports.Report, scoring.Changed, error) {
+	run, changed, err := scoring.Current(ctx, stored)
+	if err != nil {
+		return reports.Report{}, changed, err
+	}
+	r, err := Build(ctx, run, country)
+	return r, changed, err
+}
