@@ -296,8 +296,9 @@ type Store interface {
 	PutPower(ctx context.Context, p TurnPower) error
 	// GiveUp queues why a model was stopped; "" takes an earlier one back.
 	GiveUp(ctx context.Context, model, reason string) error
-	// Reply returns the outcome of a job; ok is false where there is none yet.
-	Reply(ctx context.Context, id JobID) (r ScoredReply, ok bool, err error)
+	// Tokens returns those that a reply was stored with; ok is false where there
+	// is no reply yet or a failure in its place.
+	Tokens(ctx context.Context, id JobID) (tokens []Token, ok bool, err error)
 	// Probed tells which probes have an outcome that is no failure: true where it
 	// holds a comparison with the reference, or why there can be none.
 	Probed(ctx context.Context) (map[ProbeID]bool, error)

@@ -18,9 +18,14 @@ type TokenCounter interface {
 // many as bytes.
 const longest = 8
 
+// markers are the most tokens that a vocabulary puts around a text: of its
+// beginning and end, and for a blank before it.
+const markers = 3
+
 // Unfit tells of prompts of m that do not fit its context with num_predict
-// tokens after them; empty where all do. count is the model's own; where it is
-// nil, a prompt has at least as many tokens as it has words.
+// tokens after them; empty where all do. count is the model's own. Where it is
+// nil, or fails, a prompt has at least as many tokens as it has words. It is not
+// asked where even a token for every byte would fit.
 func (p Plan) Unfit(m Model, count func(text string) (int, error)) string {
 	list := slices.Clone(p.Queries.Queries)
 	texts := make(map[string]string, len(list))
@@ -29,15 +34,18 @@ func (p Plan) Unfit(m Model, count func(text string) (int, error)) string {
 	}
 	slices.SortStableFunc(list, func(a, b queries.Query) int { return len(texts[b.ID]) - len(texts[a.ID]) })
 	room := m.Generation.NumCtx - m.Generation.NumPredict
-	least := ""
-	if count == nil {
-		least = "at least "
-		count = func(text string) (int, error) { return len(strings.Fields(text)), nil }
-	}
 	for _, q := range list[:min(longest, len(list))] {
-		n, err := count(texts[q.ID])
-		if err != nil {
-			return "" // the server counts when it is asked the question
+		text := texts[q.ID]
+		if m.Generation.Raw && len(text)+markers <= room {
+			return "" // nor do shorter ones need more
+		}
+		n, least := len(strings.Fields(text)), "at least "
+		if count != nil {
+			if exact, err := count(text); err == nil {
+				n, least = exact, ""
+			} else {
+				count = nil
+			}
 		}
 		if n > room {
 			return fmt.Sprintf("%s: the prompt of %s has %s%d tokens, and with num_predict %d more it does not fit num_ctx %d: raise num_ctx, lower num_predict, or ask for fewer shots",

@@ -23,6 +23,7 @@ func TestUnfit(t *testing.T) {
 		"by words":          {nil, "one two three", "has at least 8 tokens"},
 		"by words, fits":    {nil, "", ""},
 		"cannot be counted": {func(string) (int, error) { return 0, errors.New("no") }, "", ""},
+		"by words then":     {func(string) (int, error) { return 0, errors.New("no") }, "one two three", "has at least 8 tokens"},
 	} {
 		m.Prompting.Template = ""
 		if tt.words != "" {
@@ -30,6 +31,21 @@ func TestUnfit(t *testing.T) {
 		}
 		if got := p.Unfit(m, tt.count); !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// TestUnfitAsksForLongPrompts: a prompt that fits even with a token for every
+// byte is not counted.
+func TestUnfitAsksForLongPrompts(t *testing.T) {
+	p := capitals()
+	asked := 0
+	count := func(string) (int, error) { asked++; return 1, nil }
+	for raw, want := range map[bool]bool{true: false, false: true} { // a chat's template adds tokens
+		asked = 0
+		p.Unfit(eval.Model{Name: "m", Generation: eval.Generation{Raw: raw, NumCtx: 128, NumPredict: 64}}, count)
+		if asked > 0 != want {
+			t.Errorf("raw %t: counted %d prompts", raw, asked)
 		}
 	}
 }

@@ -18,26 +18,26 @@ const (
 	confirmWithin = time.Minute
 )
 
-// identity watches that a model stays the one that the plan names: its digest
+// Identity watches that a model stays the one that the plan names: its digest
 // is asked again after the last answer, after each that the model was loaded or
 // the server connected to anew for, and every confirmEvery answers. Where it is
 // another, every answer since the last confirmation may be the other's: they
-// become failures, and the model is given up.
-type identity struct {
-	worker *Worker
-	store  Store
+// become failures, which are put again, and the model is given up.
+type Identity struct {
+	Worker *Worker
+	Put    func(context.Context, Reply) error
 
 	mu       sync.Mutex
 	since    []Reply // answers since the last confirmation
 	replaced error   // nil while it is the same
 }
 
-// put stores r. It returns false where the model is no longer the same.
-func (i *identity) put(ctx context.Context, r *Reply) (same bool, err error) {
+// Take puts r. It returns false where the model is no longer the same.
+func (i *Identity) Take(ctx context.Context, r *Reply) (same bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.disown(r)
-	if err := i.store.Put(ctx, *r); err != nil {
+	if err := i.Put(ctx, *r); err != nil {
 		return i.replaced == nil, err
 	}
 	if r.Failure == nil {
@@ -49,9 +49,9 @@ func (i *identity) put(ctx context.Context, r *Reply) (same bool, err error) {
 	return i.replaced == nil, nil
 }
 
-// end confirms after the last answer. It returns why the model must be given
+// End confirms after the last answer. It returns why the model must be given
 // up: gaveUp, unless it was replaced, which explains more.
-func (i *identity) end(ctx context.Context, gaveUp string) string {
+func (i *Identity) End(ctx context.Context, gaveUp string) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.since) > 0 && ctx.Err() == nil {
@@ -68,13 +68,13 @@ func (i *identity) end(ctx context.Context, gaveUp string) string {
 }
 
 // confirm asks for the digest. It is called with mu held.
-func (i *identity) confirm(ctx context.Context) error {
-	v, ok := i.worker.Generator.(Verifier)
+func (i *Identity) confirm(ctx context.Context) error {
+	v, ok := i.Worker.Generator.(Verifier)
 	if !ok {
 		i.since = i.since[:0]
 		return nil
 	}
-	_, _, err := i.worker.Step(ctx, i.worker.Backoff.Retries, v.Verify)
+	_, _, err := i.Worker.Step(ctx, i.Worker.Backoff.Retries, v.Verify)
 	if err == nil {
 		i.since = i.since[:0]
 		return nil
@@ -86,7 +86,7 @@ func (i *identity) confirm(ctx context.Context) error {
 	i.replaced = replaced
 	for k := range i.since {
 		i.disown(&i.since[k])
-		if err := i.store.Put(ctx, i.since[k]); err != nil {
+		if err := i.Put(ctx, i.since[k]); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (i *identity) confirm(ctx context.Context) error {
 }
 
 // disown makes a failure of an answer that may be another model's.
-func (i *identity) disown(r *Reply) {
+func (i *Identity) disown(r *Reply) {
 	if i.replaced != nil && r.Failure == nil {
 		r.Failure = &Failure{Kind: FailReplaced, Message: i.replaced.Error()}
 	}

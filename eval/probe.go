@@ -192,7 +192,7 @@ func (p Plan) NoProbe(m Model, probe *Probe) string {
 	case !m.Capabilities.canProbe():
 		return fmt.Sprintf("%s gives no log-probabilities for this model", m.Provider)
 	case !p.Probing(m).Any():
-		return "not asked for (likelihood in the models file)"
+		return "not asked for (likelihood in the models file; workers are not asked for it)"
 	}
 	return "not asked for yet"
 }
@@ -203,7 +203,7 @@ func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics
 	if probe == nil || probe.Failure != nil {
 		return noLikelihood(p.NoProbe(m, probe))
 	}
-	scores := noLikelihood("not asked for (likelihood in the models file)")
+	scores := noLikelihood("not asked for (likelihood in the models file; workers are not asked for it)")
 	if len(probe.Answers) > 0 {
 		copy(scores, likelihood.Score(probe.Answers).Scores())
 	}

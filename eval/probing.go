@@ -22,11 +22,11 @@ func (r *Runner) openProbes(ctx context.Context, m Model, probed map[ProbeID]boo
 	for _, q := range r.Plan.Queries.Queries {
 		compared, there := probed[ProbeID{m.Name, q.ID}]
 		if there && !compared && asks.FidelityTokens > 0 {
-			ref, answered, err := r.Store.Reply(ctx, JobID{Model: r.Plan.Reference().Name, Query: q.ID})
+			_, answered, err := r.Store.Tokens(ctx, JobID{Model: r.Plan.Reference().Name, Query: q.ID})
 			if err != nil {
 				return nil, err
 			}
-			there = !answered || ref.Reply.Failure != nil
+			there = !answered
 		}
 		if !there {
 			open = append(open, q)
@@ -214,18 +214,18 @@ func (p *probing) referenceReply(ctx context.Context, q queries.Query) (tokens [
 		return nil, "", nil
 	}
 	ref := p.Plan.Reference()
-	r, ok, err := p.Store.Reply(ctx, JobID{Model: ref.Name, Query: q.ID})
+	tokens, ok, err := p.Store.Tokens(ctx, JobID{Model: ref.Name, Query: q.ID})
 	switch {
 	case err != nil:
 		return nil, "", err
-	case !ok || r.Reply.Failure != nil:
+	case !ok:
 		return nil, "", nil // compared once the reference has answered
-	case len(r.Reply.Tokens) == 0:
+	case len(tokens) == 0:
 		return nil, fmt.Sprintf("the reply of %s is stored without its tokens", ref.Name), nil
 	case p.reference == nil && !ref.Served():
 		return nil, fmt.Sprintf("%s could not be loaded beside this model", ref.Name), nil
 	}
-	return r.Reply.Tokens[:min(n, len(r.Reply.Tokens))], "", nil
+	return tokens[:min(n, len(tokens))], "", nil
 }
 
 // received notes one outcome. It returns false when nobody should go on.

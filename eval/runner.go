@@ -237,7 +237,7 @@ func (t *turn) phase(ctx context.Context, name PhaseName, retries int, do func(c
 // answer works through the schedule, Plan.Parallel questions at a time.
 func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, err error) {
 	t.Observer.PhaseBegun(t.model, PhaseAnswer, t.open, t.total)
-	a := &answering{turn: t, schedule: s, start: t.Now(), identity: identity{worker: &t.worker, store: t.Store}}
+	a := &answering{turn: t, schedule: s, start: t.Now(), identity: Identity{Worker: &t.worker, Put: t.Store.Put}}
 	stop, cancel := context.WithCancel(drain)
 	defer cancel()
 	var workers sync.WaitGroup
@@ -253,7 +253,7 @@ func (t *turn) answer(ctx, drain context.Context, s *Schedule) (gaveUp string, e
 		a.checkpoint(ctx, emissions.ReadWhole(t.worker.Meter, a.start, a.end))
 		t.power.phase(a.start, a.end)
 	}
-	gaveUp = a.identity.end(ctx, s.GaveUp())
+	gaveUp = a.identity.End(ctx, s.GaveUp())
 	switch {
 	case a.err != nil:
 		return "", a.err
@@ -270,7 +270,7 @@ type answering struct {
 	*turn
 	schedule *Schedule
 	start    time.Time
-	identity identity
+	identity Identity
 
 	mu          sync.Mutex
 	end         time.Time // of the last answer received
@@ -305,7 +305,7 @@ func (a *answering) work(ctx, stop context.Context) bool {
 // should be asked.
 func (a *answering) received(ctx context.Context, r Reply) bool {
 	r.Tokens = r.Tokens[:min(len(r.Tokens), a.Plan.keptTokens(a.model))]
-	same, err := a.identity.put(ctx, &r)
+	same, err := a.identity.Take(ctx, &r)
 	a.Observer.ReplyReceived(a.model, r)
 	a.schedule.Note(r)
 

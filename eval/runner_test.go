@@ -48,11 +48,11 @@ func (s *memory) Put(_ context.Context, r eval.Reply) error {
 	return nil
 }
 
-func (s *memory) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool, error) {
+func (s *memory) Tokens(_ context.Context, id eval.JobID) ([]eval.Token, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, ok := s.replies[id]
-	return eval.ScoredReply{Reply: r}, ok, nil
+	return r.Tokens, ok && r.Failure == nil, nil
 }
 
 func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) {

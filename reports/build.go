@@ -74,10 +74,9 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*tally, error) {
 	p := run.Record().Plan
 	byName := make(map[string]*tally, len(p.Models))
-	out := make([]*tally, len(p.Models))
-	for i, m := range p.Models {
-		out[i] = newTally(run.Record(), m)
-		byName[m.Name] = out[i]
+	out := newTallies(run.Record())
+	for _, t := range out {
+		byName[t.of.Name] = t
 	}
 	queryAt := make(map[string]int, len(p.Queries.Queries))
 	for i, q := range p.Queries.Queries {
@@ -114,6 +113,9 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 	r.Replies = replay(kept)
 	if bytes > keepBytes {
 		r.Replies = run.Replies
+		r.RepliesOf = func(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+			return eval.RepliesOf(ctx, run, model)
+		}
 	}
 	return out, ctx.Err()
 }

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -98,7 +99,7 @@ func answerReadings(phases []eval.Phase, model string) map[string]emissions.Read
 
 // spentEnergy is one reply's energy and when it was spent.
 type spentEnergy struct {
-	start, end time.Time
+	start, end int64 // Unix time, ns
 	energy     emissions.Energy
 }
 
@@ -108,8 +109,8 @@ func overTime(spent []spentEnergy) []EnergyPoint {
 	if len(spent) == 0 {
 		return nil
 	}
-	slices.SortFunc(spent, func(a, b spentEnergy) int { return a.end.Compare(b.end) })
-	first := slices.MinFunc(spent, func(a, b spentEnergy) int { return a.start.Compare(b.start) }).start
+	slices.SortFunc(spent, func(a, b spentEnergy) int { return cmp.Compare(a.end, b.end) })
+	first := slices.MinFunc(spent, func(a, b spentEnergy) int { return cmp.Compare(a.start, b.start) }).start
 	const most = 200
 	every := (len(spent) + most - 1) / most
 	var sum emissions.Energy
@@ -117,7 +118,7 @@ func overTime(spent []spentEnergy) []EnergyPoint {
 	for i, s := range spent {
 		sum += s.energy
 		if (i+1)%every == 0 || i == len(spent)-1 {
-			out = append(out, EnergyPoint{Seconds: s.end.Sub(first).Seconds(), Wh: sum.WattHours()})
+			out = append(out, EnergyPoint{Seconds: time.Duration(s.end - first).Seconds(), Wh: sum.WattHours()})
 		}
 	}
 	return out

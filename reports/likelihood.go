@@ -96,15 +96,35 @@ type probed struct {
 	divergences  [][]likelihood.Divergence
 	incomparable string // the first reason
 	unknown      string // the first reason why an answer's bits are not known
+
+	blank []float64 // the values of every metric, while all of this is shared; nil once it is the tally's own
 }
 
-func newProbed(queries int) probed {
+// unprobed is what is known before any probe, of all models alike: they share it,
+// for in a large run without probabilities it would take more room than the rest.
+func unprobed(queries int) probed {
 	p := probed{bounds: make(map[string][]metrics.Bound), ranks: make([]ranked, queries), chosen: make([]string, queries),
-		divergences: make([][]likelihood.Divergence, queries)}
+		divergences: make([][]likelihood.Divergence, queries), blank: unknowns(queries)}
+	none := make([]metrics.Bound, queries)
 	for _, m := range metrics.Likelihood() {
-		p.bounds[m.Name] = make([]metrics.Bound, queries)
+		p.bounds[m.Name] = none
 	}
 	return p
+}
+
+// ownProbed gives the tally figures of its own to write to.
+func (t *tally) ownProbed() {
+	if t.probed.blank == nil {
+		return
+	}
+	queries := len(t.probed.blank)
+	own := unprobed(queries)
+	for _, m := range metrics.Likelihood() {
+		own.bounds[m.Name] = make([]metrics.Bound, queries)
+		t.values[m.Name] = unknowns(queries)
+	}
+	own.unknown, own.blank = t.probed.unknown, nil
+	t.probed = own
 }
 
 // addLikelihood takes in the scores that follow from probabilities. They are of
@@ -117,6 +137,7 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 		s := metrics.Find(r.Scores, m.Name)
 		switch {
 		case s.Status == metrics.Scored:
+			t.ownProbed()
 			t.values[m.Name][query], t.probed.bounds[m.Name][query] = s.Value, s.Bound
 		case m.Name == metrics.AnswerBits && t.probed.unknown == "":
 			t.probed.unknown = s.Reason
@@ -125,6 +146,7 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 	if r.Probe == nil {
 		return
 	}
+	t.ownProbed()
 	if choice := metrics.Find(r.Scores, metrics.Choice); choice.Status == metrics.Scored {
 		t.probed.chance = append(t.probed.chance, 1/float64(len(r.Probe.Choices)))
 	}

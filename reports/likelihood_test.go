@@ -24,7 +24,8 @@ func knowing(n int) eval.Plan {
 // tallyOf has a model's em and answer_bits by query; what is bounded is at
 // least so much.
 func tallyOf(p eval.Plan, m eval.Model, em, bits []float64, bounded ...int) *tally {
-	t := newTally(eval.RunRecord{Plan: p}, m)
+	t := newTallies(eval.RunRecord{Plan: eval.Plan{Queries: p.Queries, Samples: p.Samples, Models: []eval.Model{m}}})[0]
+	t.ownProbed()
 	for q := range em {
 		t.values[metrics.EM][q], t.values[metrics.AnswerBits][q] = em[q], bits[q]
 		if slices.Contains(bounded, q) {
@@ -96,7 +97,7 @@ func TestRivals(t *testing.T) {
 	if said := beyondEM(r); len(said) != 1 || !strings.Contains(said[0], "differ in exact match") {
 		t.Errorf("%q", said)
 	}
-	if r := rivals(p, []*tally{newTally(eval.RunRecord{Plan: p}, p.Models[0]), newTally(eval.RunRecord{Plan: p}, p.Models[1])}); len(r) != 0 {
+	if r := rivals(p, newTallies(eval.RunRecord{Plan: p})); len(r) != 0 {
 		t.Errorf("of models that gave no probability: %+v", r)
 	}
 }

@@ -222,8 +222,17 @@ func (w without) Record() eval.RunRecord {
 }
 
 func (w without) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+	return w.shown(w.Run.Replies(ctx))
+}
+
+// RepliesOf yields those of one model.
+func (w without) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+	return w.shown(eval.RepliesOf(ctx, w.Run, model))
+}
+
+func (w without) shown(stored iter.Seq2[eval.ScoredReply, error]) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
-		for r, err := range w.Run.Replies(ctx) {
+		for r, err := range stored {
 			if err == nil && slices.Contains(w.hosts, r.Reply.Host) {
 				continue
 			}

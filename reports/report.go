@@ -62,6 +62,10 @@ type Report struct {
 	// Replies yields every outcome, ordered by model and query as the plan
 	// orders them. It can be ranged over again and again.
 	Replies func(context.Context) iter.Seq2[eval.ScoredReply, error]
+
+	// RepliesOf yields those of one model without going over the others; nil
+	// where only Replies can be had.
+	RepliesOf func(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error]
 }
 
 // Same reports whether two reports are of one run.
@@ -91,6 +95,8 @@ type Model struct {
 	Reused     *Reuse // nil: every reply was asked for in this run
 	PromptsCut int    // prompts that were read as fewer tokens than they have words
 	Noise      string // of samples at temperature 0 that are not one text; empty: none
+
+	IdenticalTexts *float64 // share of the queries with several answers whose answers are all one text; nil where there is none
 
 	DurationS       *float64 // wall time from the first question to the last answer, load and warm-up apart; nil where nothing was asked
 	UnmeteredS      float64  // of DurationS: known from replies that a kill cut off from their phase's reading; Energy does not cover it

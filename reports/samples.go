@@ -155,6 +155,21 @@ func (t *tally) spread(m metrics.Metric, out *Metric) {
 	}
 }
 
+// identicalTexts is the share of the queries with several texts, of which all
+// are one; nil where there is no such query.
+func (s *samples) identicalTexts() *float64 {
+	var same, several float64
+	for _, t := range s.texts {
+		if t.n < 2 {
+			continue
+		}
+		if several++; !t.differ {
+			same++
+		}
+	}
+	return ratio(same, &several)
+}
+
 // determinism says where samples at temperature 0, which should be one text,
 // are not; empty where they are, or where temperature draws them.
 func (t *tally) determinism(m eval.Model, p eval.Plan) string {

@@ -36,16 +36,27 @@ type tally struct {
 	uncovered               []period     // parts of replies that are in none of them
 }
 
-func newTally(rec eval.RunRecord, m eval.Model) *tally {
-	t := &tally{of: m, failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
-		phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan)}
+// newTallies returns a tally of every model, in the plan's order.
+func newTallies(rec eval.RunRecord) []*tally {
 	queries := len(rec.Plan.Queries.Queries)
-	t.probed = newProbed(queries)
-	for _, m := range metrics.All() {
-		t.values[m.Name] = slices.Repeat([]float64{math.NaN()}, queries)
+	nothing := unprobed(queries)
+	var out []*tally
+	for _, m := range rec.Plan.Models {
+		t := &tally{of: m, failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
+			phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan), probed: nothing}
+		for _, m := range metrics.Text() {
+			t.values[m.Name] = unknowns(queries)
+		}
+		for _, m := range metrics.Likelihood() {
+			t.values[m.Name] = nothing.blank
+		}
+		out = append(out, t)
 	}
-	return t
+	return out
 }
+
+// unknowns is a value for each query, none of which exists.
+func unknowns(queries int) []float64 { return slices.Repeat([]float64{math.NaN()}, queries) }
 
 func (t *tally) add(r eval.ScoredReply, query int) {
 	t.addLikelihood(r, query)
@@ -68,7 +79,7 @@ func (t *tally) add(r eval.ScoredReply, query int) {
 	}
 	t.latencyMS = append(t.latencyMS, float64(r.Reply.Timing.Latency())/1e6)
 	if e := r.Reply.Energy; e != nil {
-		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start, end: r.Reply.Timing.End, energy: *e})
+		t.spent = append(t.spent, spentEnergy{start: r.Reply.Timing.Start.UnixNano(), end: r.Reply.Timing.End.UnixNano(), energy: *e})
 	}
 	for _, s := range r.Scores[:min(len(r.Scores), len(metrics.Text()))] {
 		if values, ok := t.values[s.Metric]; ok && s.Status == metrics.Scored {
@@ -171,6 +182,9 @@ func (t *tally) model(m eval.Model, rec eval.RunRecord) Model {
 	out := Model{Model: m, Replies: t.replies, Failures: t.failures, FailKinds: t.failKinds,
 		Missing: rec.Plan.RequestsPerModel() - t.replies - t.failures, PromptsCut: t.cut, Noise: t.determinism(m, rec.Plan),
 		GaveUp: rec.GaveUp[m.Name], Tokens: t.tokens.usage(), Negated: t.negated, Disagree: t.disagree}
+	if t.samples != nil {
+		out.IdenticalTexts = t.samples.identicalTexts()
+	}
 	t.times(&out)
 	out.LoadS = phaseSeconds(rec, m.Name, eval.PhaseLoad)
 	out.WarmupS = phaseSeconds(rec, m.Name, eval.PhaseWarmup)

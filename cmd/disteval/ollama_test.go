@@ -14,22 +14,37 @@ import (
 )
 
 // realModels asks for short replies, to keep the test short: what a reply of
-// 64 tokens would show, one of 4 does.
+// 64 tokens would show, one of 2 does.
 const realModels = `version: 1
 likelihood: off
-generation: {num_predict: 4, num_ctx: 128}
+generation: {num_predict: 2, num_ctx: 128}
 models:
   - {name: DistilLlama, provider: ollama, model: distilllama, role: reference}
   - {name: baby-llama-58m, provider: ollama, model: baby-llama-58m}
 `
 
+// smallModels are quick to load and to ask: a killed run is about what is
+// stored, not about the models.
+const smallModels = `version: 1
+queries: some.jsonl
+likelihood: off
+generation: {num_predict: 8, num_ctx: 128, num_thread: 1}
+models:
+  - {name: one, provider: ollama, model: tiny-one, role: reference}
+  - {name: other, provider: ollama, model: tiny-other}
+`
+
 // TestMainJobOnARealOllama runs the whole main job against models of random
-// weights with the shapes of the published ones: uninterrupted over all
-// queries, and over some of them killed twenty times and resumed.
+// weights with the shapes of the published ones, and one of small models over
+// some of the queries, killed twenty times and resumed.
 func TestMainJobOnARealOllama(t *testing.T) {
 	server := ollamatest.Start(t)
 	server.CreateRandom(t, "baby-llama-58m", ollamatest.BabyLlama58M)
 	server.CreateRandom(t, "distilllama", ollamatest.DistilLlama)
+	small := ollamatest.Tiny
+	server.CreateRandom(t, "tiny-one", small)
+	small.Seed++
+	server.CreateRandom(t, "tiny-other", small)
 	env := []string{"OLLAMA_HOST=" + server.Host}
 	run := func(dir string) string {
 		out, err := program(t, dir, env, "run", "--models", "models.yaml").Output()
@@ -55,7 +70,7 @@ func TestMainJobOnARealOllama(t *testing.T) {
 	took := time.Since(start)
 	random := rand.New(rand.NewPCG(3, 4))
 	got := outcomes(t, killAndResume(t, someQueries(t), env, "models.yaml", 20, func() time.Duration {
-		return time.Duration(random.Int64N(int64(took / 8)))
+		return time.Duration(random.Int64N(int64(took)))
 	}))
 	if len(want) != 80 || !maps.Equal(got, want) {
 		t.Errorf("after 20 kills there are %d outcomes, %d of them those of the uninterrupted run, which has %d", len(got), same(got, want), len(want))
@@ -76,7 +91,7 @@ func someQueries(t *testing.T) string {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "some.jsonl"), strings.Join(strings.SplitAfter(string(set), "\n")[:40], ""))
-	writeFile(t, filepath.Join(dir, "models.yaml"), realModels+"queries: some.jsonl\n")
+	writeFile(t, filepath.Join(dir, "models.yaml"), smallModels)
 	return dir
 }
 

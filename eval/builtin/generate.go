@@ -36,7 +36,7 @@ type Result struct {
 	Eval             time.Duration // the rest
 	Tokens           []eval.Token  // the first ones chosen, the marker of the end left out; nil where Options asks for none
 
-	logits [][]float32 // that each of Tokens was chosen from
+	predictions []*prediction // that each of Tokens was chosen from
 }
 
 const (
@@ -107,9 +107,8 @@ func (g *generation) run(ctx context.Context, prompt []int32) (Result, error) {
 	for {
 		var natural *prediction
 		if n := g.sampler.Logprobs; n > 0 && res.CompletionTokens < g.sampler.Tokens {
-			var err error
-			if natural, err = newPrediction(g.words, slices.Clone(logits), n); err != nil {
-				return Result{}, err
+			if natural = newPrediction(slices.Clone(logits)); !natural.finite {
+				return Result{}, errNotFinite
 			}
 		}
 		id, err := g.sampler.next(logits)
@@ -117,7 +116,7 @@ func (g *generation) run(ctx context.Context, prompt []int32) (Result, error) {
 			return Result{}, err
 		}
 		if natural != nil && !g.words.ends(id) {
-			res.Tokens, res.logits = append(res.Tokens, natural.token(g.words, id)), append(res.logits, natural.logits)
+			res.Tokens, res.predictions = append(res.Tokens, natural.token(g.words, id, g.sampler.Logprobs)), append(res.predictions, natural)
 		}
 		res.CompletionTokens++
 		if res.DoneReason, err = g.take(id, res.CompletionTokens); err != nil {

@@ -10,6 +10,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // Bounds on what a file may claim, far above what a small model needs. They
@@ -91,7 +93,8 @@ const lfsPointer = "version https://git-lfs"
 func notGGUF(r io.ReaderAt, magic []byte) error {
 	start := make([]byte, len(lfsPointer))
 	if _, err := r.ReadAt(start, 0); err == nil && string(start) == lfsPointer {
-		return errors.New("it is a Git LFS pointer, a few lines of text in the place of the file: run `git lfs pull` in its repository, or download the file itself")
+		return eval.WithHint(errors.New("it is a Git LFS pointer, a few lines of text in the place of the file"),
+			"run `git lfs pull` in its repository, or download the file itself")
 	}
 	return fmt.Errorf("not a GGUF file: it starts with %q", magic)
 }

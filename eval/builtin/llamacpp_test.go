@@ -105,22 +105,12 @@ func TestLlamaCPPAgrees(t *testing.T) {
 			kld, their := 0.0, 0.0 // summed
 			for i := 0; i < len(set.Queries); i += *everyQuery {
 				q := set.Queries[i]
-				p, err := open(t, name).probe(q.Prompt, Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				reference, err := open(t, "mini-teacher").probe(q.Prompt, Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
+				p, reference := probingOf(t, open(t, name), q.Prompt), probingOf(t, open(t, "mini-teacher"), q.Prompt)
 				answers, candidates := q.Answers(), set.Candidates(q)
 				texts := spaced(append(slices.Clip(answers), candidates...))
 				reply := reference.greedy(t, 16)
 				theirs := other.ask(t, q.Prompt, texts, reply)
-				ours, err := p.forms(t.Context(), texts)
-				if err != nil {
-					t.Fatal(err)
-				}
+				ours := probed(t, open(t, name), q.Prompt, texts...)
 				compareForms(t, q.ID, ours, theirs)
 				forms += len(ours)
 				right, chosen := chooses(theirs, len(answers), texts)
@@ -129,9 +119,9 @@ func TestLlamaCPPAgrees(t *testing.T) {
 					t.Errorf("%s: chose %q, llama.cpp %q", q.ID, c.Chosen, chosen)
 				}
 				choices++
-				d, err := p.diverge(t.Context(), reference, reply, nil)
-				if err != nil || len(d) != len(theirs.KLD) {
-					t.Fatalf("%s: %d positions, llama.cpp %d, %v", q.ID, len(d), len(theirs.KLD), err)
+				d, why := p.against(t, reference, reply)
+				if len(d) != len(theirs.KLD) {
+					t.Fatalf("%s: %d positions, llama.cpp %d: %s", q.ID, len(d), len(theirs.KLD), why)
 				}
 				for j := range d {
 					if math.Abs(d[j].KLD-theirs.KLD[j]) > max(0.01, 0.05*theirs.KLD[j]) {
@@ -165,11 +155,7 @@ func (p *probing) greedy(t *testing.T, most int) []int32 {
 	t.Helper()
 	ids := slices.Clone(p.prompt)
 	for len(ids) < len(p.prompt)+most {
-		next, err := p.expect(t.Context(), ids, len(ids))
-		if err != nil {
-			t.Fatal(err)
-		}
-		best := int32(next[0].top[0].ID)
+		best := argmax(p.after(t, ids).logits)
 		if p.words.ends(best) {
 			break
 		}

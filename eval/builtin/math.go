@@ -21,6 +21,10 @@ type vectorUnit struct {
 	// weigh sets width numbers of out, a multiple of 8, to the sum of p[t] times
 	// row t of v.
 	weigh func(out, p, v *float32, stride, n, width int)
+	// exp replaces n numbers, a multiple of 8, by their exponentials.
+	exp func(x *float32, n int)
+	// silu replaces n numbers of gate, a multiple of 8, by their silu times up.
+	silu func(gate, up *float32, n int)
 	// widen expands n numbers, whole groups of 32.
 	widen map[tensorKind]func(out *float32, in *byte, n int)
 }
@@ -153,14 +157,44 @@ func softmax(x []float32) {
 	for _, v := range x {
 		top = max(top, v)
 	}
+	for i := range x {
+		x[i] -= top
+	}
+	exponentials(x)
 	sum := 0.0
-	for i, v := range x {
-		x[i] = exp(v - top)
-		sum += float64(x[i])
+	for _, v := range x {
+		sum += float64(v)
 	}
 	scale := float32(1 / sum)
 	for i := range x {
 		x[i] *= scale
+	}
+}
+
+// exponentials replaces x by exp(x).
+func exponentials(x []float32) {
+	whole := 0
+	if vector != nil {
+		if whole = len(x) &^ 7; whole > 0 {
+			vector.exp(&x[0], whole)
+		}
+	}
+	for i, v := range x[whole:] {
+		x[whole+i] = exp(v)
+	}
+}
+
+// gateBy replaces gate by its silu times up.
+func gateBy(gate, up []float32) {
+	up = up[:len(gate)]
+	whole := 0
+	if vector != nil {
+		if whole = len(gate) &^ 7; whole > 0 {
+			vector.silu(&gate[0], &up[0], whole)
+		}
+	}
+	for i, g := range gate[whole:] {
+		gate[whole+i] = silu(g) * up[whole+i]
 	}
 }
 

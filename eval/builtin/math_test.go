@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -55,6 +57,51 @@ func TestVectorsComputeWhatGoDoes(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+var everyNumber = flag.Bool("every.number", false, "compare the exponential of every float32")
+
+// TestExp wants Go's exponential, to the last bit, of the numbers between which
+// it is not 0 or infinite and some around: one in 1021 of them, or all.
+func TestExp(t *testing.T) {
+	if vector == nil {
+		t.Log("this machine has no vector unit that the engine uses")
+		return
+	}
+	step := uint32(1021)
+	if *everyNumber {
+		step = 1
+	}
+	x, y := make([]float32, 0, 1<<12), make([]float32, 1<<12)
+	check := func() {
+		copy(y, x)
+		exponentials(y[:len(x)])
+		for i, v := range x {
+			if want := exp(v); math.Float32bits(y[i]) != math.Float32bits(want) {
+				t.Errorf("exp(%v) is %v, want %v", v, y[i], want)
+			}
+		}
+		x = x[:0]
+	}
+	for bits := uint32(0); bits < math.Float32bits(120); bits += step {
+		v := math.Float32frombits(bits)
+		if x = append(x, v, -v); len(x) == cap(x) {
+			check()
+		}
+	}
+	inf := float32(math.Inf(1))
+	x = append(x, inf, -inf, 1e30, -1e30, float32(math.NaN()), 0, 1, -1)
+	check()
+	gate, up := randomFloats(rand.New(rand.NewPCG(4, 4)), 77), randomFloats(rand.New(rand.NewPCG(5, 5)), 77)
+	gate[3], gate[4], gate[5] = inf, -inf, 1e30
+	other := slices.Clone(gate)
+	gateBy(gate, up)
+	without(t, func() { gateBy(other, up) })
+	for i := range gate {
+		if math.Float32bits(gate[i]) != math.Float32bits(other[i]) && gate[i] == gate[i] {
+			t.Errorf("number %d: %v with vectors, %v without", i, gate[i], other[i])
 		}
 	}
 }
@@ -157,23 +204,4 @@ func digestOf(t *testing.T, name string, read reading) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16]
-}
-
-// TestRewind goes back and reads on as if nothing had been between.
-func TestRewind(t *testing.T) {
-	m := loaded(t, "mini-student")
-	s, fresh := m.newSession(), m.newSession()
-	for id := range int32(100) {
-		s.step(id)
-	}
-	s.rewind(5)
-	for id := range int32(70) {
-		if id >= 5 {
-			s.step(id)
-		}
-		fresh.step(id)
-	}
-	if !slices.Equal(s.predict(), fresh.predict()) {
-		t.Error("after going back the predictions are others")
-	}
 }

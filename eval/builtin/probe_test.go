@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/likelihood"
 	"github.com/disteval/disteval/queries"
@@ -26,6 +27,43 @@ func probed(t testing.TB, l *LLM, prompt string, texts ...string) []likelihood.F
 	return forms
 }
 
+func probingOf(t testing.TB, l *LLM, prompt string) *probing {
+	t.Helper()
+	p, err := l.probe(prompt, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// after gives the prediction of the token after ids.
+func (p *probing) after(t testing.TB, ids []int32) *prediction {
+	t.Helper()
+	path := p.path(ids)
+	at := path[len(path)-1]
+	if err := p.predict(t.Context(), []int{at}); err != nil {
+		t.Fatal(err)
+	}
+	return p.nodes[at].next
+}
+
+// against compares p with a reference on a reply.
+func (p *probing) against(t testing.TB, reference *probing, reply []int32) (d []likelihood.Divergence, why string) {
+	t.Helper()
+	c, why := p.compared(reference, reply)
+	if why != "" {
+		return nil, why
+	}
+	if err := p.predict(t.Context(), p.before(c.continuation, len(c.ids))); err != nil {
+		t.Fatal(err)
+	}
+	d, why, err := p.diverge(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, why
+}
+
 // TestProbeSumsToOne follows every token that the vocabulary has: together they
 // are certain.
 func TestProbeSumsToOne(t *testing.T) {
@@ -34,15 +72,8 @@ func TestProbeSumsToOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := l.probe(ofFrance, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, err := p.expect(t.Context(), p.prompt, len(p.prompt))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := next[0]
+	p := probingOf(t, l, ofFrance)
+	n := p.after(t, p.prompt)
 	sum := 0.0
 	for _, v := range n.logits {
 		sum += math.Exp(n.all.At(v))
@@ -177,16 +208,13 @@ func TestCandidatesAreCutRightly(t *testing.T) {
 		l := open(t, name)
 		steps, all := 0, 0
 		for _, q := range set.Queries[:60] {
-			p, err := l.probe(q.Prompt, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
 			texts := spaced(set.Candidates(q))
 			whole := probed(t, l, q.Prompt, texts...)
-			some, err := p.candidates(t.Context(), texts, nil)
+			reply, err := probingOf(t, l, q.Prompt).look(t.Context(), eval.ProbeRequest{Choices: texts})
 			if err != nil {
 				t.Fatal(err)
 			}
+			some := reply.Choices
 			a, b := likelihood.Choose(whole[0], whole[1:]), likelihood.Choose(some[0], some[1:])
 			if a != b || a.Score.Status != metrics.Scored {
 				t.Errorf("%s, %s: %+v, of all texts %+v", name, q.ID, b, a)
@@ -217,33 +245,24 @@ func TestHighest(t *testing.T) {
 	}
 }
 
-// TestDivergeOfAModelAndItself is 0, and of two models it is not.
+// TestDiverge: of a model and itself it is 0, and of two models it is not.
 func TestDiverge(t *testing.T) {
-	at := func(name string) *probing {
-		p, err := open(t, name).probe(ofFrance, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
+	at := func(name string) *probing { return probingOf(t, open(t, name), ofFrance) }
 	teacher, student := at("mini-teacher"), at("mini-student")
-	ids, err := teacher.continuation(" Paris, which is the largest city")
-	if err != nil {
-		t.Fatal(err)
-	}
-	reply := ids[len(teacher.prompt):]
-	same, err := at("mini-teacher").diverge(t.Context(), teacher, reply, nil)
-	if err != nil || len(same) != len(reply) {
-		t.Fatalf("%d of %d positions, %v", len(same), len(reply), err)
+	c := teacher.continuation(" Paris, which is the largest city")
+	reply := c.ids[len(teacher.prompt):]
+	same, why := at("mini-teacher").against(t, teacher, reply)
+	if why != "" || len(same) != len(reply) {
+		t.Fatalf("%d of %d positions, %s", len(same), len(reply), why)
 	}
 	for _, d := range same {
 		if d.KLD != 0 || !d.SameTop1 || d.DeltaP != 0 {
 			t.Errorf("a model and itself: %+v", d)
 		}
 	}
-	other, err := student.diverge(t.Context(), teacher, reply, nil)
-	if err != nil || len(other) != len(reply) {
-		t.Fatal(len(other), err)
+	other, why := student.against(t, teacher, reply)
+	if why != "" || len(other) != len(reply) {
+		t.Fatal(len(other), why)
 	}
 	sum := 0.0
 	for _, d := range other {
@@ -256,15 +275,11 @@ func TestDiverge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := tiny.probe("c", Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.diverge(t.Context(), teacher, reply, nil); err == nil || !strings.Contains(err.Error(), "vocabulary") {
-		t.Errorf("another vocabulary: %v", err)
+	if _, why := probingOf(t, tiny, "c").against(t, teacher, reply); !strings.Contains(why, "vocabulary") {
+		t.Errorf("another vocabulary: %q", why)
 	}
 	long := make([]int32, 1000)
-	if d, err := student.diverge(t.Context(), teacher, long, nil); err != nil || len(d)+len(student.prompt) != student.limit+1 {
-		t.Errorf("%d positions past the context, %v", len(d), err)
+	if d, why := student.against(t, teacher, long); why != "" || len(d)+len(student.prompt) != student.limit+1 {
+		t.Errorf("%d positions past the context, %s", len(d), why)
 	}
 }

@@ -24,11 +24,14 @@ func (Provider) Resolve(_ context.Context, models []eval.Model) ([]eval.Model, e
 		m.Model = beside(m.Dir, m.Model)
 		described, err := Describe(m)
 		var few *eval.ContextError
+		var hinted interface{ Hint() string }
 		switch {
 		case errors.As(err, &few):
 			return nil, err
+		case errors.As(err, &hinted):
+			return nil, eval.BadInput(err, hinted.Hint())
 		case err != nil:
-			return nil, eval.BadInput(err, "the models inside the program are "+strings.Join(Names(), ", ")+"; a file must be a LLaMA GGUF in F32, F16 or Q8_0")
+			return nil, eval.BadInput(err, "the models inside the program are "+strings.Join(Names(), ", ")+"; a file must be a LLaMA GGUF in F32, F16, BF16 or Q8_0")
 		}
 		out[i] = described
 	}

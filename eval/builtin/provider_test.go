@@ -1,7 +1,10 @@
 package builtin
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/disteval/disteval/eval"
@@ -33,5 +36,26 @@ func TestResolveMiniature(t *testing.T) {
 	got, err := Provider{}.Resolve(t.Context(), []eval.Model{m})
 	if err != nil || got[0].Digest == "" || got[0].Notice == "" || !got[0].Capabilities.Raw || got[0].Capabilities.Chat {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestResolveHints: the next step is that of the fault, and else says what runs.
+func TestResolveHints(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.gguf")
+	for text, want := range map[string]string{
+		"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n": "git lfs pull",
+		"PK": "BF16",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Provider{}.Resolve(t.Context(), []eval.Model{{Name: "a", Model: path, Generation: eval.DefaultGeneration()}})
+		var hinted interface {
+			Hint() string
+			BadInput()
+		}
+		if !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), want) {
+			t.Errorf("%.7q: %v, %+v", text, err, hinted)
+		}
 	}
 }

@@ -42,10 +42,21 @@ func (l *LLM) WithRotary(r Rotary) *LLM {
 	return &other
 }
 
-// turn extends the session's rotations by those of the next n positions.
+// position is that of a row of the batch.
+func (s *session) position(row int) int {
+	if s.paths != nil {
+		return len(s.paths[row]) - 1
+	}
+	return s.positions + row
+}
+
+// turn extends the session's rotations to those of a batch of n.
 func (s *session) turn(n int) {
-	s.turns = s.turns[:s.positions*len(s.frequencies)]
-	for p := s.positions; p < s.positions+n; p++ {
+	end := 0
+	for row := range n {
+		end = max(end, s.position(row)+1)
+	}
+	for p := len(s.turns) / len(s.frequencies); p < end; p++ {
 		for _, f := range s.frequencies {
 			sin, cos := math.Sincos(float64(p) * f)
 			s.turns = append(s.turns, turn{float32(sin), float32(cos)})
@@ -60,7 +71,7 @@ func (s *session) rotate(x table) {
 	half := s.headDim / 2
 	turned := make([]float32, s.headDim)
 	for row := range x.rows {
-		turns := s.turns[(s.positions+row)*half:]
+		turns := s.turns[s.position(row)*half:]
 		for at := 0; at < x.cols; at += s.headDim {
 			head := x.row(row)[at : at+s.headDim]
 			for i, t := range turns[:half] {

@@ -18,7 +18,8 @@ type session struct {
 	*model
 	keys, values [][]float32 // by layer; one row a position
 	turns        []turn      // of each position, one a frequency
-	positions    int         // so far
+	positions    int         // so far: the rows of keys and values
+	paths        [][]int     // where texts share their beginnings: the rows that each of the batch attends to, itself the last; nil: all up to itself
 
 	x, norm, q, attn, out, gate, up, logits []float32 // one row a position of the batch
 	last                                    []float32 // the row of x of the last position
@@ -56,9 +57,6 @@ func (s *session) prefill(ctx context.Context, tokens []int32, each func(i int, 
 	}
 	return nil
 }
-
-// rewind forgets what was read at a position and after it.
-func (s *session) rewind(position int) { s.positions, s.last = position, nil }
 
 // predict gives the logits of the next token after the last one read. The
 // slice is the session's own.
@@ -114,13 +112,6 @@ func (s *session) forward(tokens []int32) {
 // siluCost is about how many multiplications one silu takes as long as.
 const siluCost = 100
 
-// gateBy replaces gate by its silu times up.
-func gateBy(gate, up []float32) {
-	for i, g := range gate {
-		gate[i] = silu(g) * up[i]
-	}
-}
-
 // attend sets out to the attention of the next positions, whose normalised
 // numbers norm has, over all up to themselves.
 func (s *session) attend(out, norm table, layer int) {
@@ -156,17 +147,45 @@ func (s *session) extend(rows *[]float32, n int) table {
 	return newTable(*rows, s.positions+n, kv)
 }
 
-// head attends for one head: each row of q over the keys and values up to its
-// own position.
+// head attends for one head: each row of q over the keys and values that it
+// sees.
 func (s *session) head(out, q, keys, values, scores table) {
 	multiply(scores, keys, q)
 	scale := float32(1 / math.Sqrt(float64(s.headDim)))
 	for i := range q.rows {
 		seen := scores.row(i)[:s.positions+i+1]
+		if s.paths != nil {
+			seen = gather(seen, s.paths[i])
+		}
 		for t := range seen {
 			seen[t] *= scale
 		}
 		softmax(seen)
+		if s.paths != nil {
+			seen = scatter(scores.row(i)[:s.positions+i+1], s.paths[i])
+		}
 		weigh(out.row(i), seen, values)
 	}
+}
+
+// gather moves the numbers of x at the places of path, which rise, to its
+// beginning.
+func gather(x []float32, path []int) []float32 {
+	for i, at := range path {
+		x[i] = x[at]
+	}
+	return x[:len(path)]
+}
+
+// scatter moves them back, with 0 between: adding 0 times a value leaves every
+// bit of a sum as it is.
+func scatter(x []float32, path []int) []float32 {
+	end := len(x)
+	for i := len(path) - 1; i >= 0; i-- {
+		at := path[i]
+		x[at] = x[i]
+		clear(x[at+1 : end])
+		end = at
+	}
+	return x
 }

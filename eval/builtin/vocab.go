@@ -50,6 +50,11 @@ func readVocabulary(f *ggufFile) (*vocabulary, error) {
 		}
 		v.longest = max(v.longest, len(t))
 	}
+	if pieces, ok := v.tokenizer.(tokenizer.SentencePiece); ok {
+		if c := newWordCutter(pieces); c != nil {
+			v.tokenizer = c
+		}
+	}
 	return v, nil
 }
 

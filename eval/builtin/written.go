@@ -5,7 +5,7 @@ import "sync"
 // mostWritten bounds what a Generator remembers of its replies.
 const mostWritten = 64 << 20
 
-// written remembers the logits of replies, so that a model which is compared
+// written remembers the predictions of replies, so that a model which is compared
 // with their writer on them need not have them computed again. What it has not
 // is computed to the same last bit.
 type written struct {
@@ -16,8 +16,8 @@ type written struct {
 
 func (w *written) keep(prompt string, r Result) {
 	size := 0
-	for _, row := range r.logits {
-		size += 4 * len(row)
+	for _, n := range r.predictions {
+		size += 4 * len(n.logits)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -27,23 +27,23 @@ func (w *written) keep(prompt string, r Result) {
 	if w.replies == nil {
 		w.replies = make(map[string]Result)
 	}
-	w.replies[prompt] = Result{Tokens: r.Tokens, logits: r.logits}
+	w.replies[prompt] = Result{Tokens: r.Tokens, predictions: r.predictions}
 	w.bytes += size
 }
 
-// logits gives those that ids were chosen from after prompt; ok is false where
-// they are not remembered.
-func (w *written) logits(prompt string, ids []int32) (rows [][]float32, ok bool) {
+// predictions gives those that ids were chosen from after prompt, nil where they
+// are not remembered.
+func (w *written) predictions(prompt string, ids []int32) []*prediction {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.replies[prompt]
 	if len(r.Tokens) < len(ids) {
-		return nil, false
+		return nil
 	}
 	for i, id := range ids {
 		if r.Tokens[i].ID != int(id) {
-			return nil, false
+			return nil
 		}
 	}
-	return r.logits[:len(ids)], true
+	return r.predictions[:len(ids)]
 }

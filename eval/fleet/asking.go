@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ type asking struct {
 	what  Run
 	book  *book
 	audit *audit
-	nonce string // in every key of this process: the queue knows those of an earlier one for some minutes
+	keys  keys
 	wake  chan struct{}
 	since map[string]time.Time // when what began to fail
 	hosts map[string]bool      // stored in the record
@@ -40,8 +41,8 @@ const (
 )
 
 func newAsking(c *Coordinator, run Run, done map[eval.JobID]bool) *asking {
-	b := newBook(run.Plan, done)
-	return &asking{c: c, what: run, book: b, audit: newAudit(c.opts.Audit, b), nonce: nuid.Next(),
+	b := newBook(run.Plan, run.First, done)
+	return &asking{c: c, what: run, book: b, audit: newAudit(c.opts.Audit, b), keys: keys{nonce: nuid.Next()},
 		wake: make(chan struct{}, 1), since: make(map[string]time.Time), hosts: make(map[string]bool)}
 }
 
@@ -54,7 +55,7 @@ func (a *asking) open(ctx context.Context, begin bool) error {
 	run, js := a.what.ID, a.c.js
 	questions, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: questionStream(run), Subjects: []string{"disteval.q." + run + ".>"},
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew,
-		Description: "questions of a disteval run"})
+		PersistMode: a.c.persistence(), Description: "questions of a disteval run"})
 	if err != nil {
 		return err
 	}
@@ -68,9 +69,12 @@ func (a *asking) open(ctx context.Context, begin bool) error {
 			return err
 		}
 	}
+	if err := a.keys.remember(ctx, js, replyStream(run)); err != nil {
+		return err
+	}
 	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: replyStream(run), Subjects: []string{"disteval.r." + run + ".*"},
 		Storage: jetstream.FileStorage, Replicas: a.c.replicas(), Discard: jetstream.DiscardNew, MaxMsgs: mostReplies,
-		Description: "replies of a disteval run, until it has stored them"}); err != nil {
+		Metadata: a.keys.metadata(), Description: "replies of a disteval run, until it has stored them"}); err != nil {
 		return err
 	}
 	if begin { // what an earlier process was given and has not stored comes again at once
@@ -111,6 +115,7 @@ func (a *asking) run(ctx, drain context.Context) error {
 	err := a.watch(work, drain)
 	stop(nil)
 	crew.Wait()
+	err = errors.Join(err, a.endModels(ctx)) // a worker may find at the end that its model was replaced
 	if err == nil {
 		err = a.remove(ctx)
 	}
@@ -128,10 +133,10 @@ func (a *asking) watch(work, drain context.Context) error {
 	stopping := drain.Done()
 	waiting := &patience{a: a}
 	for {
-		if err := a.endModels(work); err != nil {
+		if err := waiting.check(work); err != nil {
 			return err
 		}
-		if err := waiting.check(work); err != nil {
+		if err := a.endModels(work); err != nil { // those that were just given up too
 			return err
 		}
 		if a.book.finished() && a.audit.finished(a.what.ID, a.c.roster.present()) {
@@ -189,14 +194,20 @@ func (a *asking) anyBusy() bool {
 	return false
 }
 
-// allStored reports whether no reply lies in the queue.
+// allStored reports whether no reply lies in the queue. What a consumer says of
+// its pending messages comes a little after a message has been taken in, so
+// the stream is asked how far it goes.
 func (a *asking) allStored(ctx context.Context) bool {
-	cons, err := a.c.js.Consumer(ctx, replyStream(a.what.ID), repliesTaker)
+	stream, err := a.c.js.Stream(ctx, replyStream(a.what.ID))
 	if err != nil {
 		return false
 	}
-	info := cons.CachedInfo()
-	return info.NumPending == 0 && info.NumAckPending == 0
+	cons, err := stream.Consumer(ctx, repliesTaker)
+	if err != nil {
+		return false
+	}
+	has, taken := stream.CachedInfo().State, cons.CachedInfo()
+	return taken.NumPending == 0 && taken.NumAckPending == 0 && (has.Msgs == 0 || taken.AckFloor.Stream >= has.LastSeq)
 }
 
 // clear takes the replies out of the queue that are stored, many at once: as a
@@ -237,10 +248,11 @@ func (a *asking) endModels(ctx context.Context) error {
 	ended := a.book.end()
 	for _, i := range ended {
 		p := a.book.models[i]
-		if err := a.what.Store.GiveUp(ctx, p.model.Name, p.gaveUp); err != nil {
+		why := cmp.Or(p.gaveUp, p.spoilt)
+		if err := a.what.Store.GiveUp(ctx, p.model.Name, why); err != nil {
 			return err
 		}
-		a.what.Observer.ModelEnded(p.model, p.gaveUp)
+		a.what.Observer.ModelEnded(p.model, why)
 	}
 	if len(ended) > 0 {
 		a.orderAll()
@@ -273,8 +285,8 @@ func (a *asking) order(m member) {
 		open[i] = true
 	}
 	var refused []string
-	for i, p := range a.book.models {
-		audits := a.audit.has(i, m.Name)
+	for _, i := range a.book.order {
+		p, audits := a.book.models[i], a.audit.has(i, m.Name)
 		if _, retired := m.retiredFrom(a.what.ID, i); retired || !open[i] && !audits {
 			continue
 		}

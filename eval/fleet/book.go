@@ -11,7 +11,8 @@ import (
 // into the queue, in the queue, or with an outcome.
 type book struct {
 	mu     sync.Mutex
-	models []*page // as the plan has them
+	models []*page // as the plan has them: messages name a model by its place here
+	order  []int   // of models, as they are asked
 }
 
 // page is the jobs of one model.
@@ -26,7 +27,8 @@ type page struct {
 	lost   map[int]int    // how often the queue has lost a job
 	left   int            // without an outcome
 	gaveUp string
-	ended  bool // told to all who want to know
+	spoilt string // a host's answers were another model's; others may go on
+	ended  bool   // told to all who want to know
 }
 
 type state uint8
@@ -41,9 +43,15 @@ const (
 // place is where a job stands in the book.
 type place struct{ model, job int }
 
-func newBook(plan eval.Plan, done map[eval.JobID]bool) *book {
+func newBook(plan eval.Plan, first []string, done map[eval.JobID]bool) *book {
 	b := &book{}
-	for _, m := range plan.Models {
+	var others []int
+	for i, m := range plan.Models {
+		if slices.Contains(first, m.Name) {
+			b.order = append(b.order, i)
+		} else {
+			others = append(others, i)
+		}
 		p := &page{model: m, jobs: plan.Jobs(m), seq: make(map[int]uint64), lost: make(map[int]int)}
 		p.state = make([]state, len(p.jobs))
 		for i, job := range p.jobs {
@@ -56,6 +64,7 @@ func newBook(plan eval.Plan, done map[eval.JobID]bool) *book {
 		p.ended = p.left == 0
 		b.models = append(b.models, p)
 	}
+	b.order = append(b.order, others...)
 	return b
 }
 
@@ -72,7 +81,8 @@ func (b *book) valid(at place) bool {
 // take hands out the next job that has room in the queue.
 func (b *book) take() (at place, attempt int, ok bool) {
 	defer b.lock()()
-	for i, p := range b.models {
+	for _, i := range b.order {
+		p := b.models[i]
 		if p.gaveUp != "" || p.given >= window {
 			continue
 		}
@@ -187,6 +197,13 @@ func (b *book) giveUp(model int, reason string) {
 	b.models[model].gaveUp = reason
 }
 
+// replaced notes that a host's answers for a model were another model's.
+func (b *book) replaced(model int, why string) {
+	defer b.lock()()
+	p := b.models[model]
+	p.spoilt, p.ended = why, false
+}
+
 // counts tells how many jobs of a model have no outcome, of how many.
 func (b *book) counts(model int) (open, total int) {
 	defer b.lock()()
@@ -206,8 +223,13 @@ func (p *page) before(job int) eval.Request {
 // the next of its host.
 type numbers struct {
 	first int
-	turns map[turnKey]int
+	turns map[turnKey]numbered
 	last  map[turnKey]int // by model, host and name
+}
+
+type numbered struct {
+	process int
+	end     int64 // Unix time in ns
 }
 
 type turnKey struct {
@@ -217,25 +239,29 @@ type turnKey struct {
 }
 
 func newNumbers(first int, stored []eval.Phase) *numbers {
-	n := &numbers{first: first, turns: make(map[turnKey]int), last: make(map[turnKey]int)}
+	n := &numbers{first: first, turns: make(map[turnKey]numbered), last: make(map[turnKey]int)}
 	for _, p := range stored {
-		n.turns[turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}] = p.Process
+		n.turns[turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}] = numbered{p.Process, p.End.UnixNano()}
 	}
 	return n
 }
 
-func (n *numbers) of(p eval.Phase) int {
+// of is the number of a phase, and whether it goes as far as the one that is
+// stored: a growing phase may overtake itself on the way.
+func (n *numbers) of(p eval.Phase) (process int, further bool) {
 	key := turnKey{p.Model, p.Host, p.Name, p.Start.UnixNano()}
-	if known, ok := n.turns[key]; ok {
-		return known
-	}
-	of := turnKey{p.Model, p.Host, p.Name, 0}
-	next, ok := n.last[of]
+	known, ok := n.turns[key]
 	if !ok {
-		next = n.first
+		of := turnKey{p.Model, p.Host, p.Name, 0}
+		if known.process, ok = n.last[of]; !ok {
+			known.process = n.first
+		}
+		n.last[of] = known.process + 1
 	}
-	n.turns[key], n.last[of] = next, next+1
-	return next
+	end := p.End.UnixNano()
+	further = end >= known.end
+	n.turns[key] = numbered{known.process, max(known.end, end)}
+	return known.process, further
 }
 
 // selected lists which jobs a share of the questions is, evenly spread.

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -95,9 +96,12 @@ func asStoreError(err error, to **storeError) bool {
 func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numbers) error {
 	for _, m := range batch {
 		host := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
+		if CheckName(host) != nil {
+			continue // of no worker
+		}
 		r, err := decodeResult(m.Data())
-		if err == nil && !a.book.valid(place{r.Model, r.Job}) {
-			err = fmt.Errorf("the plan has no job %d of model %d", r.Job, r.Model)
+		if err == nil {
+			err = a.given(host, r)
 		}
 		if err != nil {
 			a.c.roster.spoilt(host, err)
@@ -117,6 +121,21 @@ func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numb
 	return nil
 }
 
+// given refuses an answer to what its sender was not asked.
+func (a *asking) given(host string, r result) error {
+	at, audited := place{r.Model, r.Job}, ""
+	if !a.book.valid(at) {
+		return fmt.Errorf("the plan has no job %d of model %d", r.Job, r.Model)
+	}
+	if r.Audit {
+		audited = host
+	}
+	if r.Reply != nil && !a.keys.genuine(r.Key, at, audited) {
+		return errors.New("it answers a question that it was not given")
+	}
+	return nil
+}
+
 // accept queues one message's content for the record.
 func (a *asking) accept(ctx context.Context, host string, r result, numbers *numbers) error {
 	if err := a.meet(ctx, host); err != nil {
@@ -125,7 +144,10 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	p := a.book.models[r.Model]
 	for _, part := range r.Phases {
 		stored := eval.Phase{Model: p.model.Name, Host: host, Name: part.Name, Start: part.Start, End: part.End, Reading: part.Reading}
-		stored.Process = numbers.of(stored)
+		var further bool
+		if stored.Process, further = numbers.of(stored); !further || stored.Process > a.what.Process+mostTurns {
+			continue
+		}
 		if err := a.what.Store.PutPhase(ctx, stored); err != nil {
 			return err
 		}
@@ -141,8 +163,8 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 		}
 		return a.what.Store.PutAudit(ctx, reply)
 	}
-	if !a.book.settle(at) {
-		return nil // late or double: the first outcome counts
+	if !a.book.settle(at) { // late or double: the first outcome counts
+		return a.disown(ctx, r.Model, reply)
 	}
 	if err := a.what.Store.Put(ctx, reply); err != nil {
 		return err
@@ -151,6 +173,26 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	if reply.Failure == nil && a.audit.plan(at, host, a.c.roster.present(), p.model) {
 		a.orderAll()
 	}
+	return nil
+}
+
+// disown makes a failure of a stored answer whose host has found that it was
+// another model's. A host can take back its own answers only.
+func (a *asking) disown(ctx context.Context, model int, r eval.Reply) error {
+	if r.Failure == nil || r.Failure.Kind != eval.FailReplaced {
+		return nil
+	}
+	if err := a.what.Store.Flush(ctx); err != nil {
+		return err
+	}
+	has, ok, err := a.what.Store.Reply(ctx, r.JobID)
+	if err != nil || !ok || has.Reply.Host != r.Host || has.Reply.Failure != nil {
+		return err
+	}
+	if err := a.what.Store.Put(ctx, r); err != nil {
+		return err
+	}
+	a.book.replaced(model, r.Host+": "+r.Failure.Message)
 	return nil
 }
 

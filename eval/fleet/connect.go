@@ -43,6 +43,9 @@ func Connect(c Connection) (*nats.Conn, error) {
 		return nil, eval.BadInput(fmt.Errorf("reach NATS at %s: %w", Redacted(c.URL), err), "correct the credentials in NATS_* or the option")
 	}
 	nc, err := nats.Connect(c.URL, opts...)
+	if bad := (*url.Error)(nil); errors.As(err, &bad) {
+		err = bad.Err // without the address, and the secret in it
+	}
 	if err != nil {
 		return nil, eval.WithHint(fmt.Errorf("reach NATS at %s: %w", Redacted(c.URL), err), connectHint(err))
 	}

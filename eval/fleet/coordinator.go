@@ -67,10 +67,12 @@ func (c *Coordinator) Close() error { return c.hellos.Unsubscribe() }
 
 // greeted answers a hello with orders.
 func (c *Coordinator) greeted(msg *nats.Msg) {
-	if msg.Reply == "" {
+	name := strings.TrimPrefix(msg.Subject, helloPrefix)
+	// This process may publish anywhere, so orders go to the worker's own inbox
+	// and nowhere else.
+	if !strings.HasPrefix(msg.Reply, inboxOf(name)+".") || strings.ContainsAny(msg.Reply, "*> \t\r\n") {
 		return
 	}
-	name := strings.TrimPrefix(msg.Subject, helloPrefix)
 	m, refused, want := c.roster.greet(name, msg.Reply, msg.Data)
 	if refused != "" || want {
 		c.order(msg.Reply, orders{Refused: refused, Want: want})
@@ -219,6 +221,8 @@ func describe(want, have eval.Model) eval.Model {
 // Store is where the outcomes of a run go.
 type Store interface {
 	eval.Store
+	// Reply returns the outcome of a job; ok is false where there is none.
+	Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, ok bool, err error)
 	// PutHost queues what is known of a machine that answers.
 	PutHost(ctx context.Context, name string, h eval.Host) error
 	// PutAudit queues what a second host answered.
@@ -231,6 +235,7 @@ type Store interface {
 type Run struct {
 	ID       string
 	Plan     eval.Plan
+	First    []string // models that are asked before the others, by name
 	Store    Store
 	Process  int          // of eval.Phase: the first that none has
 	Phases   []eval.Phase // stored by earlier processes
@@ -295,7 +300,7 @@ func (a *asking) fits() error {
 	return nil
 }
 
-// clustered reports whether the server is one of several.
+// replicas is how many servers keep the streams.
 func (c *Coordinator) replicas() int {
 	switch {
 	case c.opts.Replicas > 0:
@@ -304,6 +309,16 @@ func (c *Coordinator) replicas() int {
 		return 3
 	}
 	return 1
+}
+
+// persistence is how the questions are written where they have no replicas:
+// without a sync each, since what a power cut takes is given out again from the
+// record. Replies are always written as the server is told to.
+func (c *Coordinator) persistence() jetstream.PersistModeType {
+	if c.replicas() > 1 {
+		return jetstream.DefaultPersistMode
+	}
+	return jetstream.AsyncPersistMode
 }
 
 func (m member) retiredFrom(run string, model int) (reason string, retired bool) {

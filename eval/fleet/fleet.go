@@ -37,6 +37,10 @@ const (
 	window       = 4000             // questions of one model in the queue
 	mostModels   = 1000             // models of one worker
 	mostWorkers  = 10_000
+	mostRetired  = 10_000
+	mostTurns    = 10_000   // of one worker in one run
+	mostRuns     = 1000     // that a worker listens to
+	mostTold     = 10_000   // different things that are said once
 	headroom     = 64 << 10 // bytes of a message that are not prompt or reply
 	audience     = "disteval.who"
 	helloPrefix  = "disteval.hello."

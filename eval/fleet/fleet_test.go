@@ -53,6 +53,13 @@ func (s *memory) Reply(_ context.Context, id eval.JobID) (eval.ScoredReply, bool
 	return eval.ScoredReply{Reply: r}, ok, nil
 }
 
+func (s *memory) Tokens(_ context.Context, id eval.JobID) ([]eval.Token, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.replies[id]
+	return r.Tokens, ok && r.Failure == nil, nil
+}
+
 func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) { return nil, nil }
 func (s *memory) PutProbe(context.Context, eval.Probe) error {
 	return errors.New("workers are not probed")

@@ -80,7 +80,7 @@ func (a *asking) next(ctx context.Context) (given, bool) {
 		return given{}, false
 	}
 	g := given{at: at}
-	g.future, g.err = a.publish(at, questionSubject(a.what.ID, at.model), fmt.Sprint(attempt), false)
+	g.future, g.err = a.publish(at, questionSubject(a.what.ID, at.model), attempt, "")
 	return g, true
 }
 
@@ -93,14 +93,15 @@ func (a *asking) nextAudit(ctx context.Context, at place, host string) given {
 		}
 		a.audit.opened(s, true)
 	}
-	g.future, g.err = a.publish(at, subject, "audit", true)
+	g.future, g.err = a.publish(at, subject, 0, host)
 	return g
 }
 
-func (a *asking) publish(at place, subject, attempt string, audit bool) (jetstream.PubAckFuture, error) {
+// publish gives out a question; host is that of an audit.
+func (a *asking) publish(at place, subject string, attempt int, host string) (jetstream.PubAckFuture, error) {
 	p := a.book.models[at.model]
-	q := question{Run: a.what.ID, Key: fmt.Sprintf("%s-%d-%d-%s", a.nonce, at.model, at.job, attempt), Model: at.model, Job: at.job,
-		Digest: p.model.Digest, Request: p.jobs[at.job].Request, Before: p.before(at.job), Audit: audit}
+	q := question{Run: a.what.ID, Key: a.keys.of(at, attempt, host), Model: at.model, Job: at.job,
+		Digest: p.model.Digest, Request: p.jobs[at.job].Request, Before: p.before(at.job), Audit: host != ""}
 	data, err := json.Marshal(q)
 	if err != nil {
 		return nil, err
@@ -220,14 +221,14 @@ func (a *asking) examine(ctx context.Context, model int) error {
 	}
 	var gone, spent []int
 	for job, seq := range a.book.waiting(model) {
-		_, err := stream.GetMsg(ctx, seq)
+		msg, err := stream.GetMsg(ctx, seq)
 		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-			gone = append(gone, job)
-		case err != nil:
+		case err != nil && !errors.Is(err, jetstream.ErrMsgNotFound):
 			return err
-		default:
+		case err == nil && a.is(msg, place{model, job}):
 			spent = append(spent, job)
+		default:
+			gone = append(gone, job)
 		}
 	}
 	// The reply of a question that is gone was there before it went.
@@ -252,6 +253,13 @@ func (a *asking) examine(ctx context.Context, model int) error {
 		}
 	}
 	return nil
+}
+
+// is reports whether a message is the question of a job. After a power cut a
+// server may give a number a second time.
+func (a *asking) is(msg *jetstream.RawStreamMsg, at place) bool {
+	var q question
+	return json.Unmarshal(msg.Data, &q) == nil && q.Model == at.model && q.Job == at.job
 }
 
 // fail is the outcome of a job that has no other.

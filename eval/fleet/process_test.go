@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -207,10 +208,17 @@ func (p runPart) open(ctx context.Context, c *fleet.Coordinator) (*runstore.Stor
 	return runstore.Create(ctx, p.Dir, eval.RunRecord{ID: filepath.Base(p.Dir), Plan: plan, PlanHash: plan.Hash(), Created: time.Now()})
 }
 
-// canMount reports whether a process may have file systems of its own.
-func canMount() bool {
-	return exec.Command("unshare", "--user", "--map-root-user", "--mount", "true").Run() == nil
-}
+// ownMounts is the command that gives a process file systems of its own: as a
+// user of a name space, where the machine allows these, or as root; nil where
+// neither is possible.
+var ownMounts = sync.OnceValue(func() []string {
+	for _, command := range [][]string{{"unshare", "--user", "--map-root-user", "--mount"}, {"unshare", "--mount"}} {
+		if exec.Command(command[0], append(command[1:], "true")...).Run() == nil {
+			return command
+		}
+	}
+	return nil
+})
 
 // skip skips, or fails where nothing may be skipped.
 func skip(t *testing.T, why string) {
@@ -237,7 +245,7 @@ func launch(t testing.TB, p part) *process {
 	}
 	cmd := exec.Command(os.Args[0])
 	if p.Server != nil && p.Server.Small {
-		cmd = exec.Command("unshare", "--user", "--map-root-user", "--mount", os.Args[0])
+		cmd = exec.Command(ownMounts()[0], append(ownMounts()[1:], os.Args[0])...)
 	}
 	cmd.Env = append(os.Environ(), partVariable+"="+string(text))
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))

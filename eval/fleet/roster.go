@@ -61,8 +61,9 @@ func (r *roster) greet(name, inbox string, data []byte) (m member, refused strin
 		return m, fmt.Sprintf("this is disteval with fleet protocol %d, the worker's has %d: use the same version on both machines", protocol, h.Protocol), false
 	case h.Name != name || CheckName(name) != nil:
 		return m, fmt.Sprintf("a worker that calls itself %q may not speak as %q", h.Name, name), false
-	case len(h.Models) > mostModels:
-		return m, fmt.Sprintf("it serves %d models, and at most %d are looked at", len(h.Models), mostModels), false
+	}
+	if err := checkHello(h); err != nil {
+		return m, fmt.Sprintf("what the worker says of itself is not believed: %v", err), false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +100,7 @@ func (r *roster) skew(h hello) {
 }
 
 func (r *roster) sayOnce(text string) {
-	if !r.told[text] {
+	if !r.told[text] && len(r.told) < mostTold {
 		r.told[text] = true
 		r.say(text)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -149,6 +150,43 @@ func hostility(t *testing.T, nc *nats.Conn) {
 	}
 }
 
+// A worker cannot make the run or the server speak in another's place.
+func TestDirectedElsewhere(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var said []string
+	s, c := own(t, fleet.Options{Say: func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, text)
+	}})
+	start(t, worker("a", echo{delay: 10 * time.Millisecond}, "teacher"), dialWorker(t, s, "a"))
+	hostile := dialWorker(t, s, "mallory")
+	p := resolve(t, c, planOf(80, "teacher"))
+	go func() {
+		hello := []byte(`{"protocol":1,"name":"mallory","instance":"i"}`)
+		for range 20 {
+			time.Sleep(20 * time.Millisecond)
+			for _, reply := range []string{"disteval.r.run-1.a", "$JS.API.STREAM.PURGE.disteval-q-run-1", "_INBOX.a.x"} {
+				_ = hostile.PublishRequest("disteval.hello.mallory", reply, hello)
+			}
+			_ = hostile.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.disteval-q-run-1.m0", "disteval.r.run-1.a", []byte("what"))
+		}
+	}()
+	store, err := ask(t, s, c, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, store.texts(), wanted(p))
+	mu.Lock()
+	defer mu.Unlock()
+	for _, text := range said {
+		if strings.Contains(text, "mallory") || strings.Contains(text, "cannot be a reply") || strings.Contains(text, "the queue") {
+			t.Errorf("the run says %q", text)
+		}
+	}
+}
+
 // A worker that sends what is no reply spoils nothing but itself.
 func TestHostileReplies(t *testing.T) {
 	t.Parallel()
@@ -159,6 +197,17 @@ func TestHostileReplies(t *testing.T) {
 	p := resolve(t, c, planOf(50, "teacher"))
 	go func() {
 		js, _ := jetstream.New(bad)
+		now := time.Now()
+		for job := range 50 { // of what it was never asked
+			invented, _ := json.Marshal(map[string]any{"key": fmt.Sprintf("x-0-%d-0-x", job), "job": job, "reply": eval.Reply{Text: "Paris",
+				Timing: eval.Timing{Start: now, End: now, Attempts: 1}}})
+			for range 50 { // until there is a stream
+				if _, err := js.Publish(t.Context(), "disteval.r.run-1.mallory", invented, jetstream.WithRetryAttempts(0)); err == nil {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
 		for i := range 20 {
 			for _, message := range []string{"", "null", "[]", `{"model":7}`, `{"model":-1,"job":-1}`, `{"job":1000000}`,
 				`{"reply":{"Timing":{"Attempts":-1}}}`, `{"phases":[{"name":"answer"}]}`, `{"phases":[{"name":"answer","start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:00:01Z","reading":{"quality":"measured","energy":18446744073709551615}}]}`} {
@@ -391,6 +440,11 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 	check(t, store.texts(), wanted(p))
 	checkPhases(t, store)
+	for _, name := range []eval.PhaseName{eval.PhaseLoad, eval.PhaseWarmup, eval.PhaseAnswer, eval.PhaseUnload} {
+		if _, ok := store.phases[fmt.Sprintf("TEACHER a 2 %s", name)]; !ok {
+			t.Errorf("the worker's second turn has no phase %s", name)
+		}
+	}
 }
 
 // Off loopback the server speaks TLS, and its certificate is known by the
@@ -472,6 +526,16 @@ func TestNames(t *testing.T) {
 	for _, bad := range []string{"", "a.b", "a b", "*", ">", strings.Repeat("x", 65), "é"} {
 		if fleet.CheckName(bad) == nil {
 			t.Errorf("%q is a name", bad)
+		}
+	}
+}
+
+// An address that cannot be read is not shown: it may hold a secret.
+func TestBrokenAddress(t *testing.T) {
+	for _, address := range []string{"nats://secret@h:port", "nats://u:secret@a b:4222", "nats://secret@h:4222/%zz"} {
+		_, err := fleet.Connect(fleet.Connection{URL: address})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

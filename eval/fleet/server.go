@@ -282,9 +282,12 @@ const (
 
 // WorkerConnection fills in what a worker's connection must say of itself.
 func WorkerConnection(c Connection, name string) Connection {
-	c.Name, c.Inbox = workerClient+name, "_INBOX."+name
+	c.Name, c.Inbox = workerClient+name, inboxOf(name)
 	return c
 }
+
+// inboxOf is where a worker is written to.
+func inboxOf(name string) string { return "_INBOX." + name }
 
 // doorman lets in who has the token: this process with all rights, workers
 // under one name each with few.
@@ -343,6 +346,6 @@ func workerPermissions(name string) *server.Permissions {
 				"$JS.API.CONSUMER.INFO.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.*.*.>"},
 			Deny: []string{"$JS.API.CONSUMER.MSG.NEXT.*." + repliesTaker, "$JS.ACK.*." + repliesTaker + ".>"},
 		},
-		Subscribe: &server.SubjectPermission{Allow: []string{audience, "_INBOX." + name + ".>"}},
+		Subscribe: &server.SubjectPermission{Allow: []string{audience, inboxOf(name) + ".>"}},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -138,7 +139,7 @@ func decodeResult(data []byte) (result, error) {
 }
 
 var failureKinds = []eval.FailureKind{eval.FailRefused, eval.FailTimeout, eval.FailStatus, eval.FailTruncated,
-	eval.FailMalformed, eval.FailTooLong, eval.FailGenerator}
+	eval.FailMalformed, eval.FailTooLong, eval.FailGenerator, eval.FailReplaced}
 
 const (
 	mostAttempts = 1000
@@ -154,6 +155,8 @@ func checkReply(r eval.Reply) error {
 		return fmt.Errorf("%d attempts", t.Attempts)
 	case !interval(t.Start, t.End):
 		return fmt.Errorf("a reply from %v to %v", t.Start, t.End)
+	case r.Energy != nil && *r.Energy > mostEnergy(t.Latency()):
+		return fmt.Errorf("%.0f J in %v", r.Energy.Joules(), t.Latency())
 	}
 	for _, d := range []time.Duration{t.Load, t.PromptEval, t.Eval} {
 		if d < 0 || d > longest {
@@ -180,27 +183,88 @@ func interval(from, to time.Time) bool {
 var phaseNames = []eval.PhaseName{eval.PhaseLoad, eval.PhaseWarmup, eval.PhaseAnswer, eval.PhaseUnload}
 var qualities = []emissions.Quality{emissions.Measured, emissions.Partial, emissions.Estimated, emissions.Unavailable}
 
-// mostPower bounds what a machine is believed to draw, in watts.
-const mostPower = 1e6
+// Bounds of what a machine is believed to draw and to have.
+const (
+	mostPower = 1e6 // W
+	mostZones = 1000
+	mostText  = 64 << 10 // bytes of what is said beside a figure
+)
+
+func mostEnergy(d time.Duration) emissions.Energy {
+	return emissions.Energy(mostPower * (d.Seconds() + 1) * 1e6)
+}
 
 func checkPhase(p phase) error {
-	r := p.Reading
-	seconds := p.End.Sub(p.Start).Seconds()
-	most := emissions.Energy(mostPower * (seconds + 1) * 1e6)
 	switch {
 	case !slices.Contains(phaseNames, p.Name):
 		return fmt.Errorf("a phase called %q", p.Name)
 	case !interval(p.Start, p.End):
 		return fmt.Errorf("a phase from %v to %v", p.Start, p.End)
+	}
+	return checkReading(p.Reading, p.End.Sub(p.Start))
+}
+
+func checkReading(r emissions.Reading, took time.Duration) error {
+	most, above := mostEnergy(took), emissions.Energy(0)
+	if r.AboveIdle != nil {
+		above = *r.AboveIdle
+	}
+	text := len(r.Method) + len(r.Reason)
+	for _, w := range r.Warnings {
+		text += len(w)
+	}
+	for _, z := range r.Zones {
+		above = max(above, z.Energy)
+		text += len(z.Name) + len(z.Note)
+	}
+	switch {
 	case !slices.Contains(qualities, r.Quality):
 		return fmt.Errorf("energy of quality %q", r.Quality)
-	case r.Energy > most || r.Low > most || r.High > most:
-		return fmt.Errorf("%.0f J in %.1f s", r.Energy.Joules(), seconds)
+	case max(r.Energy, r.Low, r.High, r.Modelled, above) > most:
+		return fmt.Errorf("%.0f J in %.1f s", max(r.Energy, r.Low, r.High, r.Modelled, above).Joules(), took.Seconds())
+	case r.ServerShare != nil && (*r.ServerShare < 0 || *r.ServerShare > 1):
+		return fmt.Errorf("a share of %g of the busy time", *r.ServerShare)
+	case len(r.Zones)+len(r.Gaps) > mostZones || text > mostText:
+		return fmt.Errorf("%d zones, %d gaps and %d bytes beside a figure", len(r.Zones), len(r.Gaps), text)
 	}
 	return nil
 }
 
-// checkTask refuses options that no sound plan has, before a model server sees
+// checkHello refuses what no machine says of itself.
+func checkHello(h hello) error {
+	text := len(h.Version) + len(h.Instance) + len(h.Energy) + len(h.Host.OS) + len(h.Host.Arch) + len(h.Host.CPUModel) + len(h.Host.Hostname)
+	switch {
+	case h.Host.CPUs < 0 || h.Host.CPUs > 1<<20:
+		return fmt.Errorf("it has %d processors", h.Host.CPUs)
+	case h.Host.MemoryGB < 0 || h.Host.MemoryGB > 1e9:
+		return fmt.Errorf("it has %g GB of memory", h.Host.MemoryGB)
+	case text > mostText || len(h.Retired) > mostRetired:
+		return fmt.Errorf("it says %d bytes of itself and has given up %d models", text, len(h.Retired))
+	case len(h.Models) > mostModels:
+		return fmt.Errorf("it serves %d models, and at most %d are looked at", len(h.Models), mostModels)
+	}
+	return nil
+}
+
+// check refuses a question that no sound coordinator asks.
+func (q question) check(run string, t task) error {
+	for _, r := range []eval.Request{q.Request, q.Before} {
+		if r.Logprobs < 0 || r.Logprobs > 1000 || r.Tokens < 0 || r.Tokens > 1<<20 {
+			return fmt.Errorf("it wants %d alternatives of %d tokens", r.Logprobs, r.Tokens)
+		}
+	}
+	switch {
+	case q.Run != run || q.Model != t.Model:
+		return fmt.Errorf("it is of run %s, model %d", q.Run, q.Model)
+	case q.Digest != t.Digest:
+		return fmt.Errorf("it is for weights %s, not %s", short(q.Digest), short(t.Digest))
+	case q.Key == "" || len(q.Key) > 4*mostName || strings.ContainsFunc(q.Key, func(r rune) bool { return !isToken(r) }):
+		return fmt.Errorf("its key is %.80q", q.Key)
+	}
+	return nil
+}
+
+// check refuses options that no sound plan has, before a model server sees
 // them.
 func (t task) check(m eval.Model) error {
 	g := t.Generation

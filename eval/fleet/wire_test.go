@@ -91,6 +91,12 @@ func TestResultRefuses(t *testing.T) {
 		"phase times":       func(r *result) { r.Phases[0].End = time.Time{} },
 		"quality":           func(r *result) { r.Phases[0].Reading.Quality = "splendid" },
 		"a power station":   func(r *result) { r.Phases[0].Reading.Energy = math.MaxUint64 },
+		"a reply's energy":  func(r *result) { e := emissions.Energy(math.MaxUint64); r.Reply.Energy = &e },
+		"energy of a zone":  func(r *result) { r.Phases[0].Reading.Zones = []emissions.Zone{{Name: "gpu-0", Energy: math.MaxUint64}} },
+		"modelled energy":   func(r *result) { r.Phases[0].Reading.Modelled = math.MaxUint64 },
+		"share":             func(r *result) { x := 1e300; r.Phases[0].Reading.ServerShare = &x },
+		"zones":             func(r *result) { r.Phases[0].Reading.Zones = make([]emissions.Zone, mostZones+1) },
+		"a novel":           func(r *result) { r.Phases[0].Reading.Warnings = []string{strings.Repeat("x", mostText+1)} },
 		"bound of the same": func(r *result) { r.Phases[0].Reading.High = math.MaxUint64 },
 	} {
 		r := sampleResult()
@@ -184,17 +190,27 @@ func TestGreet(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	at := func(s int64) time.Time { return time.Unix(1_800_000_000+s, 0) }
-	stored := eval.Phase{Model: "M", Host: "a", Process: 1, Name: eval.PhaseAnswer, Start: at(0)}
-	n := newNumbers(2, []eval.Phase{stored})
-	grown := stored
-	grown.Process = 0
-	if got := n.of(grown); got != 1 {
-		t.Errorf("a turn that is known is number %d, want 1", got)
+	answers := func(start, end int64) eval.Phase {
+		return eval.Phase{Model: "M", Host: "a", Name: eval.PhaseAnswer, Start: at(start), End: at(end)}
 	}
-	for i, want := range []int{2, 2, 3} {
-		p := eval.Phase{Model: "M", Host: "a", Name: eval.PhaseAnswer, Start: at(int64(10 + i/2))}
-		if got := n.of(p); got != want {
-			t.Errorf("turn %d is number %d, want %d", i, got, want)
+	stored := answers(0, 5)
+	stored.Process = 1
+	n := newNumbers(2, []eval.Phase{stored})
+	for _, step := range []struct {
+		phase   eval.Phase
+		want    int
+		further bool
+	}{
+		{answers(0, 6), 1, true},
+		{answers(0, 4), 1, false}, // sent before, and overtaken
+		{answers(0, 6), 1, true},
+		{answers(10, 11), 2, true},
+		{answers(10, 13), 2, true},
+		{answers(10, 12), 2, false},
+		{answers(20, 21), 3, true},
+	} {
+		if got, further := n.of(step.phase); got != step.want || further != step.further {
+			t.Errorf("the turn of %v until %v is number %d, %v; want %d, %v", step.phase.Start, step.phase.End, got, further, step.want, step.further)
 		}
 	}
 }
@@ -233,5 +249,46 @@ func TestTaskCheck(t *testing.T) {
 		if (task{Generation: g}).check(m) == nil {
 			t.Errorf("%s is taken", name)
 		}
+	}
+}
+
+func TestQuestionCheck(t *testing.T) {
+	of := task{Model: 1, Digest: "d"}
+	sound := question{Run: "r", Key: "n-1-2-0-ff", Model: 1, Digest: "d"}
+	if err := sound.check("r", of); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*question){
+		"run":          func(q *question) { q.Run = "s" },
+		"model":        func(q *question) { q.Model = 2 },
+		"digest":       func(q *question) { q.Digest = "/etc/passwd" },
+		"no key":       func(q *question) { q.Key = "" },
+		"header":       func(q *question) { q.Key = "k\r\nNats-Rollup: all" },
+		"long key":     func(q *question) { q.Key = strings.Repeat("k", 1000) },
+		"alternatives": func(q *question) { q.Request.Logprobs = 1 << 30 },
+		"tokens":       func(q *question) { q.Before.Tokens = -1 },
+	} {
+		q := sound
+		spoil(&q)
+		if q.check("r", of) == nil {
+			t.Errorf("%s is believed", name)
+		}
+	}
+}
+
+func TestHelloCheck(t *testing.T) {
+	for name, h := range map[string]hello{
+		"processors": {Host: eval.Host{CPUs: -1}},
+		"memory":     {Host: eval.Host{MemoryGB: 1e300}},
+		"a novel":    {Energy: strings.Repeat("x", mostText+1)},
+		"retired":    {Retired: make([]retirement, mostRetired+1)},
+		"models":     {Models: make([]eval.Model, mostModels+1)},
+	} {
+		if checkHello(h) == nil {
+			t.Errorf("%s is believed", name)
+		}
+	}
+	if err := checkHello(hello{Host: eval.Host{CPUs: 8, MemoryGB: 64}}); err != nil {
+		t.Error(err)
 	}
 }

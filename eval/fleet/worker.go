@@ -46,6 +46,7 @@ type working struct {
 	news     chan struct{} // holds one sign that orders came
 	outbox   chan struct{} // places for outcomes on their way
 	held     held
+	turns    int // taken so far, in all shifts: part of what tells messages apart
 
 	mu       sync.Mutex
 	models   []eval.Model // what is served, with addresses
@@ -181,7 +182,7 @@ func (w *working) hello(_ context.Context) {
 func (w *working) sayOnce(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.told[text] {
+	if !w.told[text] && len(w.told) < mostTold {
 		w.told[text] = true
 		w.Say(text)
 	}
@@ -217,7 +218,7 @@ func (w *working) ordered(msg *nats.Msg) {
 	w.standing = slices.DeleteFunc(w.standing, func(s standing) bool { return now.Sub(s.seen) > forgetAfter })
 	if i := slices.IndexFunc(w.standing, func(s standing) bool { return s.Run == o.Run }); i >= 0 {
 		w.standing[i] = standing{o, now}
-	} else {
+	} else if len(w.standing) < mostRuns {
 		w.standing = append(w.standing, standing{o, now})
 	}
 	sign(w.news)
@@ -233,6 +234,16 @@ func (w *working) current() (orders, bool) {
 		}
 	}
 	return orders{}, false
+}
+
+// ackWait is how long a question of a run lives without a sign of life.
+func (w *working) ackWait(run string) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i := slices.IndexFunc(w.standing, func(s standing) bool { return s.Run == run }); i >= 0 {
+		return w.standing[i].AckWait
+	}
+	return 0
 }
 
 // tasks are those of a run that are open for this worker now.
@@ -258,7 +269,7 @@ func (w *working) setBusy(run string) {
 // retire stops answering for a model of a run.
 func (w *working) retire(run string, model int, name, reason string) {
 	w.mu.Lock()
-	w.retired = append(w.retired, retirement{run, model, reason})
+	w.retired = append(w.retired[max(0, len(w.retired)+1-mostRetired):], retirement{run, model, reason})
 	w.mu.Unlock()
 	w.Say(fmt.Sprintf("%s: given up for this run: %s", name, reason))
 	sign(w.poke)
@@ -285,8 +296,7 @@ func (w *working) work(ctx, drain context.Context) {
 	for drain.Err() == nil {
 		if o, ok := w.current(); ok {
 			w.setBusy(o.Run)
-			s := &shift{working: w, run: o.Run, takers: make(map[string]jetstream.Consumer)}
-			s.serve(ctx, drain)
+			newShift(w, o.Run).serve(ctx, drain)
 			w.setBusy("")
 			continue
 		}
@@ -326,7 +336,7 @@ func (h *held) keep(ctx context.Context) {
 		if every <= 0 {
 			every = DefaultAckWait / 3
 		}
-		if !pause(ctx, min(every, tick)) {
+		if !pause(ctx, min(max(every, tick/50), tick)) {
 			return
 		}
 		h.mu.Lock()

@@ -39,7 +39,7 @@ func choose(names []string) ([]string, error) {
 		return weights, nil
 	}
 	chosen := weights
-	for _, name := range beside {
+	for _, name := range append([]string{indexOf(weights[0])}, beside...) {
 		if slices.Contains(names, name) {
 			chosen = append(chosen, name)
 		}
@@ -215,22 +215,30 @@ func within(dir string, names []string) error {
 // positions.
 func (c *Client) finish(ctx context.Context, files []File, tell Progress) (Model, error) {
 	var m Model
-	holder := make(map[string]string) // of each tensor's name: its file
+	var index *File
+	holder := make(map[string]string)  // of each tensor's name: its file
+	headers := make(map[string]header) // by file, as they were
 	for _, f := range files {
+		if isIndex(f.Name) {
+			index = &f
+			continue
+		}
 		if err := notPointer(f.Path); err != nil {
 			return Model{}, err
 		}
 		switch {
 		case strings.HasSuffix(f.Name, ".bin"):
+			was := f.Name
 			var err error
 			if f, err = c.converted(ctx, f, Convert, tell); err != nil {
 				return Model{}, err
 			}
-			if _, err := checkSafetensors(f, holder); err != nil {
+			if headers[was], err = checkSafetensors(f, holder); err != nil {
 				return Model{}, err
 			}
 		case strings.HasSuffix(f.Name, ".safetensors"):
 			header, err := checkSafetensors(f, holder)
+			headers[f.Name] = header
 			if err == nil && header.rotary() {
 				f, err = c.converted(ctx, f, dropRotary, tell)
 			}
@@ -249,6 +257,9 @@ func (c *Client) finish(ctx context.Context, files []File, tell Progress) (Model
 			}
 		}
 		m.Files = append(m.Files, f)
+	}
+	if index != nil {
+		m.Index = checkIndex(*index, shardsHeld(headers))
 	}
 	return m, nil
 }

@@ -10,7 +10,7 @@ const (
 
 // Finding is one thing that stands out in a checkpoint.
 type Finding struct {
-	Check string `json:"check"` // config, tensors, types, numbers, norms, tokenizer, rotary, context, metadata or whole
+	Check string `json:"check"` // config, files, tensors, types, numbers, norms, tokenizer, rotary, context, metadata or whole
 	Level Level  `json:"level"`
 	Where string `json:"where,omitempty"` // a tensor or file
 	What  string `json:"what"`

@@ -59,8 +59,9 @@ type Progress func(step string, done, total int64)
 // Model is a model's files on this machine.
 type Model struct {
 	Files     []File
-	Positions int      // max_position_embeddings of config.json; 0: not stated
-	Others    []string // files of weights beside them that were not taken
+	Positions int       // max_position_embeddings of config.json; 0: not stated
+	Others    []string  // files of weights beside them that were not taken
+	Index     []Finding // of an index of shards that is not what they hold
 }
 
 // File is one file, complete and hashed.

@@ -62,7 +62,7 @@ func (w *Weights) Llama() bool { return w.Shape.Architecture == architecture }
 
 // OpenFolder opens the files of a model that is not one GGUF file.
 func OpenFolder(source string, m Model) (w *Weights, err error) {
-	w = &Weights{Source: source}
+	w = &Weights{Source: source, found: slices.Clone(m.Index)}
 	if n := len(m.Others); n > 0 {
 		w.found = append(w.found, Finding{Check: "files", Level: Remark, Where: m.Others[0], What: fmt.Sprintf("%d other files of weights lie beside the model and are not looked at", n),
 			Mend: "give each model a folder of its own"})

@@ -8,8 +8,8 @@ import (
 )
 
 // Provider gives access to the models of every Ollama server that a plan
-// names. It is an eval.EmbeddingProvider. Its methods may be called from several
-// goroutines.
+// names. It is an eval.EmbeddingProvider and an eval.PullingProvider. Its methods
+// may be called from several goroutines.
 type Provider struct {
 	Tokenizer NewTokenizer // as Client's, for the clients made from here on
 
@@ -44,6 +44,9 @@ func (p *Provider) Client(host string) (*Client, error) {
 	}
 	return c, nil
 }
+
+// Library returns the models of the server of m.
+func (p *Provider) Library(m eval.Model) (eval.Library, error) { return p.Client(m.Host) }
 
 // Resolve fills in what the servers know of the models, asking each server
 // once.

@@ -10,22 +10,12 @@ import (
 	"strings"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // rawTemplate hands the prompt to the model as it is.
 const rawTemplate = "{{ .Prompt }}"
-
-// PullProgress is told how far a step has come, in bytes; total is 0 where the
-// step has no size.
-type PullProgress func(step string, done, total int64)
-
-// Blob is a file that a model is created from.
-type Blob struct {
-	Name   string // relative, as Ollama's converter expects it
-	Path   string // on this machine
-	Size   int64  // bytes
-	SHA256 string // hexadecimal
-}
 
 // CreateError is the server's refusal to make a model of the files it was
 // given.
@@ -63,7 +53,7 @@ func (c *Client) Find(ctx context.Context, name string) (digest string, ok bool,
 
 // Pull makes the server fetch a model from its registry. The server itself
 // keeps what came of a pull that was interrupted.
-func (c *Client) Pull(ctx context.Context, name string, tell PullProgress) error {
+func (c *Client) Pull(ctx context.Context, name string, tell eval.PullProgress) error {
 	finished := false
 	err := c.streaming().Pull(ctx, &api.PullRequest{Model: name}, func(p api.ProgressResponse) error {
 		finished = p.Status == "success"
@@ -84,17 +74,9 @@ func (c *Client) Copy(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// Creation says what a model is made of.
-type Creation struct {
-	Model  string
-	Files  []Blob
-	NumCtx int  // context length; 0: the positions that the server reads from the files
-	Chat   bool // the files state a chat template: the server makes its own of it where it knows it, else the prompt is the whole template
-}
-
 // Create makes a model of files. Files that the server has are not sent again;
 // the model appears whole or not at all.
-func (c *Client) Create(ctx context.Context, m Creation, tell PullProgress) error {
+func (c *Client) Create(ctx context.Context, m eval.Creation, tell eval.PullProgress) error {
 	byName := make(map[string]string, len(m.Files))
 	for _, f := range m.Files {
 		if err := c.upload(ctx, f, tell); err != nil {
@@ -116,7 +98,7 @@ func (c *Client) Create(ctx context.Context, m Creation, tell PullProgress) erro
 }
 
 // Quantize makes the model to of the server's model from, stored as kind.
-func (c *Client) Quantize(ctx context.Context, from, to, kind string, tell PullProgress) error {
+func (c *Client) Quantize(ctx context.Context, from, to, kind string, tell eval.PullProgress) error {
 	return c.create(ctx, to, &api.CreateRequest{Model: to, From: from, Quantize: kind}, tell)
 }
 
@@ -144,7 +126,7 @@ func (c *Client) whole(ctx context.Context, name string, err error) error {
 
 // stateContext gives a model the positions that the server has read from its
 // files as its context length.
-func (c *Client) stateContext(ctx context.Context, name string, tell PullProgress) error {
+func (c *Client) stateContext(ctx context.Context, name string, tell eval.PullProgress) error {
 	show, err := c.api.Show(ctx, &api.ShowRequest{Model: name})
 	if err != nil {
 		return fmt.Errorf("show model %s at %s: %w", name, c.base, plain(err))
@@ -163,7 +145,7 @@ func contextOf(numCtx int) map[string]any {
 	return map[string]any{"num_ctx": numCtx}
 }
 
-func (c *Client) create(ctx context.Context, name string, req *api.CreateRequest, tell PullProgress) error {
+func (c *Client) create(ctx context.Context, name string, req *api.CreateRequest, tell eval.PullProgress) error {
 	finished := false
 	err := c.streaming().Create(ctx, req, func(p api.ProgressResponse) error {
 		finished = p.Status == "success"
@@ -200,7 +182,7 @@ func (e *DeathError) Hint() string {
 }
 
 // upload sends a file unless the server has it.
-func (c *Client) upload(ctx context.Context, b Blob, tell PullProgress) error {
+func (c *Client) upload(ctx context.Context, b eval.Blob, tell eval.PullProgress) error {
 	digest := "sha256:" + b.SHA256
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, c.base.JoinPath("/api/blobs", digest).String(), nil)
 	if err != nil {

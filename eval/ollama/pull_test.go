@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/evaltest"
 	"github.com/disteval/disteval/eval/ollama"
 	"github.com/disteval/disteval/eval/ollama/ollamatest"
@@ -22,16 +23,16 @@ import (
 func quiet(string, int64, int64) {}
 
 // blobs writes files to a folder and hashes them.
-func blobs(t *testing.T, files map[string][]byte) []ollama.Blob {
+func blobs(t *testing.T, files map[string][]byte) []eval.Blob {
 	t.Helper()
-	var all []ollama.Blob
+	var all []eval.Blob
 	for name, content := range files {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		sum := sha256.Sum256(content)
-		all = append(all, ollama.Blob{Name: name, Path: path, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])})
+		all = append(all, eval.Blob{Name: name, Path: path, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])})
 	}
 	return all
 }
@@ -91,7 +92,7 @@ func TestCreate(t *testing.T) {
 	c := client(t, server.URL)
 	files := blobs(t, map[string][]byte{"model.gguf": gguf(t)})
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := c.Create(ctx, ollama.Creation{Model: "m", Files: files}, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
+	if err := c.Create(ctx, eval.Creation{Model: "m", Files: files}, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("an interrupt came back as %v", err)
 	}
 	if _, ok, err := c.Find(t.Context(), "m"); err != nil || ok {
@@ -103,11 +104,11 @@ func TestCreate(t *testing.T) {
 			sent = done
 		}
 	}
-	if err := c.Create(t.Context(), ollama.Creation{Model: "m", Files: files}, tell); err != nil || sent != files[0].Size {
+	if err := c.Create(t.Context(), eval.Creation{Model: "m", Files: files}, tell); err != nil || sent != files[0].Size {
 		t.Fatalf("%v after %d bytes", err, sent)
 	}
 	sent = 0
-	if err := c.Create(t.Context(), ollama.Creation{Model: "stated", Files: files, NumCtx: 64}, tell); err != nil || sent != 0 {
+	if err := c.Create(t.Context(), eval.Creation{Model: "stated", Files: files, NumCtx: 64}, tell); err != nil || sent != 0 {
 		t.Fatalf("%v; %d bytes sent that the server has", err, sent)
 	}
 	if err := c.Copy(t.Context(), "m", "copied"); err != nil {
@@ -140,7 +141,7 @@ func TestCreateHalf(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	err := client(t, s.URL).Create(t.Context(), ollama.Creation{Model: "m", Files: blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")})}, quiet)
+	err := client(t, s.URL).Create(t.Context(), eval.Creation{Model: "m", Files: blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")})}, quiet)
 	if err == nil || !strings.Contains(err.Error(), "no space left") || !strings.Contains(deleted, `"m"`) {
 		t.Errorf("%v; deleted: %q", err, deleted)
 	}
@@ -155,7 +156,7 @@ func TestCreateKills(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	err := client(t, s.URL).Create(t.Context(), ollama.Creation{Model: "m", Files: blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")})}, quiet)
+	err := client(t, s.URL).Create(t.Context(), eval.Creation{Model: "m", Files: blobs(t, map[string][]byte{"model.gguf": []byte("GGUF")})}, quiet)
 	var death *ollama.DeathError
 	if !errors.As(err, &death) || !strings.Contains(err.Error(), "died of it") || !strings.Contains(death.Hint(), "start it again") {
 		t.Errorf("got %v", err)
@@ -192,7 +193,7 @@ func TestCreateRefused(t *testing.T) {
 	c := client(t, server.URL)
 	whole := gguf(t)
 	for name, content := range map[string][]byte{"cut": whole[:len(whole)/20], "other": []byte("GGUF but nothing more")} {
-		err := c.Create(t.Context(), ollama.Creation{Model: name, Files: blobs(t, map[string][]byte{"model.gguf": content})}, quiet)
+		err := c.Create(t.Context(), eval.Creation{Model: name, Files: blobs(t, map[string][]byte{"model.gguf": content})}, quiet)
 		var refused *ollama.CreateError
 		if !errors.As(err, &refused) {
 			t.Errorf("%s: %v, want a CreateError", name, err)

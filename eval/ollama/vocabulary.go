@@ -67,6 +67,20 @@ func (c *Client) vocabulary(ctx context.Context, model string) (*vocabulary, err
 	return v, nil
 }
 
+// CountTokens cuts a text by the model's own vocabulary, which the server shows.
+// It makes the Generator an eval.TokenCounter.
+func (g *Generator) CountTokens(ctx context.Context, text string) (int, error) {
+	words, err := g.words(ctx)
+	if err != nil {
+		return 0, err
+	}
+	ids, err := words.Encode(text, len(text)+markers)
+	return len(ids), err
+}
+
+// markers are more than the tokens that a vocabulary puts around a text.
+const markers = 16
+
 // typeByte is GGUF's type of a token that stands for one byte.
 const typeByte = 6
 

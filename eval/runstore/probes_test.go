@@ -50,6 +50,29 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// TestTokens reads those of a reply, and none of a failure or of what is not
+// asked yet.
+func TestTokens(t *testing.T) {
+	s, _ := create(t, 4)
+	ctx := t.Context()
+	want := []eval.Token{{ID: 7, Text: "\u202eé\x00", Logprob: -1.0 / 3}}
+	id := func(query string) eval.JobID { return eval.JobID{Model: "A", Query: query} }
+	must(t, s.Put(ctx, eval.Reply{JobID: id("q0000"), Text: "x", Tokens: want}), s.Put(ctx, eval.Reply{JobID: id("q0001"), Text: "x"}),
+		s.Put(ctx, eval.Reply{JobID: id("q0002"), Tokens: want, Failure: &eval.Failure{Kind: eval.FailRefused}}), s.Flush(ctx))
+	for query, expected := range map[string]struct {
+		tokens []eval.Token
+		ok     bool
+	}{"q0000": {want, true}, "q0001": {nil, true}, "q0002": {nil, false}, "q0003": {nil, false}} {
+		got, ok, err := s.Tokens(ctx, id(query))
+		if diff := cmp.Diff(expected.tokens, got); err != nil || ok != expected.ok || diff != "" {
+			t.Errorf("%s: %v, %v, -want +got:\n%s", query, ok, err, diff)
+		}
+	}
+	if _, _, err := s.Tokens(ctx, id("nothing")); err == nil {
+		t.Error("the tokens of no query of the plan")
+	}
+}
+
 // TestDamagedProbe: a figure that was changed in the file is not believed.
 func TestDamagedProbe(t *testing.T) {
 	s, dir := create(t, 1)

@@ -125,6 +125,30 @@ func (s *Store) Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, o
 	return rows[0], true, nil
 }
 
+// Tokens returns the tokens of one reply; ok is false where there is none, or a
+// failure. It is asked once for each probe and reads nothing else: that a row
+// is what was stored shows when its reply is read.
+func (s *Store) Tokens(ctx context.Context, id eval.JobID) (tokens []eval.Token, ok bool, err error) {
+	model, query, err := s.job(id)
+	if err != nil {
+		return nil, false, err
+	}
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		if ok = true; text == "" {
+			return nil
+		}
+		if err := json.Unmarshal([]byte(text), &tokens); err != nil {
+			return damaged(s.dir, fmt.Sprintf("the tokens of %s cannot be read: %v", id, err))
+		}
+		return nil
+	}, "SELECT tokens FROM replies WHERE model = ? AND query = ? AND sample = ? AND failure_kind IS NULL", model, query, id.Sample)
+	return tokens, ok && err == nil, err
+}
+
 // pageOf reads the next replies of one model after a place.
 func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (out []eval.ScoredReply, last place, err error) {
 	scoring := 0

@@ -12,7 +12,6 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
-	"github.com/disteval/disteval/eval/ollama"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -42,7 +41,7 @@ func (e *ChangedError) Hint() string {
 }
 
 // compare asks a served model and its source, in the built-in engine, the same.
-func (p *Puller) compare(ctx context.Context, c *ollama.Client, m eval.Model, w *hub.Weights, made converted) ([]string, error) {
+func (p *Puller) compare(ctx context.Context, m eval.Model, w *hub.Weights, made converted) ([]string, error) {
 	llm, err := original(w, made)
 	if err != nil {
 		return []string{"not compared with its source, which the built-in engine does not run: " + reason(err)}, nil
@@ -56,7 +55,10 @@ func (p *Puller) compare(ctx context.Context, c *ollama.Client, m eval.Model, w 
 	m.Generation.NumThread = threads
 	m.Generation.NumPredict = comparedTokens
 	m.Generation.NumCtx = min(llm.Info().ContextLength, 512)
-	g := c.Generator(m)
+	g, err := p.Providers.Open(m)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = g.Unload(context.WithoutCancel(ctx)) }() // it unloads by itself in minutes
 	if err := llm.Load(); err != nil {
 		return nil, fmt.Errorf("compare %s with its source: %w", m.Model, err)

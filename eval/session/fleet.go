@@ -103,14 +103,14 @@ func (f *Fleet) Close(complete bool) error {
 	return err
 }
 
-func (f *Fleet) ask(ctx, drain context.Context, store *runstore.Store, process int, o eval.Observer) error {
+func (f *Fleet) ask(ctx, drain context.Context, store *runstore.Store, process int, first []string, o eval.Observer) error {
 	rec := store.Record()
 	if f.server != nil {
 		if err := f.server.Keep(rec.Dir); err != nil {
 			return err
 		}
 	}
-	return f.coordinator.Ask(ctx, drain, fleet.Run{ID: rec.ID, Plan: rec.Plan, Store: store, Process: process, Phases: rec.Phases, Observer: o})
+	return f.coordinator.Ask(ctx, drain, fleet.Run{ID: rec.ID, Plan: rec.Plan, First: first, Store: store, Process: process, Phases: rec.Phases, Observer: o})
 }
 
 // answersOnly is a plan without the probabilities of texts, which workers are

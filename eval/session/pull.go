@@ -11,7 +11,6 @@ import (
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
-	"github.com/disteval/disteval/eval/ollama"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -32,16 +31,15 @@ const cheap = 20_000_000
 // each. byName finds a model of the same plan. The model that a *ChangedError
 // is of is there all the same.
 func (p *Puller) Pull(ctx context.Context, m eval.Model, byName func(string) eval.Model) (said []string, err error) {
-	if m.Provider != eval.ProviderOllama {
-		if m.Provider != eval.ProviderBuiltin {
-			return []string{fmt.Sprintf("%s is served by %s, nothing to pull", m.Model, m.Provider)}, nil
-		}
-		if _, err := p.Providers.Resolve(ctx, []eval.Model{m}); err != nil {
-			return nil, err
-		}
-		return []string{m.Model + " runs inside the program, nothing to pull"}, nil
+	provider, err := p.Providers.of(m)
+	if err != nil {
+		return nil, err
 	}
-	c, err := p.Providers[eval.ProviderOllama].(*ollama.Provider).Client(m.Host)
+	server, ok := provider.(eval.PullingProvider)
+	if !ok {
+		return p.nothing(ctx, m)
+	}
+	c, err := server.Library(m)
 	if err != nil {
 		return nil, err
 	}
@@ -65,14 +63,25 @@ func (p *Puller) Pull(ctx context.Context, m eval.Model, byName func(string) eva
 	return p.create(ctx, c, m)
 }
 
+// nothing says why there is nothing to pull.
+func (p *Puller) nothing(ctx context.Context, m eval.Model) ([]string, error) {
+	if m.Host != "" {
+		return []string{fmt.Sprintf("%s is served by %s, nothing to pull", m.Model, m.Provider)}, nil
+	}
+	if _, err := p.Providers.Resolve(ctx, []eval.Model{m}); err != nil {
+		return nil, err
+	}
+	return []string{m.Model + " runs inside the program, nothing to pull"}, nil
+}
+
 // quantize makes a step of a ladder of its base.
-func (p *Puller) quantize(ctx context.Context, c *ollama.Client, m, base eval.Model) ([]string, error) {
+func (p *Puller) quantize(ctx context.Context, c eval.Library, m, base eval.Model) ([]string, error) {
 	_, there, err := c.Find(ctx, base.Model)
 	if err == nil && !there {
 		err = eval.WithHint(fmt.Errorf("quantize %s as %s: %s is not there", base.Model, m.Quantize, base.Model), "get it first: what keeps it from being pulled is said above")
 	}
 	if err == nil {
-		err = c.Quantize(ctx, base.Model, m.Model, m.Quantize, ollama.PullProgress(p.Tell))
+		err = c.Quantize(ctx, base.Model, m.Model, m.Quantize, eval.PullProgress(p.Tell))
 	}
 	if err != nil {
 		return nil, err
@@ -82,7 +91,7 @@ func (p *Puller) quantize(ctx context.Context, c *ollama.Client, m, base eval.Mo
 
 // byServer has the server pull a model, and gives it the plan's name where the
 // source has another.
-func (p *Puller) byServer(ctx context.Context, c *ollama.Client, source, name string) error {
+func (p *Puller) byServer(ctx context.Context, c eval.Library, source, name string) error {
 	if source == "" {
 		source = name
 	}
@@ -91,7 +100,7 @@ func (p *Puller) byServer(ctx context.Context, c *ollama.Client, source, name st
 		return err
 	}
 	if !there {
-		if err := c.Pull(ctx, source, ollama.PullProgress(p.Tell)); err != nil {
+		if err := c.Pull(ctx, source, eval.PullProgress(p.Tell)); err != nil {
 			return err
 		}
 	}
@@ -102,7 +111,7 @@ func (p *Puller) byServer(ctx context.Context, c *ollama.Client, source, name st
 }
 
 // create makes a model of files and holds it to them.
-func (p *Puller) create(ctx context.Context, c *ollama.Client, m eval.Model) (said []string, err error) {
+func (p *Puller) create(ctx context.Context, c eval.Library, m eval.Model) (said []string, err error) {
 	source := m.Source
 	if !strings.Contains(source, "://") && !filepath.IsAbs(source) {
 		source = filepath.Join(m.Dir, source)
@@ -122,18 +131,21 @@ func (p *Puller) create(ctx context.Context, c *ollama.Client, m eval.Model) (sa
 	}
 	defer made.done()
 	chat, _ := w.Metadata["tokenizer.chat_template"].(string)
-	creation := ollama.Creation{Model: m.Model, Files: blobs(made.files), NumCtx: files.Positions, Chat: chat != "" || made.chat}
-	if err := c.Create(ctx, creation, ollama.PullProgress(p.Tell)); err != nil {
+	creation := eval.Creation{Model: m.Model, Files: blobs(made.files), NumCtx: files.Positions, Chat: chat != "" || made.chat}
+	if err := c.Create(ctx, creation, eval.PullProgress(p.Tell)); err != nil {
 		return nil, err
 	}
 	said = append([]string{fmt.Sprintf("%s created from %s", m.Model, m.Source)}, made.said...)
-	checked, err := p.compare(ctx, c, m, w, made)
+	for _, f := range files.Index {
+		said = append(said, fmt.Sprintf("warning: %s: %s. To mend it: %s", f.Where, f.What, f.Mend))
+	}
+	checked, err := p.compare(ctx, m, w, made)
 	return append(said, checked...), err
 }
 
-func blobs(files []hub.File) (out []ollama.Blob) {
+func blobs(files []hub.File) (out []eval.Blob) {
 	for _, f := range files {
-		out = append(out, ollama.Blob{Name: f.Name, Path: f.Path, Size: f.Size, SHA256: f.SHA256})
+		out = append(out, eval.Blob{Name: f.Name, Path: f.Path, Size: f.Size, SHA256: f.SHA256})
 	}
 	return out
 }

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,6 @@ import (
 	"github.com/disteval/disteval/eval/builtin"
 	"github.com/disteval/disteval/eval/hub"
 	"github.com/disteval/disteval/eval/hub/hubtest"
-	"github.com/disteval/disteval/eval/ollama"
 	"github.com/disteval/disteval/eval/ollama/ollamatest"
 	"github.com/disteval/disteval/queries"
 )
@@ -136,11 +137,11 @@ func askAll(t *testing.T, p *Puller, m eval.Model, n int) {
 	m.Generation = eval.DefaultGeneration()
 	one := 1
 	m.Generation.NumPredict, m.Generation.NumThread = 16, &one
-	c, err := p.Providers[eval.ProviderOllama].(*ollama.Provider).Client("")
+	g, err := p.Providers.Open(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, ties := c.Generator(m), 0
+	ties := 0
 	for _, q := range p.Queries[:n] {
 		tied, err := compareOne(t.Context(), g, llm, q.Prompt, m)
 		if err != nil {
@@ -166,11 +167,7 @@ func TestCompareFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	c, err := p.Providers[eval.ProviderOllama].(*ollama.Provider).Client("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = p.compare(t.Context(), c, a, w, converted{files: make([]hub.File, 1), layout: hub.LayoutHF, rounded: true})
+	_, err = p.compare(t.Context(), a, w, converted{files: make([]hub.File, 1), layout: hub.LayoutHF, rounded: true})
 	var changed *ChangedError
 	if !errors.As(err, &changed) || !strings.Contains(err.Error(), "the source goes on with") || !strings.Contains(changed.Hint(), "ollama rm a") {
 		t.Errorf("another model passes for the source: %v", err)
@@ -227,27 +224,30 @@ func TestPullTeacher(t *testing.T) {
 // options for the built-in engine.
 func generator(t *testing.T, p *Puller, m eval.Model) (eval.Generator, builtin.Options) {
 	t.Helper()
-	c, err := p.Providers[eval.ProviderOllama].(*ollama.Provider).Client("")
-	if err != nil {
-		t.Fatal(err)
-	}
 	one := 1
 	m.Generation = eval.DefaultGeneration()
 	m.Generation.NumThread = &one
-	return c.Generator(m), builtin.Options{NumPredict: m.Generation.NumPredict, NumCtx: m.Generation.NumCtx, RepeatPenalty: 1}
+	g, err := p.Providers.Open(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, builtin.Options{NumPredict: m.Generation.NumPredict, NumCtx: m.Generation.NumCtx, RepeatPenalty: 1}
 }
 
 // TestPullStep makes a step of a model that is there, and says when it is not.
 func TestPullStep(t *testing.T) {
 	p := realPuller(t)
-	base := model(t, "base", "hf", hubtest.Random(small, 500, 41).Files(hubtest.Options{}))
+	files := hubtest.Random(small, 500, 41).Files(hubtest.Options{Shards: 2})
+	const index = "model.safetensors.index.json"
+	files[index] = bytes.Replace(files[index], []byte(`"weight_map"`), []byte(`"metadata":{"total_size":7},"weight_map"`), 1)
+	base := model(t, "base", "hf", files)
 	step := base.Step("q8_0")
 	byName := func(string) eval.Model { return base }
 	if _, err := p.Pull(t.Context(), step, byName); err == nil || !strings.Contains(err.Error(), "base is not there") {
 		t.Errorf("a step without its base: %v", err)
 	}
-	if _, err := p.Pull(t.Context(), base, byName); err != nil {
-		t.Fatal(err)
+	if said, err := p.Pull(t.Context(), base, byName); err != nil || !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, "warning: "+index+": metadata.total_size is 7") }) {
+		t.Fatal(said, err)
 	}
 	for _, want := range []string{"base:q8_0 made of base", "base:q8_0 is there already"} {
 		if said, err := p.Pull(t.Context(), step, byName); err != nil || len(said) != 1 || !strings.HasPrefix(said[0], want) {

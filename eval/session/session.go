@@ -177,7 +177,7 @@ func (s *Session) Ask(ctx, drain context.Context, store *runstore.Store, o eval.
 		return err
 	}
 	if s.Fleet != nil {
-		return s.Fleet.ask(ctx, drain, store, process, o)
+		return s.Fleet.ask(ctx, drain, store, process, s.First, o)
 	}
 	s.sayUnfit(drain, plan)
 	metered := s.Now()

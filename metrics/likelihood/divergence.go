@@ -16,51 +16,42 @@ type Divergence struct {
 	DeltaPBound metrics.Bound `json:"delta_bound,omitempty"` // AtMost where the token is not among the model's most probable
 }
 
-// Diverge compares the logits of two models of one vocabulary, in which the
-// reference chose token. ok is false where logits are not finite.
-func Diverge(reference, model []float32, token int32) (d Divergence, ok bool) {
-	p, pOK := NewLogSoftmax(reference)
-	q, qOK := NewLogSoftmax(model)
-	if !pOK || !qOK || len(reference) != len(model) {
-		return Divergence{}, false
-	}
-	kld := 0.0
-	for i := range reference {
-		lp := p.At(reference[i])
-		kld += math.Exp(lp) * (lp - q.At(model[i]))
-	}
+// Diverge compares the predictions of two models with as many tokens, in which
+// the reference chose token.
+func Diverge(reference, model LogSoftmax, token int) Divergence {
+	sum, dot := weigh(reference.logits, model.logits, reference.logits[reference.top])
 	return Divergence{
-		SameTop1: p.top == q.top,
-		KLD:      max(0, kld),
-		DeltaP:   math.Exp(q.At(model[token])) - math.Exp(p.At(reference[token])),
-	}, true
+		SameTop1: reference.top == model.top,
+		KLD:      max(0, dot/sum-(reference.normalize-model.normalize)),
+		DeltaP:   math.Exp(model.At(model.logits[token])) - math.Exp(reference.At(reference.logits[token])),
+	}
 }
 
 // LogSoftmax turns logits into log-probabilities.
 type LogSoftmax struct {
-	top       int     // index of the highest logit, the first of equals
-	normalize float64 // logarithm of the sum of the logits' exponentials
+	logits    []float32
+	top       int     // index of the highest, the first of equals
+	normalize float64 // logarithm of the sum of their exponentials
 }
 
-// NewLogSoftmax sums the logits up; ok is false where one is not finite or
-// there is none.
+// NewLogSoftmax sums the logits up, which must not change afterwards; ok is
+// false where one is not finite or there is none.
 func NewLogSoftmax(logits []float32) (l LogSoftmax, ok bool) {
 	if len(logits) == 0 {
 		return l, false
 	}
+	l.logits = logits
+	top := logits[0]
 	for i, v := range logits {
 		if v-v != 0 {
 			return l, false
 		}
-		if v > logits[l.top] {
-			l.top = i
+		if v > top {
+			l.top, top = i, v
 		}
 	}
-	highest, sum := float64(logits[l.top]), 0.0
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - highest)
-	}
-	l.normalize = highest + math.Log(sum)
+	sum, _ := weigh(logits, logits, top)
+	l.normalize = float64(top) + math.Log(sum)
 	return l, true
 }
 

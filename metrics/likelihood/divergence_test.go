@@ -12,24 +12,29 @@ import (
 
 // TestDiverge has the figures of two distributions worked out by hand.
 func TestDiverge(t *testing.T) {
-	ln := func(ps ...float64) (out []float32) {
+	ln := func(ps ...float64) LogSoftmax {
+		var out []float32
 		for _, p := range ps {
 			out = append(out, float32(math.Log(p))+3) // logits may be shifted
 		}
-		return out
+		l, ok := NewLogSoftmax(out)
+		if !ok {
+			t.Fatal(out)
+		}
+		return l
 	}
-	d, ok := Diverge(ln(0.5, 0.25, 0.25), ln(0.25, 0.25, 0.5), 0)
-	if want := 0.25 * math.Ln2; !ok || d.SameTop1 || math.Abs(d.KLD-want) > 1e-6 || math.Abs(d.DeltaP+0.25) > 1e-6 || d.KLDBound != "" {
+	d := Diverge(ln(0.5, 0.25, 0.25), ln(0.25, 0.25, 0.5), 0)
+	if want := 0.25 * math.Ln2; d.SameTop1 || math.Abs(d.KLD-want) > 1e-6 || math.Abs(d.DeltaP+0.25) > 1e-6 || d.KLDBound != "" {
 		t.Errorf("%+v, want kld %v", d, want)
 	}
-	d, ok = Diverge(ln(0.7, 0.3), ln(0.7, 0.3), 1)
-	if !ok || !d.SameTop1 || d.KLD != 0 || d.DeltaP != 0 {
+	d = Diverge(ln(0.7, 0.3), ln(0.7, 0.3), 1)
+	if !d.SameTop1 || d.KLD != 0 || d.DeltaP != 0 {
 		t.Errorf("%+v of a model and itself", d)
 	}
 	nan := float32(math.NaN())
-	for _, bad := range [][]float32{{0, nan}, {float32(math.Inf(1)), 0}, {}, {0, 0, 0}} {
-		if _, ok := Diverge(ln(0.7, 0.3), bad, 0); ok {
-			t.Errorf("a divergence from %v", bad)
+	for _, bad := range [][]float32{{0, nan}, {float32(math.Inf(1)), 0}, {0, float32(math.Inf(-1))}, {}} {
+		if _, ok := NewLogSoftmax(bad); ok {
+			t.Errorf("probabilities from %v", bad)
 		}
 	}
 }
@@ -47,7 +52,8 @@ func TestDivergeTop(t *testing.T) {
 		}
 		lp, _ := NewLogSoftmax(p)
 		token := top(p)[random.IntN(20)].ID
-		exact, _ := Diverge(p, q, int32(token))
+		lq, _ := NewLogSoftmax(q)
+		exact := Diverge(lp, lq, token)
 		d, ok := DivergeTop(top(p), top(q), token, lp.At(p[token]))
 		if !ok || d.SameTop1 != exact.SameTop1 || d.KLD > exact.KLD+1e-6 || d.KLDBound != metrics.AtLeast {
 			t.Fatalf("%+v, exactly %+v", d, exact)

@@ -11,6 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
 )
@@ -66,7 +68,13 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 	if err != nil {
 		return nil, "", err
 	}
-	b := blesser{report: r, options: o, right: right}
+	b := blesser{report: r, options: o, right: right, answered: make(map[string]int)}
+	for _, m := range r.Models {
+		b.answered[m.Model.Name] = m.Replies
+		if r.Plan.Samples > 1 {
+			b.answered[m.Model.Name] = seen[m.Model.Name].answeredQueries()
+		}
+	}
 	if err := b.document(doc.Content[0]); err != nil {
 		return nil, "", fmt.Errorf("bless %s from run %s: %w", o.Name, r.RunID, err)
 	}
@@ -101,24 +109,32 @@ func blessable(r reports.Report) error {
 	return nil
 }
 
-// rightQueries lists each model's queries with em 1, in the set's order.
+// rightQueries lists each model's queries of which every sample has em 1, and
+// not as a dump of answers, in the set's order.
 func rightQueries(ctx context.Context, r reports.Report) (map[string][]string, error) {
-	out := make(map[string][]string)
+	out, right := make(map[string][]string), make(map[eval.JobID]int)
 	for s, err := range r.Replies(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("read the replies of run %s: %w", r.RunID, err)
 		}
-		if em := emOf(s.Scores); em != nil && *em == 1 {
-			out[s.Reply.JobID.Model] = append(out[s.Reply.JobID.Model], s.Reply.JobID.Query)
+		em := emOf(s.Scores)
+		if em == nil || *em != 1 || scoring.Dumped(s.Flags) {
+			continue
+		}
+		id := s.Reply.JobID
+		id.Sample = 0
+		if right[id]++; right[id] == max(1, r.Plan.Samples) {
+			out[id.Model] = append(out[id.Model], id.Query)
 		}
 	}
 	return out, nil
 }
 
 type blesser struct {
-	report  reports.Report
-	options BlessOptions
-	right   map[string][]string
+	report   reports.Report
+	options  BlessOptions
+	right    map[string][]string
+	answered map[string]int // queries with an answer, by model
 }
 
 func (b blesser) document(root *yaml.Node) error {
@@ -172,7 +188,7 @@ func (b blesser) model(models *yaml.Node, m reports.Model) error {
 				return err
 			}
 			// A check refuses a mean over few replies unless the file states how many.
-			if scored := m.Metric(name).N; !known && scored < enough(name, m) {
+			if scored := m.Metric(name).N; !known && scored < enough(name, b.answered[m.Model.Name]) {
 				set(bound, "n", number(fmt.Sprint(scored)))
 			}
 		}
@@ -193,15 +209,20 @@ func toleranceOf(metric string, m reports.Model) string {
 	return DefaultTolerance
 }
 
-// costs blesses times and energy that were asked for or stand there.
+// costs blesses shares of samples that stand there, and times and energy that do
+// or were asked for.
 func (b blesser) costs(n *yaml.Node, m reports.Model) error {
 	asked := map[string]bool{DurationS: b.options.Time, TokensPerS: b.options.Time, WhPer1000: b.options.Energy}
-	for _, measure := range []string{DurationS, TokensPerS, WhPer1000, MeasuredWhPer1000} {
+	for _, measure := range []string{EMAny, IdenticalTexts, DurationS, TokensPerS, WhPer1000, MeasuredWhPer1000} {
 		if !asked[measure] && get(n, measure) == nil || isWorst(measure, m) {
 			continue
 		}
-		bound := child(n, measure, yaml.FlowStyle)
-		if err := bless(bound, measure, m, DefaultCostTolerance); err != nil {
+		bound, tolerance := child(n, measure, yaml.FlowStyle), DefaultCostTolerance
+		if sampled(measure) {
+			tolerance = DefaultTolerance
+			set(bound, "samples", number(fmt.Sprint(b.report.Plan.Samples)))
+		}
+		if err := bless(bound, measure, m, tolerance); err != nil {
 			return err
 		}
 		if measure == WhPer1000 {
@@ -219,6 +240,9 @@ func bless(bound *yaml.Node, measure string, m reports.Model, tolerance string) 
 	x := value(measure, m)
 	if x == nil {
 		why := "nothing was scored"
+		if sampled(measure) {
+			why = "the run asks every query once"
+		}
 		if measure == WhPer1000 || measure == MeasuredWhPer1000 {
 			why = fmt.Sprintf("the energy is %s; %s", m.Energy.Quality, m.Energy.Reason)
 		}

@@ -49,7 +49,13 @@ func (b blesser) measures(models *yaml.Node, m reports.Model, known bool) {
 	var lines []string
 	for _, line := range strings.Split(key.HeadComment, "\n") {
 		measure, is := measureLeftOut(line)
-		if is && !isCost(measure) {
+		switch {
+		case is && sampled(measure) && value(measure, m) != nil && !isWorst(measure, m):
+			child(n, measure, yaml.FlowStyle)
+			continue
+		case is && sampled(measure):
+			lines = append(lines, line)
+		case is && !isCost(measure):
 			wanted = append(wanted, measure)
 		}
 		if !is && line != "" {
@@ -105,8 +111,8 @@ func (b blesser) atWorst(n *yaml.Node, m reports.Model, wanted []string) []strin
 	if len(list.Content) == 0 {
 		remove(n, "metrics")
 	}
-	for _, cost := range []string{DurationS, TokensPerS} { // no energy is the worst
-		if get(n, cost) != nil || b.options.Time {
+	for _, cost := range []string{EMAny, IdenticalTexts, DurationS, TokensPerS} { // no energy is the worst
+		if get(n, cost) != nil || b.options.Time && isCost(cost) {
 			look(n, cost)
 		}
 	}

@@ -24,13 +24,13 @@ type Options struct {
 // have no word with a vector, but a mean over a few must not pass for the whole.
 const minScored = 0.9
 
-// enough is how many of a model's replies a metric must be scored for where the
-// file does not say.
-func enough(measure string, m reports.Model) int {
+// enough is how many of so many answers, or answered queries where each is asked
+// several times, a metric must be scored for where the file does not say.
+func enough(measure string, answered int) int {
 	if binary(measure) {
-		return m.Replies
+		return answered
 	}
-	return int(math.Ceil(minScored * float64(m.Replies)))
+	return int(math.Ceil(minScored * float64(answered)))
 }
 
 // Check judges a run. The error is one of reading replies; whatever cannot be
@@ -201,9 +201,10 @@ func (c *checker) bound(b Bound, m reports.Model) {
 	metric := m.Metric(b.Measure)
 	outcome, decided := b.judgeBounded(*x, metric.Bound)
 	doubt := fmt.Sprintf("%d of %d values are only bounds, and the limits lie beyond what they tell", metric.BoundedN, metric.N)
-	if counted(b.Measure) {
-		outcome, decided = b.judgeShare(c.share(b.Measure, m))
-		doubt = c.doubt(b, m)
+	if counted(b.Measure) || sampled(b.Measure) {
+		s := c.share(b.Measure, m)
+		outcome, decided = b.judgeShare(s)
+		doubt = c.doubt(s, m)
 	}
 	check.Outcome = outcome
 	if metric.Bound != metrics.Exact {
@@ -215,6 +216,8 @@ func (c *checker) bound(b Bound, m reports.Model) {
 		check.Reason = doubt
 	case check.Outcome == reports.Improved:
 		check.Reason = "better than expected; bless the run to expect it from now on"
+	case check.Outcome == reports.Regression && sampled(b.Measure):
+		check.Reason = c.sights[m.Model.Name].interval(*x)
 	case check.Outcome == reports.Regression && metric.HasInterval:
 		check.Reason = "95 % interval " + metric.IntervalText()
 		if c.options.Baseline == nil && b.Measure == metrics.EM {
@@ -238,6 +241,10 @@ func value(measure string, m reports.Model) *float64 {
 		if share := m.Energy.MeasuredShare; share != nil && *share > 0 {
 			x = m.Energy.MeasuredWhPer1000
 		}
+	case EMAny:
+		x = m.Metric(metrics.EM).Any
+	case IdenticalTexts:
+		x = m.IdenticalTexts
 	default:
 		x = m.Metric(measure).Value()
 	}
@@ -258,17 +265,22 @@ func (c *checker) unlike(b Bound, m reports.Model, x *float64) string {
 		return c.otherHost(m)
 	case WhPer1000, MeasuredWhPer1000:
 		return c.unlikeEnergy(b, m, x)
+	case EMAny, IdenticalTexts:
+		return c.unlikeSamples(b, x)
 	}
-	n := m.Metric(b.Measure).N
+	n, answered := m.Metric(b.Measure).N, m.Replies
+	if c.report.Plan.Samples > 1 {
+		answered = c.sights[m.Model.Name].answeredQueries()
+	}
 	needed := b.MinScored
 	if needed == 0 {
-		needed = enough(b.Measure, m)
+		needed = enough(b.Measure, answered)
 	}
 	switch {
 	case x == nil:
 		return "nothing was scored; score the run with disteval score"
 	case n < needed:
-		return fmt.Sprintf("only %d of %d replies are scored, %d are needed", n, m.Replies, needed)
+		return fmt.Sprintf("only %d of %d replies are scored, %d are needed", n, answered, needed)
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 // tally is how far the answering of one model has come.
 type tally struct {
 	asked            int // questions in all, answered or not
+	samples          int // of a query
 	answered, failed int
 	dumps            int            // answers that are dumps
 	sums             map[string]sum // by metric
@@ -33,7 +34,8 @@ const rounding = 1e-12
 // mustFail reports whether a check comes to a regression however the open
 // questions are answered; at is then the value that it cannot get beyond.
 func (b Bound) mustFail(t tally) (at float64, must bool) {
-	if b.MinScored > t.asked {
+	needed := b.MinScored * t.samples
+	if needed > t.asked {
 		return 0, false // too few can be scored for a verdict
 	}
 	if counted(b.Measure) {
@@ -44,7 +46,7 @@ func (b Bound) mustFail(t tally) (at float64, must bool) {
 	if !is || float64(s.n)+open == 0 || math.IsInf(m.Min, 0) || math.IsInf(m.Max, 0) {
 		return 0, false
 	}
-	if !alwaysScored(b.Measure) && s.n < max(b.MinScored, int(math.Ceil(minScored*float64(t.asked)))) {
+	if !alwaysScored(b.Measure) && s.n < max(needed, int(math.Ceil(minScored*float64(t.asked)))) {
 		return 0, false // it may come to too few scores, and so to no verdict
 	}
 	n := float64(s.n) + open

@@ -13,34 +13,49 @@ func counted(measure string) bool {
 	return measure == metrics.EM || measure == metrics.EMSubstring || measure == metrics.EMStrict
 }
 
-// share is a metric that counts right replies, with what is in doubt about it.
+// share is a share of replies or queries, with what is in doubt about it.
 type share struct {
-	right, n float64 // of the replies that are scored
-	failed   float64 // replies that could have been either
-	dumped   float64 // right replies that are dumps of answers
-	common   bool    // dumps are common
+	at        float64
+	low, high float64  // what it could be, were the doubtful ones known
+	common    bool     // dumps of answers are common
+	why       []string // there is a doubt
 }
 
+// share counts every sample alike in what it could be: of a query's k samples
+// each weighs 1/k, whether or not the others failed.
 func (c *checker) share(measure string, m reports.Model) share {
-	metric, seen := m.Metric(measure), c.sights[m.Model.Name]
-	return share{right: metric.Mean * float64(metric.N), n: float64(metric.N), failed: float64(m.Failures),
-		dumped: seen.dumped[measure], common: seen.dumpsCommon()}
+	seen := c.sights[m.Model.Name]
+	if sampled(measure) {
+		return seen.shareOfQueries(measure, *value(measure, m))
+	}
+	metric, of, failed := m.Metric(measure), seen.sums[measure], float64(m.Failures)
+	if c.report.Plan.Samples <= 1 {
+		of.n, of.total = metric.N, metric.Mean*float64(metric.N)
+	}
+	n := float64(of.n) + failed
+	s := share{at: metric.Mean, low: (of.total - of.dumped) / n, high: (of.total + failed) / n, common: seen.dumpsCommon()}
+	if failed > 0 {
+		s.why = append(s.why, fmt.Sprintf("%d failed", m.Failures))
+	}
+	if of.dumped > 0 {
+		s.why = append(s.why, fmt.Sprintf("%d hold the answers of many other queries", seen.dumps))
+	}
+	return s
 }
 
-// judge judges a share that failures and dumps of answers leave in doubt: they
-// must not turn a verdict. Where even the best that it can be is too low, they
-// cannot. decided is false where they could.
+// judgeShare judges a share that failures and dumps of answers leave in doubt:
+// they must not turn a verdict. Where even the best that it can be is too low,
+// they cannot. decided is false where they could.
 func (b Bound) judgeShare(s share) (outcome reports.Outcome, decided bool) {
-	outcome = b.judge(s.right / s.n)
-	low, high := (s.right-s.dumped)/(s.n+s.failed), (s.right+s.failed)/(s.n+s.failed)
+	outcome = b.judge(s.at)
 	switch {
-	case b.worse(high):
+	case b.worse(s.high):
 		return reports.Regression, true
 	case s.common:
 		return reports.Inconclusive, false
-	case b.passes(low) != b.passes(high), b.passes(low) != passed(outcome):
+	case b.passes(s.low) != b.passes(s.high), b.passes(s.low) != passed(outcome):
 		return reports.Inconclusive, false
-	case passed(outcome) && b.judge(low) != outcome:
+	case passed(outcome) && b.judge(s.low) != outcome:
 		return reports.Pass, true
 	}
 	return outcome, true
@@ -51,18 +66,10 @@ func (b Bound) passes(x float64) bool { return passed(b.judge(x)) }
 func passed(o reports.Outcome) bool { return o == reports.Pass || o == reports.Improved }
 
 // doubt says why a share is not judged.
-func (c *checker) doubt(b Bound, m reports.Model) string {
-	s, seen := c.share(b.Measure, m), c.sights[m.Model.Name]
+func (c *checker) doubt(s share, m reports.Model) string {
 	if s.common {
-		return seen.dumpReason()
+		return c.sights[m.Model.Name].dumpReason()
 	}
-	var why []string
-	if s.failed > 0 {
-		why = append(why, fmt.Sprintf("%d failed", m.Failures))
-	}
-	if s.dumped > 0 {
-		why = append(why, fmt.Sprintf("%d hold the answers of many other queries", seen.dumps))
-	}
-	return fmt.Sprintf("the verdict hangs on replies that may be right or wrong (%s): it lies between %s and %s", strings.Join(why, ", "),
-		digits((s.right-s.dumped)/(s.n+s.failed)), digits((s.right+s.failed)/(s.n+s.failed)))
+	return fmt.Sprintf("the verdict hangs on replies that may be right or wrong (%s): it lies between %s and %s",
+		strings.Join(s.why, ", "), digits(s.low), digits(s.high))
 }

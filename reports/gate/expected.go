@@ -25,6 +25,8 @@ const (
 	TokensPerS        = "tokens_per_s"
 	WhPer1000         = "wh_per_1000_queries"
 	MeasuredWhPer1000 = "measured_wh_per_1000_queries" // of a mixed energy, the part that is measured
+	EMAny             = "em_any"                       // share of queries with any sample right
+	IdenticalTexts    = "identical_texts"              // share of queries whose samples are one text
 )
 
 // Expected is what an expected.yaml says.
@@ -60,6 +62,8 @@ type Bound struct {
 	Relative  bool
 	Min, Max  *float64 // nil: no such limit
 	MinScored int      // fewest replies that a metric's mean must be over; 0: not stated
+
+	Samples int // of EMAny and IdenticalTexts, which mean nothing without it: how often every query is asked
 
 	Quality emissions.Quality // of WhPer1000: what the energy must be
 	Method  string            // of WhPer1000 and MeasuredWhPer1000; empty: any

@@ -129,7 +129,7 @@ func (p *parser) model(n *yaml.Node, name string) Model {
 			}
 			p.mapping(n, what+".metrics", nil, fields...)
 		}},
-		bound(DurationS), bound(TokensPerS), bound(WhPer1000), bound(MeasuredWhPer1000),
+		bound(EMAny), bound(IdenticalTexts), bound(DurationS), bound(TokensPerS), bound(WhPer1000), bound(MeasuredWhPer1000),
 		queries.Field{Key: "queries_right", Read: func(n *yaml.Node) { m.QueriesRight = p.ids(n, what+".queries_right") }},
 	)
 	return m
@@ -165,6 +165,7 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	number := func(key string, to **float64) queries.Field {
 		return queries.Field{Key: key, Read: func(n *yaml.Node) { *to = p.number(n, what+"."+key, measure) }}
 	}
+	var required []string
 	fields := []queries.Field{number("expected", &b.Expected), number("max", &b.Max),
 		{Key: "tolerance", Read: func(n *yaml.Node) { tolerance = true; b.Tolerance, b.Relative = p.tolerance(n, what+".tolerance") }}}
 	if measure != Failures {
@@ -172,6 +173,9 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 	}
 	switch measure {
 	case Failures, DurationS, TokensPerS:
+	case EMAny, IdenticalTexts:
+		required = []string{"samples"}
+		fields = append(fields, queries.Field{Key: "samples", Read: func(n *yaml.Node) { b.Samples = p.count(n, what+".samples", 2) }})
 	case MeasuredWhPer1000:
 		fields = append(fields, queries.Field{Key: "method", Read: func(n *yaml.Node) { b.Method = p.Text(n, what+".method") }})
 	case WhPer1000:
@@ -182,7 +186,7 @@ func (p *parser) bound(n *yaml.Node, model, measure string) Bound {
 		fields = append(fields, queries.Field{Key: "n", Read: func(n *yaml.Node) { b.MinScored = p.count(n, what+".n", 1) }})
 	}
 	errs := p.Faults()
-	p.mapping(n, what, nil, fields...)
+	p.mapping(n, what, required, fields...)
 	if p.Faults() == errs {
 		p.sensible(n, what, b, tolerance)
 	}

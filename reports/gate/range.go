@@ -21,6 +21,9 @@ func measureRange(measure string) (lo, hi float64) {
 	if m, ok := metrics.Named(measure); ok {
 		return m.Min, m.Max
 	}
+	if sampled(measure) {
+		return 0, 1
+	}
 	return 0, math.Inf(1)
 }
 

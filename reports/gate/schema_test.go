@@ -48,6 +48,10 @@ func TestSchemaAgreesWithTheParser(t *testing.T) {
 		of("wh_per_1000_queries: {expected: 12, tolerance: 10%, quality: guessed}"):          false,
 		of("measured_wh_per_1000_queries: {expected: 12, tolerance: 10%, method: rapl}"):     true,
 		of("measured_wh_per_1000_queries: {expected: 12, tolerance: 10%, quality: partial}"): false,
+		of("em_any: {samples: 5, min: 0.4}, identical_texts: {samples: 5, min: 1}"):          true,
+		of("em_any: {min: 0.4}"):                                                             false,
+		of("identical_texts: {samples: 1, min: 0.4}"):                                        false,
+		of("em_any: {samples: 5, min: 1.4}"):                                                 false,
 		of("duration_s: {max: 80}, digest: \"sha256:aa\""):                                   true,
 		"version: 1\nqueries: {sha256: abc}\nmodels: {a: {duration_s: {max: 8}}}":            false,
 		"version: 1\nmodels: {a: {duration_s: {max: 8}}}":                                    false,
@@ -81,10 +85,13 @@ func model() *jsonschema.Schema {
 		scores.PropertyOrder = append(scores.PropertyOrder, m.Name)
 	}
 	amount, method := number(0, math.Inf(1)), text()
+	shares := bound(number(0, 1), "samples", integer(2, math.Inf(1)))
+	shares.Required = []string{"samples"}
 	quality := &jsonschema.Schema{Enum: []any{emissions.Measured, emissions.Partial, emissions.Estimated}}
 	return object("digest", text(),
 		gate.Failures, bound(integer(0, math.Inf(1))),
 		"metrics", scores,
+		gate.EMAny, shares, gate.IdenticalTexts, shares,
 		gate.DurationS, bound(amount), gate.TokensPerS, bound(amount),
 		gate.WhPer1000, bound(amount, "quality", quality, "method", method),
 		gate.MeasuredWhPer1000, bound(amount, "method", method),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/scoring"
 	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/reports"
@@ -13,9 +14,10 @@ import (
 // sight is what one look at a model's replies finds out.
 type sight struct {
 	replies  int
-	unscored []string           // queries whose reply has no score at all
-	dumps    int                // replies flagged as dumps of answers
-	dumped   map[string]float64 // by metric: the sum of the flagged replies' values
+	unscored []string            // queries whose reply has no score at all
+	dumps    int                 // replies flagged as dumps of answers
+	sums     map[string]sum      // by metric
+	draws    map[string]*drawing // by query, of a run that asks it more than once
 }
 
 // look goes once over a run's replies, by model.
@@ -25,31 +27,47 @@ func look(ctx context.Context, r reports.Report) (map[string]sight, error) {
 		if err != nil {
 			return nil, fmt.Errorf("check the replies of run %s: %w", r.RunID, err)
 		}
-		if s.Reply.Failure != nil {
-			continue
+		seen, known := out[s.Reply.Model]
+		if !known {
+			seen.sums = make(map[string]sum)
 		}
-		seen := out[s.Reply.Model]
-		seen.replies++
-		if r.Scoring != nil && !scoring.Any(s.Scores) { // without a scoring no metric has a value to judge
-			seen.unscored = append(seen.unscored, s.Reply.Query)
+		if r.Plan.Samples > 1 {
+			seen.draw(s)
 		}
-		if scoring.Dumped(s.Flags) {
-			seen.addDump(s.Scores)
+		if s.Reply.Failure == nil {
+			seen.add(s, r.Scoring != nil) // without a scoring no metric has a value to judge
 		}
 		out[s.Reply.Model] = seen
 	}
 	return out, nil
 }
 
-func (s *sight) addDump(scores []metrics.Score) {
-	s.dumps++
-	if s.dumped == nil {
-		s.dumped = make(map[string]float64)
+func (s *sight) add(r eval.ScoredReply, scored bool) {
+	s.replies++
+	if scored && !scoring.Any(r.Scores) {
+		s.unscored = append(s.unscored, r.Reply.Query)
 	}
+	dumped := scoring.Dumped(r.Flags)
+	if dumped {
+		s.dumps++
+	}
+	addTo(s.sums, r.Scores, dumped)
+}
+
+// addTo adds a reply's scores to the sums by metric.
+func addTo(sums map[string]sum, scores []metrics.Score, dumped bool) {
 	for _, score := range scores {
-		if x := score.Number(); x != nil {
-			s.dumped[score.Metric] += *x
+		x := score.Number()
+		if x == nil {
+			continue
 		}
+		sum := sums[score.Metric]
+		sum.n++
+		sum.total += *x
+		if dumped {
+			sum.dumped += *x
+		}
+		sums[score.Metric] = sum
 	}
 }
 

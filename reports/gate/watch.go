@@ -48,7 +48,7 @@ func NewWatch(e Expected, run eval.RunRecord) *Watch {
 		w.wordless = w.wordless || !scoring.Searchable(q)
 	}
 	for _, m := range e.Models {
-		w.tallies[m.Name] = &tally{asked: p.RequestsPerModel(), sums: make(map[string]sum)}
+		w.tallies[m.Name] = &tally{asked: p.RequestsPerModel(), samples: max(1, p.Samples), sums: make(map[string]sum)}
 	}
 	w.unlike()
 	return w
@@ -205,17 +205,5 @@ func (t *tally) add(s eval.ScoredReply) {
 	if dumped {
 		t.dumps++
 	}
-	for _, score := range s.Scores {
-		x := score.Number()
-		if x == nil {
-			continue
-		}
-		sum := t.sums[score.Metric]
-		sum.n++
-		sum.total += *x
-		if dumped {
-			sum.dumped += *x
-		}
-		t.sums[score.Metric] = sum
-	}
+	addTo(t.sums, s.Scores, dumped)
 }

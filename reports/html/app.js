@@ -1,19 +1,6 @@
 "use strict";
 (() => {
   const PAGE = 50;
-  // Fields of a reply and of a query, in the order that replies.go writes them.
-  const MODEL = 0, QUERY = 1, TEXT = 2, CHARS = 3, DONE = 4, KIND = 5, MESSAGE = 6, SCORES = 7, FLAGS = 8,
-    MS = 9, PROMPT_TOKENS = 10, TOKENS = 11, JOULES = 12, KEYWORD = 13, LCS = 14;
-  const ID = 0, PROMPT = 1, ANSWER = 2, ALIASES = 3, REFERENCE = 4, CATEGORY = 5;
-
-  const $ = (id) => document.getElementById(id);
-  const read = (element) => JSON.parse(element.textContent);
-
-  // The metrics in the order of a reply's scores: name, title, decimals.
-  const METRICS = read($("metrics"));
-  const metric = (name) => METRICS.findIndex((m) => m[0] === name);
-  const EM = metric("em"), ROUGE = metric("rouge_l_f1"), COSINE = metric("cosine");
-
   // Elements are made one by one and texts set as text: nothing that a model
   // says is ever parsed as markup.
   function make(tag, className, ...children) {
@@ -66,24 +53,6 @@
   // ---- replies --------------------------------------------------------------
 
   const models = read($("models"));
-  const queries = read($("queries"));
-  const replies = [];
-  for (const block of document.querySelectorAll("script.replies")) {
-    for (const r of read(block)) replies.push(r);
-    block.remove();
-  }
-  const byQuery = queries.map(() => []);
-  for (const r of replies) byQuery[r[QUERY]].push(r);
-  const queryAt = new Map(queries.map((q, i) => [q[ID], i]));
-
-  function outcome(r) {
-    if (r[KIND]) return "failed";
-    if (r[SCORES][EM] === 1) return "right";
-    return r[SCORES][EM] === 0 ? "wrong" : "unscored";
-  }
-
-  const number = (x) => (typeof x === "number" ? x : null);
-
   function figure(name, value, unit) {
     return make("span", "", name + " ", make("b", "", value), unit ? " " + unit : "");
   }
@@ -91,12 +60,13 @@
   function figuresOf(r) {
     const line = make("p", "figures");
     r[SCORES].forEach((s, i) => {
+      if (s === undefined) return; // the page does not hold it
       const f = figure(METRICS[i][1], number(s) === null ? "—" : s.toFixed(METRICS[i][2]));
       if (number(s) === null && s) f.append(" (" + plain(String(s)) + ")");
       line.append(f);
     });
     if (r[MS] !== null) line.append(figure("latency", r[MS].toFixed(1), "ms"));
-    line.append(figure("tokens", r[PROMPT_TOKENS] + " + " + r[TOKENS]));
+    if (r[TOKENS] !== undefined) line.append(figure("tokens", r[PROMPT_TOKENS] + " + " + r[TOKENS]));
     if (r[JOULES] !== null) line.append(figure("energy", r[JOULES], "J"));
     if (r[DONE]) line.append(figure("ended by", plain(r[DONE])));
     return line;
@@ -104,6 +74,7 @@
 
   function said(r) {
     if (r[KIND]) return make("p", "said none", "No answer (" + plain(r[KIND]) + "): ", ...shown(r[MESSAGE]));
+    if (r[TEXT] === null) return make("p", "said none", "This page has no room for the text: it is in replies.jsonl.");
     if (r[TEXT] === "") return make("p", "said none", "The reply is empty.");
     return make("p", "said", ...marked(r[TEXT], r[KEYWORD], r[LCS]));
   }
@@ -112,8 +83,8 @@
 
   // card is one reply. In the list it names its query and offers the
   // comparison; side by side only the model.
-  function card(r, side) {
-    const q = queries[r[QUERY]], kind = outcome(r);
+  function card(r, q, side) {
+    const kind = outcome(r);
     const head = make("header", "", make("span", "badge " + kind, kind),
       make("strong", "", make("span", "dot c" + (r[MODEL] % 8)), plain(models[r[MODEL]])));
     if (!side) {
@@ -130,11 +101,11 @@
       compare.type = "button";
       compare.addEventListener("click", () => { location.hash = "q=" + encodeURIComponent(q[ID]); });
       head.append(compare);
-      e.append(make("p", "prompt", ...shown(q[PROMPT])));
+      if (q[PROMPT] !== null) e.append(make("p", "prompt", ...shown(q[PROMPT])));
     }
     e.append(said(r));
     if (r[CHARS]) e.append(make("p", "cut", `Cut here: ${[...r[TEXT]].length.toLocaleString("en")} of ${r[CHARS].toLocaleString("en")} characters. The whole reply is in replies.jsonl.`));
-    if (!side) e.append(expected(q));
+    if (!side && q[PROMPT] !== null) e.append(expected(q));
     e.append(figuresOf(r));
     return e;
   }
@@ -151,53 +122,57 @@
   // Links name the filters as these do.
   const controls = { model: $("by-model"), category: $("by-category"), outcome: $("by-outcome"), flag: $("by-flag"), sort: $("by-sort"), text: $("by-text") };
   const count = $("count"), list = $("list");
-  let found = replies, at = 0;
+  let found = [], note = "", at = 0, search = 0;
 
-  const low = (i) => (r) => number(r[SCORES][i]) ?? Infinity;
-  const high = (i) => (r) => -(number(r[SCORES][i]) ?? -Infinity);
-  const orders = {
-    query: (r) => r[QUERY], em: low(EM), rouge: low(ROUGE), cosine: low(COSINE), "cosine-high": high(COSINE),
-    latency: (r) => -(r[MS] ?? -Infinity), length: (r) => -(r[CHARS] || r[TEXT].length),
-  };
-
-  function matches(r, model, text) {
-    const q = queries[r[QUERY]];
-    if (model !== "" && r[MODEL] !== Number(model)) return false;
-    if (controls.category.value !== "" && q[CATEGORY] !== categories[controls.category.value]) return false;
-    if (controls.outcome.value && outcome(r) !== controls.outcome.value) return false;
-    if (controls.flag.value && !r[FLAGS].includes(controls.flag.value)) return false;
-    return !text || [r[TEXT], r[MESSAGE], q[ID], q[PROMPT], q[ANSWER]].some((s) => s.toLowerCase().includes(text));
-  }
-
-  function refilter() {
-    const model = controls.model.value, text = controls.text.value.toLowerCase();
-    found = replies.filter((r) => matches(r, model, text));
-    const order = orders[controls.sort.value];
-    if (order) {
-      const keys = new Map(found.map((r) => [r, order(r)]));
-      found.sort((a, b) => { const x = keys.get(a), y = keys.get(b); return x < y ? -1 : x > y ? 1 : 0; });
+  // refilter shows what matches. Of very many replies a search for text comes in
+  // parts; a newer one ends it.
+  async function refilter() {
+    const mine = ++search;
+    const f = { text: controls.text.value.toLowerCase() };
+    for (const name of ["model", "category", "outcome", "flag", "sort"]) f[name] = controls[name].value;
+    at = 0;
+    try {
+      await source.find(f, (now, how) => {
+        if (mine !== search) return false;
+        found = now;
+        note = how;
+        turn(at);
+        return true;
+      });
+    } catch (e) {
+      broken(e);
     }
-    turn(0);
   }
 
-  function turn(to) {
+  function broken(e) {
+    list.replaceChildren(make("p", "notice bad", "The replies in this page cannot be unpacked (" + plain(String(e)) + "). They are in replies.jsonl."));
+  }
+
+  let turned = 0;
+  async function turn(to) {
+    const mine = ++turned;
     const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
     at = Math.min(Math.max(0, to), last);
-    list.replaceChildren(...found.slice(at * PAGE, (at + 1) * PAGE).map((r) => card(r, false)));
-    if (!found.length) list.append(make("p", "notice", replies.length ? "No reply matches these filters." : "This run has no replies."));
-    count.textContent = `${found.length.toLocaleString("en")} of ${replies.length.toLocaleString("en")} replies, page ${at + 1} of ${last + 1}`;
+    count.textContent = `${found.length.toLocaleString("en")} of ${source.total.toLocaleString("en")} replies, page ${at + 1} of ${last + 1}${note}`;
     for (const b of document.querySelectorAll(".prev")) b.disabled = at === 0;
     for (const b of document.querySelectorAll(".next")) b.disabled = at === last;
+    try {
+      const rows = await source.rows(found.slice(at * PAGE, (at + 1) * PAGE));
+      if (mine !== turned) return;
+      list.replaceChildren(...rows.map(({ r, q }) => card(r, q, false)));
+      if (!rows.length) list.append(make("p", "notice", source.total ? "No reply matches these filters." : "This run has no replies."));
+    } catch (e) {
+      broken(e);
+    }
   }
 
-  const categories = [...new Set(queries.map((q) => q[CATEGORY]))];
   function fill(select, names) {
     names.forEach((name, i) => { const o = make("option", "", plain(name) || "none"); o.value = String(i); select.append(o); });
   }
 
   function choose(filters) {
     $("filter").reset();
-    const m = models.indexOf(filters.get("model")), c = categories.indexOf(filters.get("category"));
+    const m = models.indexOf(filters.get("model")), c = source.categories.indexOf(filters.get("category"));
     if (m >= 0) controls.model.value = String(m);
     if (c >= 0) controls.category.value = String(c);
     for (const name of ["outcome", "flag", "text"]) if (filters.has(name)) controls[name].value = filters.get(name);
@@ -207,7 +182,7 @@
 
   function startList() {
     fill(controls.model, models);
-    fill(controls.category, categories);
+    fill(controls.category, source.categories);
     let wait;
     for (const c of Object.values(controls)) c.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(refilter, c === controls.text ? 150 : 0); });
     $("filter").addEventListener("submit", (e) => e.preventDefault());
@@ -223,25 +198,26 @@
   const side = $("side");
   let open = 0;
 
-  function showQuery(i) {
+  async function showQuery(i) {
     open = i;
-    const q = queries[i];
+    const { q, rows } = await source.ofQuery(i);
+    if (open !== i) return;
     $("side-title").textContent = plain(q[ID]);
-    $("side-question").replaceChildren(make("p", "prompt", ...shown(q[PROMPT])), expected(q));
-    $("side-list").replaceChildren(...byQuery[i].map((r) => card(r, true)));
+    $("side-question").replaceChildren(...(q[PROMPT] === null ? [] : [make("p", "prompt", ...shown(q[PROMPT])), expected(q)]));
+    $("side-list").replaceChildren(...rows.map((r) => card(r, q, true)));
     $("side-prev").disabled = i === 0;
-    $("side-next").disabled = i === queries.length - 1;
+    $("side-next").disabled = i === source.queries - 1;
     if (!side.open) side.showModal();
     side.scrollTop = 0;
   }
 
-  function goTo(i) { location.hash = "q=" + encodeURIComponent(queries[i][ID]); }
+  async function goTo(i) { location.hash = "q=" + encodeURIComponent(await source.id(i)); }
 
-  function follow() {
+  async function follow() {
     const wanted = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
     if (wanted.has("q")) {
-      const i = queryAt.get(wanted.get("q"));
-      if (i !== undefined) showQuery(i);
+      const i = await source.at(wanted.get("q"));
+      if (i !== undefined) await showQuery(i);
       return;
     }
     if (side.open) side.close();
@@ -255,10 +231,13 @@
     // Closing leaves a fragment that links to nothing, so that the same query
     // can be opened again.
     side.addEventListener("close", () => { if (location.hash.startsWith("#q=")) history.replaceState(null, "", "#list"); });
-    addEventListener("hashchange", follow);
-    follow();
+    const went = () => follow().catch(broken);
+    addEventListener("hashchange", went);
+    went();
   }
 
-  startList();
-  startSide();
+  source.start().then(() => {
+    startList();
+    startSide();
+  }, broken);
 })();

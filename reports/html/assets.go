@@ -49,10 +49,23 @@ type own struct {
 	cssHash, jsHash string
 }
 
-var embeddedOwn = sync.OnceValue(func() own {
-	css, js := mustRead("app.css"), mustRead("charts.js")+mustRead("app.js")
+// ownOf is that of a page of few or of many replies.
+func ownOf(many bool) own {
+	if many {
+		return ownOfMany()
+	}
+	return ownOfFew()
+}
+
+var (
+	ownOfFew  = sync.OnceValue(func() own { return newOwn("few.js") })
+	ownOfMany = sync.OnceValue(func() own { return newOwn("many.js") })
+)
+
+func newOwn(replies string) own {
+	css, js := mustRead("app.css"), mustRead("charts.js")+mustRead("rows.js")+mustRead(replies)+mustRead("app.js")
 	return own{css: css, js: js, cssHash: cspHash(css), jsHash: cspHash(js)}
-})
+}
 
 func mustRead(name string) string {
 	b, err := sources.ReadFile(name)

@@ -4,7 +4,8 @@
 // named by its hash in a strict Content-Security-Policy. All that comes from
 // models, servers or files is data: escaped by html/template, or JSON in a
 // block that no browser executes, shown by textContent. No arithmetic but
-// rounding. Replies are streamed, so that memory does not grow with the run.
+// rounding. Replies are streamed; of very many the page holds compressed pieces,
+// as many as fit, so that neither it nor memory grows with the run.
 package html
 
 import (
@@ -21,7 +22,7 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-//go:embed *.gohtml app.css app.js charts.js
+//go:embed *.gohtml app.css app.js charts.js rows.js few.js many.js
 var sources embed.FS
 
 // templates are parsed once, when the first page is written.
@@ -74,7 +75,7 @@ func writePage(ctx context.Context, w io.Writer, p page) error {
 	if err := writeCharts(out, p.figures()); err != nil {
 		return fmt.Errorf("write charts of run %s: %w", r.RunID, err)
 	}
-	if err := writeReplies(ctx, out, r); err != nil {
+	if err := p.writeReplies(ctx, out); err != nil {
 		return fmt.Errorf("write replies of run %s: %w", r.RunID, err)
 	}
 	if err := templates().ExecuteTemplate(out, "tail", p); err != nil {
@@ -84,4 +85,12 @@ func writePage(ctx context.Context, w io.Writer, p page) error {
 		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
 	}
 	return nil
+}
+
+// writeReplies writes the replies in the way that suits their number.
+func (p page) writeReplies(ctx context.Context, out *bufio.Writer) error {
+	if p.Many {
+		return writeMany(ctx, out, p.Report, repliesBytes)
+	}
+	return writeReplies(ctx, out, p.Report)
 }

@@ -17,8 +17,9 @@ import (
 // page is what the templates show.
 type page struct {
 	reports.Report
-	lib library
-	own own
+	lib  library
+	own  own
+	Many bool // the replies are too many to stand in the page as they are
 
 	Compare     []group // the comparison table
 	Scores      []figure
@@ -65,7 +66,8 @@ type figure struct {
 }
 
 func newPage(r reports.Report, runs []reports.Report, lib library) page {
-	p := page{Report: r, lib: lib, own: embeddedOwn(),
+	many := tooMany(r)
+	p := page{Report: r, lib: lib, own: ownOf(many), Many: many,
 		Compare:     comparison(r),
 		Scores:      figures(scoreChart(r)),
 		Tradeoffs:   append(figures(energyTradeoff(r), timeTradeoff(r)), ladderFigures(r)...),
@@ -91,6 +93,15 @@ func newPage(r reports.Report, runs []reports.Report, lib library) page {
 		p.Trend = newTrend(runs)
 	}
 	return p
+}
+
+// tooMany reports whether a page cannot hold the replies as they are.
+func tooMany(r reports.Report) bool {
+	n := 0
+	for _, m := range r.Models {
+		n += m.Replies + m.Failures
+	}
+	return n > fewReplies
 }
 
 // figures keeps the charts that have something to show.

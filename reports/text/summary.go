@@ -91,6 +91,7 @@ type model struct {
 	CosineFloor     *float64                 `json:"cosine_floor"`
 	Negated         int                      `json:"negated"`
 	EMDisagrees     int                      `json:"em_disagrees"`
+	IdenticalTexts  *float64                 `json:"identical_texts,omitempty"` // absent where queries are asked once
 }
 
 type lengths struct {
@@ -272,7 +273,7 @@ func modelOf(m reports.Model, factor *carbon) model {
 		Lengths:     lengths{finite(m.Lengths.MeanTokens), finite(m.Lengths.MeanChars), m.Lengths.ByLength, m.Lengths.Empty, m.Lengths.ReasoningOnly},
 		Energy:      energyOf(m.Energy),
 		EmissionsKg: finite(m.EmissionsKg), GPer1000: finite(m.GPer1000), Carbon: factor,
-		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree,
+		Metrics: m.Metrics, CosineFloor: finite(m.Floor), Negated: m.Negated, EMDisagrees: m.Disagree, IdenticalTexts: finite(m.IdenticalTexts),
 	}
 }
 

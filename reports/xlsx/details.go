@@ -8,8 +8,8 @@ import (
 	"github.com/disteval/disteval/reports"
 )
 
-// comparisons writes every model against the reference, and the published
-// table beside this run where names match.
+// comparisons writes every model against the reference, what quantisations keep,
+// and the published table beside this run where names match.
 func (b *workbook) comparisons(r reports.Report) error {
 	type C = reports.Comparison
 	blocks := []block{table("", []field[C]{
@@ -29,6 +29,7 @@ func (b *workbook) comparisons(r reports.Report) error {
 		col("Interval", text, func(c C) any { return optional(c.Method) }),
 		col("Warnings", text, func(c C) any { return optional(strings.Join(c.Warnings, "; ")) }),
 	}, r.Comparisons)}
+	blocks = append(blocks, ladders(r.Ladders)...)
 	if len(r.Published) > 0 {
 		blocks = append(blocks, published(r))
 	}

@@ -91,7 +91,7 @@ func (b *workbook) replies(ctx context.Context, r reports.Report) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(all.close(), b.reviews(ctx, r, answers))
+	return errors.Join(all.close(), b.reviews(ctx, r, answers, b.mostReviewed))
 }
 
 // each goes over the outcomes.

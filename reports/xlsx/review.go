@@ -3,6 +3,7 @@ package xlsx
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports"
 )
 
@@ -45,53 +47,55 @@ var Verdicts = []string{"right", "wrong", "unsure"}
 
 const howTo = "Write your name here, or in a row's own Reviewer cell. Choose a verdict for each reply you judge; then run: disteval review import report.xlsx"
 
-// shelf is how many answers are held at a time while they are shuffled: for
-// each so many the replies are read once more.
-const shelf = 25_000
+// mostReviewed is how many answers the Review sheet offers. Of more it offers a
+// sample: nobody judges so many, and a sample drawn at random tells as much.
+const mostReviewed = 25_000
 
-// reviews writes every answer in an order that tells nothing, without its
-// model or scores, and the key to them in a hidden sheet.
-func (b *workbook) reviews(ctx context.Context, r reports.Report, answers int) error {
-	sheets := b.reviewSheets(r)
-	place := shuffled(r.RunID, answers)
-	jobs := make([]eval.JobID, 0, answers) // by item, from 1
-	for first := 0; first < answers; first += shelf {
-		held := make([]eval.ScoredReply, min(shelf, answers-first))
-		at := 0
-		err := each(ctx, r, func(sr eval.ScoredReply) error {
-			if sr.Reply.Failure != nil {
-				return nil
-			}
-			if i := place[at] - first; 0 <= i && i < len(held) {
-				held[i] = sr
-			}
-			at++
+// item is an answer that people are offered.
+type item struct {
+	job   eval.JobID
+	query queries.Query
+	text  string
+}
+
+// reviews writes answers in an order that tells nothing, without their models
+// or scores, and the key to them in a hidden sheet.
+func (b *workbook) reviews(ctx context.Context, r reports.Report, answers, most int) error {
+	items := make([]item, min(answers, most))
+	place, at := shuffled(r.RunID, answers), 0
+	err := each(ctx, r, func(sr eval.ScoredReply) error {
+		if sr.Reply.Failure != nil {
 			return nil
-		})
-		if err != nil {
+		}
+		if i := place[at]; i < len(items) {
+			items[i] = item{sr.Reply.JobID, sr.Query, sr.Reply.Text}
+		}
+		at++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	sheets := b.reviewSheets(r, len(items), answers)
+	for i, it := range items {
+		if err := sheets.item(i+1, it); err != nil {
 			return err
 		}
-		for i, sr := range held {
-			if err := sheets.item(first+i+1, sr); err != nil {
-				return err
-			}
-			jobs = append(jobs, sr.Reply.JobID)
-		}
 	}
-	return errors.Join(sheets.close(), b.key(jobs))
+	return errors.Join(sheets.close(), b.key(items))
 }
 
 // key writes whose reply each item is, and hides it.
-func (b *workbook) key(jobs []eval.JobID) error {
+func (b *workbook) key(items []item) error {
 	key := &series{book: b, name: keyName, cols: []column{
 		{head: headItem, kind: count, width: 10}, {head: headModel, kind: text, width: 24},
 		{head: headQuery, kind: text, width: 24}, {head: headSample, kind: count, width: 10}}}
-	for i, id := range jobs {
+	for i, it := range items {
 		s, err := key.next()
 		if err != nil {
 			return err
 		}
-		if err := s.put(key.cols, i+1, id.Model, id.Query, id.Sample); err != nil {
+		if err := s.put(key.cols, i+1, it.job.Model, it.job.Query, it.job.Sample); err != nil {
 			return err
 		}
 	}
@@ -114,7 +118,11 @@ func shuffled(run string, n int) []int {
 	return rand.New(rand.NewPCG(h.Sum64(), 0)).Perm(n)
 }
 
-func (b *workbook) reviewSheets(r reports.Report) *series {
+func (b *workbook) reviewSheets(r reports.Report, offered, answers int) *series {
+	how := howTo
+	if offered < answers {
+		how += fmt.Sprintf(". These are %d of the run's %d answers, drawn at random", offered, answers)
+	}
 	return &series{book: b, name: reviewName, above: 3, keep: 1,
 		cols: []column{
 			{head: headItem, kind: count, width: narrowest},
@@ -132,19 +140,19 @@ func (b *workbook) reviewSheets(r reports.Report) *series {
 				return err
 			}
 			row[1].kind = entry
-			return s.put(row, labelReviewer, nil, howTo)
+			return s.put(row, labelReviewer, nil, how)
 		},
 		done: dropDown,
 	}
 }
 
 // item writes an answer to be judged.
-func (t *series) item(n int, sr eval.ScoredReply) error {
+func (t *series) item(n int, it item) error {
 	s, err := t.next()
 	if err != nil {
 		return err
 	}
-	s.fill(t.cols, []any{n, sr.Query.Prompt, sr.Query.Keyword, sr.Reply.Text, nil, nil, nil})
+	s.fill(t.cols, []any{n, it.query.Prompt, it.query.Keyword, it.text, nil, nil, nil})
 	return s.end(excelize.RowOpts{Height: t.height(s)})
 }
 

@@ -134,7 +134,7 @@ func TestReadReviewsRefuses(t *testing.T) {
 
 func TestReadReviewsFurtherSheets(t *testing.T) {
 	var b bytes.Buffer
-	if err := write(t.Context(), &b, sample(3), 5); err != nil { // a reply a sheet
+	if err := write(t.Context(), &b, sample(3), limits{5, mostReviewed}); err != nil { // a reply a sheet
 		t.Fatal(err)
 	}
 	f, err := excelize.OpenReader(&b)

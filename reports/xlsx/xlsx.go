@@ -27,26 +27,32 @@ import (
 
 // workbook is a file that is being written.
 type workbook struct {
-	file    *excelize.File
-	styles  [nKinds]int
-	alarm   int // style of a conditional format
-	maxRows int // of a sheet
-	sheets  []*sheet
+	file   *excelize.File
+	styles [nKinds]int
+	alarm  int // style of a conditional format
+	limits
+	sheets []*sheet
+}
+
+// limits bound what a workbook holds.
+type limits struct {
+	maxRows      int // of a sheet
+	mostReviewed int // answers in Review
 }
 
 // Write writes r to w: the sheets Summary, Comparisons, Likelihood, Replies,
 // Categories, Energy, Provenance and Review, and the hidden Key to Review's items. Where a
 // sheet is full, Replies goes on in "Replies 2" and so on, Review and Key
-// likewise.
+// likewise. Of more than 25,000 answers Review offers so many.
 func Write(ctx context.Context, w io.Writer, r reports.Report) error {
-	if err := write(ctx, w, r, excelize.TotalRows); err != nil {
+	if err := write(ctx, w, r, limits{excelize.TotalRows, mostReviewed}); err != nil {
 		return fmt.Errorf("write the workbook of run %s: %w", r.RunID, err)
 	}
 	return nil
 }
 
-func write(ctx context.Context, w io.Writer, r reports.Report, maxRows int) (err error) {
-	b := &workbook{file: excelize.NewFile(), maxRows: maxRows}
+func write(ctx context.Context, w io.Writer, r reports.Report, l limits) (err error) {
+	b := &workbook{file: excelize.NewFile(), limits: l}
 	defer func() { err = errors.Join(err, b.file.Close()) }()
 	if err := b.addStyles(); err != nil {
 		return err

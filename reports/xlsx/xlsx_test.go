@@ -219,7 +219,7 @@ func TestAgreementShown(t *testing.T) {
 // TestFullSheetGoesOn writes with a limit of five rows a sheet.
 func TestFullSheetGoesOn(t *testing.T) {
 	var b bytes.Buffer
-	if err := write(t.Context(), &b, sample(6), 5); err != nil {
+	if err := write(t.Context(), &b, sample(6), limits{5, mostReviewed}); err != nil {
 		t.Fatal(err)
 	}
 	f, err := excelize.OpenReader(bytes.NewReader(b.Bytes()))
@@ -254,6 +254,36 @@ func TestFullSheetGoesOn(t *testing.T) {
 		if n.Name == "_xlnm._FilterDatabase" && !strings.HasPrefix(n.RefersTo, "'"+n.Scope+"'!") {
 			t.Errorf("the filter over %s belongs to sheet %s", n.RefersTo, n.Scope)
 		}
+	}
+}
+
+// TestReviewOffersASample: of many answers people are offered some, of all models
+// and each once, and are told so.
+func TestReviewOffersASample(t *testing.T) {
+	var b bytes.Buffer
+	if err := write(t.Context(), &b, sample(301), limits{excelize.TotalRows, 100}); err != nil {
+		t.Fatal(err)
+	}
+	read, err := ReadReviews(t.Context(), bytes.NewReader(b.Bytes()), int64(b.Len()), 1<<30)
+	if err != nil || len(read.Rows) != 0 {
+		t.Fatalf("%d verdicts, error %v", len(read.Rows), err)
+	}
+	f, err := excelize.OpenReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if how, _ := f.GetCellValue(reviewName, "C3"); !strings.Contains(how, "100 of the run's 600 answers, drawn at random") {
+		t.Errorf("the sheet says %q", how)
+	}
+	key, _ := f.GetRows(keyName)
+	seen, of := map[string]bool{}, map[string]int{}
+	for _, row := range key[1:] {
+		seen[row[1]+" "+row[2]] = true
+		of[row[1]]++
+	}
+	if len(key) != 101 || len(seen) != 100 || of["big"] < 30 || of["small"] < 30 {
+		t.Errorf("%d rows in the key, %d different answers, by model %v", len(key), len(seen), of)
 	}
 }
 

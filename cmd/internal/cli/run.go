@@ -248,6 +248,7 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 	if err := s.Score(ctx, store); err != nil {
 		return reports.Report{}, errors.Join(err, asked)
 	}
+	spareMemory(store.Record().Plan)
 	report, err := files.Conclude(ctx, store, o.expected, early)
 	if err != nil {
 		return report, errors.Join(err, asked)
