@@ -18,9 +18,9 @@ import (
 
 // piece is one line of the stream: a part of the answer or an error.
 type piece struct {
-	Model    string `json:"model"`
-	Response string `json:"response"`
-	Thinking string `json:"thinking"`
+	Model    string   `json:"model"`
+	Response string   `json:"response"`
+	Thinking string   `json:"thinking"`
 	Message  struct { // of a chat
 		Content  string `json:"content"`
 		Thinking string `json:"thinking"`
