@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,12 +60,69 @@ func TestOlderRecord(t *testing.T) {
 			if was, is := readFile(t, filepath.Join(kept, "run.db")), readFile(t, filepath.Join(run, "run.db")); !bytes.Equal([]byte(was), []byte(is)) {
 				t.Error("report has changed run.db")
 			}
+			stable(t, kept, run)
 			ended(t, 0, "score", run)
 			same("score")
 			ended(t, 0, "report", run, "--format", "json")
 			same("report of the migrated record")
 		})
 	}
+}
+
+// stable wants what docs/compatibility.md promises of the files that a version
+// kept: its models.yaml and expected.yaml go on meaning what they meant, and
+// its JSON has no key that is gone.
+func stable(t *testing.T, kept, run string) {
+	t.Helper()
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(kept, name))
+		return err == nil
+	}
+	if has("models.yaml") {
+		ended(t, 0, "run", "--models", filepath.Join(run, "models.yaml"), "--dry-run")
+	}
+	if has("expected.yaml") {
+		ended(t, 0, "gate", run, "--expected", filepath.Join(run, "expected.yaml"))
+	}
+	ended(t, 0, "report", run, "--format", "json,jsonl")
+	for _, name := range []string{"summary.json", "replies.jsonl"} {
+		if !has(name) {
+			continue
+		}
+		was, _, _ := strings.Cut(readFile(t, filepath.Join(kept, name)), "\n{")
+		is, _, _ := strings.Cut(readFile(t, filepath.Join(run, name)), "\n{")
+		for key := range keysOf(t, was) {
+			if !keysOf(t, is)[key] {
+				t.Errorf("%s has no %s any more", name, key)
+			}
+		}
+	}
+}
+
+// keysOf lists the paths of a JSON object's keys, a list being its first item.
+func keysOf(t *testing.T, text string) map[string]bool {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("%.80s: %v", text, err)
+	}
+	keys := map[string]bool{}
+	var walk func(path string, value any)
+	walk = func(path string, value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			for k, below := range v {
+				keys[path+"."+k] = true
+				walk(path+"."+k, below)
+			}
+		case []any:
+			if len(v) > 0 {
+				walk(path+"[]", v[0])
+			}
+		}
+	}
+	walk("", value)
+	return keys
 }
 
 // newMetricsLeftOut drops what the older summary did not have.
