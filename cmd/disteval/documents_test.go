@@ -68,6 +68,7 @@ func servers(t *testing.T, steps []step) (replace *strings.Replacer, vars []stri
 			o := ollamatest.Start(t)
 			o.Create(t, "llama3.2:1b", filepath.Join(miniatures, "mini-teacher.gguf"), map[string]any{"num_ctx": 128})
 			vars = append(vars, "OLLAMA_HOST="+o.Host)
+			pairs = append(pairs, "num_ctx: 512", "num_ctx: 128") // the miniature has no more positions
 		case "vllm":
 			o := evaltest.NewOpenAI(t, evaltest.VLLM, "my-student")
 			o.Key = "secret"
