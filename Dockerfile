@@ -6,7 +6,7 @@
 FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS files
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
- && mkdir -m 1777 /work
+ && mkdir /work
 
 FROM debian:bookworm-slim
 ARG TARGETPLATFORM

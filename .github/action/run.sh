@@ -42,10 +42,15 @@ esac
 if [ -z "${EXPECTED:-}" ] && [ -f "$run/summary.md" ]; then
 	cat "$run/summary.md" >>"$GITHUB_STEP_SUMMARY" # the gate writes it where there is one
 fi
+shown=$run # later steps begin in the workspace, not in the folder of this one
+case $run in
+'' | /* | [A-Za-z]:*) ;;
+*) [ "${FOLDER:-.}" = . ] || shown=$FOLDER/$run ;;
+esac
 output verdict "$verdict"
 output exit-code "$code"
-output run "$run"
-output report "${run:+$run/report.html}"
+output run "$shown"
+output report "${shown:+$shown/report.html}"
 
 if [ "${COMMENT:-}" = true ]; then
 	set -- comment --exit-code "$code" --name "${COMMENT_NAME:-gate}"

@@ -311,6 +311,13 @@ func TestActionRunsModels(t *testing.T) {
 	if _, err := os.Stat(o.outputs["report"]); err != nil {
 		t.Error(err)
 	}
+	if err := os.Mkdir(filepath.Join(j.dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	smallRun(t, filepath.Join(j.dir, "sub"))
+	if o := j.use(map[string]string{"version": "installed", "run": "the run", "expected": "pass.yaml", "working-directory": "sub"}); o.code != 0 || o.outputs["report"] != "sub/the run/report.html" {
+		t.Errorf("in a folder of its own: %d, %v\n%s", o.code, o.outputs, o.log)
+	}
 	if o := j.use(map[string]string{"version": "installed", "models": "builtin", "run": "runs/1", "expected": "e.yaml"}); o.code != 2 || o.outputs["run"] != "" {
 		t.Errorf("models and a run: %d, %v", o.code, o.outputs)
 	}

@@ -70,11 +70,11 @@ func (i *image) step(name string, args []string) {
 		i.stages[args[len(args)-1]] = i.root // the last one's is the name of its base, which no step copies from
 	case "RUN": // packages of the base and a folder
 		line := strings.Join(args, " ")
-		folder := regexp.MustCompile(`mkdir -m ([0-7]+) (/\S+)`).FindStringSubmatch(line)
+		folder := regexp.MustCompile(`mkdir (/\S+)`).FindStringSubmatch(line)
 		if folder == nil || !strings.Contains(line, "apt-get install -y --no-install-recommends ca-certificates &&") {
 			i.t.Fatalf("RUN %s is not known", line)
 		}
-		i.check(os.MkdirAll(filepath.Join(i.root, folder[2]), 0o755))
+		i.check(os.MkdirAll(filepath.Join(i.root, folder[1]), 0o755))
 		certificates := filepath.Join(i.root, "etc/ssl/certs/ca-certificates.crt")
 		i.check(os.MkdirAll(filepath.Dir(certificates), 0o755))
 		i.check(os.WriteFile(certificates, []byte("as the package has them\n"), 0o644))

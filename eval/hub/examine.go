@@ -95,6 +95,7 @@ func (w *Weights) checkTensors() (found []Finding) {
 		found = append(found, Finding{"tensors", Fault, where, what, mend})
 	}
 	have := make(map[string]Tensor, len(w.Tensors))
+	var unexpected []string
 	for _, t := range w.Tensors {
 		name := t.GGUF
 		switch {
@@ -102,8 +103,15 @@ func (w *Weights) checkTensors() (found []Finding) {
 			have[name] = t
 		case strings.HasSuffix(name, ".bias") && (w.Shape.Biases || w.GGUF), name == "rope_freqs.weight":
 		default:
-			tell(t.Name, "no part of a LLaMA of this configuration", "correct config.json (num_hidden_layers?) or write the checkpoint again without it")
+			unexpected = append(unexpected, t.Name)
 		}
+	}
+	if n := len(unexpected); n > 0 {
+		what := "no part of a LLaMA of this configuration"
+		if n > 1 {
+			what = fmt.Sprintf("%d tensors, this first, are %s", n, what)
+		}
+		tell(unexpected[0], what, "correct config.json (num_hidden_layers?) or write the checkpoint again without them")
 	}
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -79,11 +80,18 @@ type statedScaling struct {
 	Original float64  `json:"original_max_position_embeddings"`
 }
 
+// kindNames are JSON's names of the kinds of statedConfig.
+var kindNames = map[reflect.Kind]string{reflect.Float64: "number", reflect.Bool: "boolean", reflect.String: "string", reflect.Slice: "list", reflect.Struct: "object", reflect.Map: "object"}
+
 // readShape reads config.json. A second error, joined of all that is wrong, is
 // of numbers that no LLaMA has; what could be read is there all the same.
 func readShape(text []byte) (c Shape, unusual, err error) {
 	var s statedConfig
 	if err := json.Unmarshal(text, &s); err != nil {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) && kind.Field != "" {
+			err = fmt.Errorf("%s is a %s, not a %s", kind.Field, kind.Value, kindNames[kind.Type.Kind()])
+		}
 		return Shape{}, nil, err
 	}
 	if len(s.Architectures) > 0 {

@@ -116,9 +116,10 @@ func TestDoctorUnreadable(t *testing.T) {
 		t.Skip("no links here: ", err)
 	}
 	for source, want := range map[string]string{
-		with("config.json", []byte("{")): "config.json: unexpected EOF",
-		with("config.json", nil):         "no config.json",
-		with("tokenizer.model", nil):     "neither tokenizer.json nor tokenizer.model",
+		with("config.json", []byte("{")):                                        "config.json: unexpected EOF",
+		with("config.json", []byte(`{"num_hidden_layers":"four"}`)):             "num_hidden_layers is a string, not a number",
+		with("config.json", nil):                                                "no config.json",
+		with("tokenizer.model", nil):                                            "neither tokenizer.json nor tokenizer.model",
 		with("model.safetensors", []byte("version https://git-lfs.github.com")): "Git LFS pointer",
 		with("model.safetensors", files["model.safetensors"][:5000]):            "not a whole safetensors file",
 		two:                        "2 GGUF files",

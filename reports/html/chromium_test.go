@@ -19,7 +19,7 @@ import (
 )
 
 // chromium finds the browser: DISTEVAL_TEST_CHROMIUM, or one in PATH.
-func chromium(t *testing.T) string {
+func chromium(t testing.TB) string {
 	if path := os.Getenv("DISTEVAL_TEST_CHROMIUM"); path != "" {
 		return path
 	}
@@ -32,7 +32,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-func skip(t *testing.T, why string) {
+func skip(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("DISTEVAL_NO_SKIP") == "1" {
 		t.Fatal(why)
@@ -42,7 +42,7 @@ func skip(t *testing.T, why string) {
 
 // browser is a page opened from disk with the network cut, and what it said.
 type browser struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 	url string
 
@@ -51,7 +51,7 @@ type browser struct {
 	requests []string
 }
 
-func openPage(t *testing.T, write func(*os.File) error) *browser {
+func openPage(t testing.TB, write func(*os.File) error) *browser {
 	t.Helper()
 	path := chromium(t)
 	dir := t.TempDir()

@@ -21,7 +21,7 @@ import (
 )
 
 // planned gives a made-up report the plan that its replies are of.
-func planned(t *testing.T, r reports.Report) reports.Report {
+func planned(t testing.TB, r reports.Report) reports.Report {
 	t.Helper()
 	r.Plan.Models, r.Plan.Queries = nil, queries.Set{}
 	known := make(map[string]bool)
@@ -43,7 +43,7 @@ func planned(t *testing.T, r reports.Report) reports.Report {
 
 // manyPage is the page of a report as that of very many replies, with so many
 // bytes for them.
-func manyPage(t *testing.T, w io.Writer, r reports.Report, budget int, lib library) error {
+func manyPage(t testing.TB, w io.Writer, r reports.Report, budget int, lib library) error {
 	t.Helper()
 	p := newPage(r, nil, lib)
 	p.Many, p.own = true, ownOf(true)

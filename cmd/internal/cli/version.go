@@ -10,8 +10,8 @@ import (
 )
 
 // What a build is told by -ldflags "-X github.com/disteval/disteval/cmd/internal/cli.release=v1.2.3"
-// and so on, for where the go command knows nothing of git: in a source archive
-// and in a linked worktree. Build information goes before it.
+// and so on, for where the go command knows nothing of git: in a source archive,
+// in a linked worktree, with -buildvcs=false. Build information goes before it.
 var release, commit, date string
 
 // build says which build of the program this is.

@@ -4,8 +4,10 @@
 //
 // A request {"prompt": "…", "texts": ["…"], "reply": [token, …]} gives a line
 // {"forms": [{"tokens": […], "bits": 1.5, "ranks": […], "near": […]}], "kld": […]}:
-// near tells where another token's probability is within 1e-4 or 0.02 bits, which
-// is what rounding activations to 16 bits moves them by, so that a rank says nothing; kld is REFERENCE || MODEL in nats at each token of reply.
+// near tells where another token's probability is within 1e-4 of it, in
+// proportion; kld is REFERENCE || MODEL in nats at each token of reply. Keys and
+// values are kept in F32 and attention is computed in it: llama.cpp would round
+// them, and sums of its flash attention, to F16.
 import {createInterface} from "node:readline";
 import {getLlama, LlamaLogLevel} from "node-llama-cpp";
 
@@ -13,7 +15,8 @@ const llama = await getLlama({build: "never", gpu: false, progressLogs: false, l
 
 async function open(modelPath) {
     const model = await llama.loadModel({modelPath});
-    const context = await model.createContext({contextSize: 256, sequences: 1, threads: 1});
+    const context = await model.createContext({contextSize: 256, sequences: 1, threads: 1, flashAttention: false,
+        experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32"});
     const sequence = context.getSequence();
     const encode = (text) => {
         const ids = model.tokenize(text, false);
@@ -43,7 +46,7 @@ async function follow(prompt, text) {
         let rank = 1, near = false;
         for (const [other, p] of predictions[i]) {
             if (p > own) rank++;
-            if (other !== id && (Math.abs(p - own) < 1e-4 || Math.abs(Math.log2(p / own)) < 0.02)) near = true;
+            if (other !== id && Math.abs(p / own - 1) < 1e-4) near = true;
         }
         form.bits -= Math.log2(own);
         form.ranks.push(rank);
