@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,21 +29,8 @@ func (o *fleetFlags) add(f *pflag.FlagSet) {
 
 func (o fleetFlags) wanted() bool { return o.nats != "" || o.listen != "" }
 
-// share reads a percentage or a part of 1.
-func share(text string) (float64, error) {
-	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
-	v, err := strconv.ParseFloat(number, 64)
-	if percent {
-		v /= 100
-	}
-	if err != nil || !(v >= 0 && v <= 1) {
-		return 0, eval.BadInput(fmt.Errorf("run: --audit %q is not a share of the questions", text), "give a percentage from 0% to 100%")
-	}
-	return v, nil
-}
-
 func (o fleetFlags) check() error {
-	if _, err := share(o.audit); err != nil {
+	if _, err := session.ParseShare(o.audit); err != nil {
 		return err
 	}
 	switch {
@@ -64,7 +50,7 @@ func (a *app) gather(s *session.Session, o runOptions) (leave func(complete bool
 	if !o.fleet.wanted() {
 		return func(bool) error { return nil }, nil
 	}
-	audit, err := share(o.fleet.audit)
+	audit, err := session.ParseShare(o.fleet.audit)
 	if err != nil {
 		return nil, err
 	}

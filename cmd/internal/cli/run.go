@@ -293,14 +293,5 @@ func (a *app) conclude(r reports.Report) error {
 	if r.Judgement != nil {
 		return a.printJudgement(r)
 	}
-	for _, m := range r.Models {
-		if m.GaveUp != "" {
-			next := "when its server answers again: disteval run --resume " + r.Dir
-			if !m.Model.Served() {
-				next = "its file cannot be used: name another in the models file, and run again"
-			}
-			return eval.WithHint(fmt.Errorf("%s was given up: %s", m.Model.Name, m.GaveUp), next)
-		}
-	}
-	return nil
+	return r.GivenUp()
 }
