@@ -182,9 +182,14 @@ func runDocument(t *testing.T, steps []step, replace *strings.Replacer, setup fu
 	if err := os.WriteFile(filepath.Join(dir, "document.txtar"), []byte(script.String()+files.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("DISTEVAL_LOCK_DIR", env.WorkDir)

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,10 +74,32 @@ func renameRun(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.Rename(runs[0], ts.MkAbs(filepath.Join(args[0], args[1]))))
 }
 
+// built makes the program as people have it. The scripts run the test binary
+// itself, with the race detector where the tests have it; what asks models
+// hundreds of questions would take many times as long in that.
+var built = sync.OnceValues(func() (path string, err error) {
+	own, err := exec.LookPath("disteval") // testscript.Main has put it on PATH, in a folder that it removes
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(filepath.Dir(own), "built", "disteval")
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/disteval/disteval/cmd/disteval").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
 // program is disteval as a process of its own, to be killed.
 func program(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command("disteval", args...) // testscript.Main has put it on PATH
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	return cmd
