@@ -35,6 +35,7 @@ type app struct {
 	log      *slog.Logger
 	now      func() time.Time
 	drain    context.Context // done at the first interrupt
+	memory   memory
 }
 
 // Main runs the command that os.Args names and returns its exit code.
