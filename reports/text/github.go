@@ -43,7 +43,7 @@ func WriteAnnotations(w io.Writer, j reports.Judgement) error {
 			annotate(&b, kind.command, fmt.Sprintf("%s: %s", c.Outcome, subject(c)), text)
 		}
 		if more := andMore(len(checks), most); more != "" {
-			annotate(&b, kind.command, "disteval gate", more+": the step's summary lists them")
+			annotate(&b, kind.command, "disteval gate", more+": report.html and junit.xml list them")
 		}
 	}
 	_, err := io.WriteString(w, b.String())
