@@ -253,7 +253,11 @@ func (c *Coordinator) Ask(ctx, drain context.Context, run Run) error {
 	if err != nil {
 		return err
 	}
-	a := newAsking(c, run, done)
+	open, err := openProbes(ctx, run, done)
+	if err != nil {
+		return err
+	}
+	a := newAsking(c, run, done, open)
 	if a.book.finished() {
 		return nil
 	}
@@ -285,7 +289,7 @@ func queueHint(err error) string {
 // fits refuses questions that the server would not take.
 func (a *asking) fits() error {
 	most := a.c.nc.MaxPayload() - headroom
-	for _, b := range a.book.models {
+	for _, b := range a.book.pages {
 		for i, job := range b.jobs {
 			size := len(job.Request.Prompt) + len(job.Request.System)
 			if i > 0 {

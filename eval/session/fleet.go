@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -111,21 +110,6 @@ func (f *Fleet) ask(ctx, drain context.Context, store *runstore.Store, process i
 		}
 	}
 	return f.coordinator.Ask(ctx, drain, fleet.Run{ID: rec.ID, Plan: rec.Plan, First: first, Store: store, Process: process, Phases: rec.Phases, Observer: o})
-}
-
-// answersOnly is a plan without the probabilities of texts, which workers are
-// not asked for. It refuses a plan that states them.
-func (s *Session) answersOnly(plan eval.Plan) (eval.Plan, error) {
-	probed := slices.ContainsFunc(plan.Models, func(m eval.Model) bool { return plan.Probing(m).Any() })
-	if probed && plan.Likelihood.Stated() {
-		return plan, eval.BadInput(errors.New("likelihood: workers are asked for answers only, not for the probabilities of texts"),
-			"state likelihood: off in the models file, or run without --nats and --listen")
-	}
-	if probed {
-		s.Say("workers are asked for answers only: there will be no likelihood, choice or fidelity")
-	}
-	plan.Likelihood = eval.LikelihoodOff()
-	return plan, nil
 }
 
 // WorkerOptions say what a worker serves and whom.
