@@ -230,7 +230,7 @@ func (g *echo) Generate(ctx context.Context, r eval.Request) (eval.Reply, error)
 			return eval.Reply{}, err
 		}
 	}
-	return eval.Reply{Text: answerTo(g.model, r.Prompt), DoneReason: "stop"}, nil
+	return eval.Reply{Text: answerTo(g.model, r.Prompt), DoneReason: "stop", Tokens: tokensOf(r)}, nil
 }
 
 func answerTo(model, prompt string) string { return model + " says: " + strings.ToUpper(prompt) }
