@@ -26,9 +26,7 @@ func (s stepped) Read(from, to time.Time) Reading {
 		z := Zone{Name: fmt.Sprint("zone-", i), Kind: CPU, Counted: i%2 == 1, Estimated: i == 1}
 		z.Energy = Energy(s.at(i, middle) * to.Sub(from).Seconds() * 1e6)
 		r.Zones = append(r.Zones, z)
-		for _, g := range clip([]Gap{{Zone: z.Name, Start: s.lost, End: s.found}}, from, to) {
-			r.Gaps = append(r.Gaps, g)
-		}
+		r.Gaps = append(r.Gaps, clip([]Gap{{Zone: z.Name, Start: s.lost, End: s.found}}, from, to)...)
 	}
 	return r
 }

@@ -100,6 +100,12 @@ func (p Plan) Probing(m Model) Probing {
 	return out
 }
 
+// Unasked reports whether m would be asked how probable the answers are, if it
+// could tell.
+func (p Plan) Unasked(m Model) bool {
+	return stated(p.Likelihood.Answers, true) && !m.Capabilities.canProbe()
+}
+
 func stated[T any](v *T, fallback T) T {
 	if v == nil {
 		return fallback

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -23,10 +24,11 @@ func (p Plan) Stages() [][][]Model {
 			here = append(here, m)
 			continue
 		}
-		i, ok := at[m.Host]
+		server := strings.TrimSuffix(m.Host, "/v1") // Ollama is one server by either of its APIs
+		i, ok := at[server]
 		if !ok {
 			i = len(queues)
-			at[m.Host], queues = i, append(queues, nil)
+			at[server], queues = i, append(queues, nil)
 		}
 		queues[i] = append(queues[i], m)
 	}

@@ -22,6 +22,8 @@ func TestStages(t *testing.T) {
 		{"- -", "[[[0 1]]]"},
 		{"a b a -", "[[[3]] [[0 2] [1]]]"},
 		{"a b c", "[[[0] [1] [2]]]"},
+		{"a a/v1 b/v1", "[[[0 1] [2]]]"},
+		{"a/x/v1 a/y/v1", "[[[0] [1]]]"},
 	} {
 		var p eval.Plan
 		for i, host := range strings.Fields(tt.hosts) {

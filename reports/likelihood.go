@@ -284,12 +284,15 @@ func rivals(p eval.Plan, t []*tally) []Rivalry {
 }
 
 // unknownBits warns of models that were to say how probable the right answers
-// are, and did not.
+// are, and did not or cannot.
 func unknownBits(p eval.Plan, t []*tally) []string {
 	var out []string
 	for i, m := range p.Models {
 		n := len(t[i].scored(metrics.AnswerBits))
-		if p.Probing(m).Answers && n < t[i].replies {
+		switch {
+		case p.Unasked(m) && t[i].replies > 0:
+			out = append(out, fmt.Sprintf("%s: how probable the right answers are to it is not known: %s.", m.Name, p.NoProbe(m, nil)))
+		case p.Probing(m).Answers && n < t[i].replies:
 			out = append(out, fmt.Sprintf("%s: how probable the right answer is, is not known for %d of %d queries. The first: %s.", m.Name, t[i].replies-n, t[i].replies, t[i].probed.unknown))
 		}
 	}

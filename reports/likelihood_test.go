@@ -139,3 +139,20 @@ func TestKnowledge(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestUnknownBits: a model that cannot tell is named with the reason, unless
+// nobody wants to know.
+func TestUnknownBits(t *testing.T) {
+	p := knowing(3)
+	m := tallyOf(p, p.Models[1], []float64{0, 0, 1}, []float64{1, 2, 3}, 1)
+	p.Models = []eval.Model{{Name: "mute", Provider: "openai"}}
+	m.replies = 3
+	if got := unknownBits(p, []*tally{m}); len(got) != 1 || got[0] != "mute: how probable the right answers are to it is not known: openai gives no log-probabilities for this model." {
+		t.Errorf("%q", got)
+	}
+	off := false
+	p.Likelihood.Answers = &off
+	if got := unknownBits(p, []*tally{m}); got != nil {
+		t.Errorf("switched off: %q", got)
+	}
+}

@@ -276,7 +276,7 @@ func (o *OpenAI) logprobs(a asked, word string, first bool) any {
 	if a.chat {
 		top := []map[string]any{}
 		for i := range n {
-			top = append(top, map[string]any{"token": fmt.Sprint(word, i), "logprob": p - float64(i)})
+			top = append(top, map[string]any{"token": fmt.Sprint(word, i), "logprob": p - 4*float64(i)}) // together below 1
 		}
 		return map[string]any{"content": []map[string]any{{"token": word, "logprob": p, "top_logprobs": top}}}
 	}

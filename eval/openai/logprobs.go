@@ -55,6 +55,9 @@ func (l *logprobs) tokens(echo bool, depth int) ([]eval.Token, error) {
 		if !(t.Logprob <= 0) && !(echo && i == 0) || slices.ContainsFunc(t.Top, func(a eval.Alternative) bool { return !(a.Logprob <= 0) }) {
 			return nil, eval.Malformed("token %q has a log-probability above 0 or none", t.Text)
 		}
+		if sum := together(t.Top); sum > 1+rounding {
+			return nil, eval.Malformed("the probabilities of what could stand in place of token %q sum to %.4g, above 1", t.Text, sum)
+		}
 		slices.SortFunc(t.Top, func(a, b eval.Alternative) int {
 			return cmp.Or(cmp.Compare(b.Logprob, a.Logprob), cmp.Compare(a.Text, b.Text))
 		})
@@ -63,10 +66,20 @@ func (l *logprobs) tokens(echo bool, depth int) ([]eval.Token, error) {
 	return out, nil
 }
 
-// value is NaN for a missing log-probability. A probability of 1 may come out
-// above 1 by a rounding.
+// rounding is how far above 1 a probability, or the sum of some, may come out.
+const rounding = 1e-4
+
+// together is the sum of the alternatives' probabilities.
+func together(top []eval.Alternative) (sum float64) {
+	for _, a := range top {
+		sum += math.Exp(a.Logprob)
+	}
+	return sum
+}
+
+// value is NaN for a missing log-probability, and 0 for one that rounding has
+// brought above it.
 func value(p *float64) float64 {
-	const rounding = 1e-4
 	switch {
 	case p == nil:
 		return math.NaN()

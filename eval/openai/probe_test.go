@@ -83,3 +83,16 @@ func TestNumbered(t *testing.T) {
 		}
 	}
 }
+
+// TestSum: probabilities that cannot be are refused, whatever their order.
+func TestSum(t *testing.T) {
+	p := func(f float64) *float64 { return &f }
+	l := logprobs{Tokens: []string{"a"}, TokenLogprobs: []*float64{p(-0.5)}, TopLogprobs: []map[string]*float64{{"b": p(-0.6), "a": p(-0.5)}}}
+	if _, err := l.tokens(false, 2); err == nil || !strings.Contains(err.Error(), "sum to 1.155, above 1") {
+		t.Errorf("got %v", err)
+	}
+	l.TopLogprobs[0]["b"] = p(-0.94)
+	if got, err := l.tokens(false, 2); err != nil || got[0].Top[0].Text != "a" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

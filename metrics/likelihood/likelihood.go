@@ -77,18 +77,25 @@ func (f Form) PerByte() float64 {
 // unknown reports whether not even a bound of the form was reached.
 func (f Form) unknown() bool { return f.Reason != "" || len(f.Steps) == 0 }
 
+// longestName is how many characters of a form stand in a reason.
+const longestName = 60
+
 // reason is why the form is not exact.
 func (f Form) reason() string {
+	name := f.Text
+	if r := []rune(name); len(r) > longestName {
+		name = string(r[:longestName-1]) + "…"
+	}
 	switch {
 	case f.Reason != "":
-		return fmt.Sprintf("%s: %s", f.Text, f.Reason)
+		return fmt.Sprintf("%s: %s", name, f.Reason)
 	case len(f.Steps) == 0:
-		return fmt.Sprintf("%s: no token was looked at", f.Text)
+		return fmt.Sprintf("%s: no token was looked at", name)
 	case f.Cut:
-		return fmt.Sprintf("%s: it was followed for %d tokens only", f.Text, len(f.Steps))
+		return fmt.Sprintf("%s: it was followed for %d tokens only", name, len(f.Steps))
 	}
 	last := f.Steps[len(f.Steps)-1]
-	return fmt.Sprintf("%s: token %d, %q, is not among the %d most probable", f.Text, len(f.Steps), last.Text, len(last.Top))
+	return fmt.Sprintf("%s: token %d, %q, is not among the %d most probable", name, len(f.Steps), last.Text, len(last.Top))
 }
 
 // rounding is how far the probabilities that a server states may be off

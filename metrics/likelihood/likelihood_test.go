@@ -62,6 +62,7 @@ func TestScore(t *testing.T) {
 		{"lost beside a bound", []Form{form("abc", beyond(8)), lost("a")}, no, "", no, no, 0, "", [3]float64{no, no, no}, "a: the server ended"},
 		{"lost beside the first", []Form{form("abc", bits(1, 1)), lost("a")}, 1, metrics.AtMost, 0.5, 0, 1, "", [3]float64{1, 1, 1}, "a: the server ended"},
 		{"rank at most", []Form{form("abc", bits(1, 3)), lost("a")}, 1, metrics.AtMost, 0.5, 0, 3, metrics.AtMost, [3]float64{no, 1, 1}, ""},
+		{"a long name is cut", []Form{lost(strings.Repeat("é", 1000))}, no, "", no, no, 0, "", [3]float64{no, no, no}, strings.Repeat("é", longestName-1) + "…: the server ended"},
 		{"nothing asked", nil, no, "", no, no, 0, "", [3]float64{no, no, no}, "no answer"},
 	} {
 		a := Score(c.forms)

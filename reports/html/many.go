@@ -56,7 +56,7 @@ func writeMany(ctx context.Context, out *bufio.Writer, r reports.Report, budget 
 			return err
 		}
 	}
-	packed, ids, err := m.finish(set)
+	ids, err := m.finish(set)
 	if err != nil {
 		return err
 	}
@@ -65,10 +65,11 @@ func writeMany(ctx context.Context, out *bufio.Writer, r reports.Report, budget 
 		writeBinary(out, `class="piece"`, p.data)
 	}
 	// Now that the pieces have their numbers.
-	if packed, err = m.pieces.pack(m.columns.bytes()); err != nil {
+	columns, err := m.pieces.pack(m.columns.bytes())
+	if err != nil {
 		return err
 	}
-	writeBinary(out, `id="columns"`, packed)
+	writeBinary(out, `id="columns"`, columns)
 	writeBinary(out, `id="ids"`, ids)
 	return m.writeIndex(out)
 }
@@ -183,7 +184,7 @@ func appendText(d []byte, r eval.Reply) []byte {
 
 // finish packs what does not depend on the pieces and leaves out pieces until
 // all fits.
-func (m *many) finish(set []queries.Query) (columns, ids []byte, err error) {
+func (m *many) finish(set []queries.Query) (ids []byte, err error) {
 	list := append(make([]byte, 0, 16*len(set)), '[')
 	for i, q := range set {
 		if i > 0 {
@@ -192,13 +193,14 @@ func (m *many) finish(set []queries.Query) (columns, ids []byte, err error) {
 		list = appendString(list, q.ID)
 	}
 	if ids, err = m.pieces.pack(append(list, ']')); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if columns, err = m.pieces.pack(m.columns.bytes()); err != nil {
-		return nil, nil, err
+	columns, err := m.pieces.pack(m.columns.bytes())
+	if err != nil {
+		return nil, err
 	}
 	const numbers = 4 // bytes for the number of a query's piece, at most
-	return columns, ids, m.pieces.finish(base64.StdEncoding.EncodedLen(len(columns) + len(ids) + numbers*len(set)/2))
+	return ids, m.pieces.finish(base64.StdEncoding.EncodedLen(len(columns) + len(ids) + numbers*len(set)/2))
 }
 
 // index says how columns and pieces are to be read.

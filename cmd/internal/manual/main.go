@@ -39,7 +39,7 @@ func manPages(root *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(plain)
+	defer func() { _ = os.RemoveAll(plain) }()
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Title: "DISTEVAL", Section: "1", Source: "disteval", Manual: "disteval manual"}
 	if err := doc.GenManTree(root, header, plain); err != nil {
