@@ -227,7 +227,7 @@ func TestHostileProbes(t *testing.T) {
 	go func() {
 		js, _ := jetstream.New(bad)
 		for job := range 20 {
-			invented := fmt.Sprintf(`{"key":"x-2-%d-0-x","model":2,"job":%d,"probe":{"Start":"2026-01-01T00:00:00Z","End":"2026-01-01T00:00:00Z","Incomparable":"no"}}`, job, job)
+			invented := fmt.Sprintf(`{"key":"x-2-%d-0-x","model":2,"job":%d,"probe":{"Start":"2026-01-01T00:00:00Z","End":"2026-01-01T00:00:00Z","Failure":{"kind":"generation","message":"no"}}}`, job, job)
 			for range 50 { // until there is a stream
 				if _, err := js.Publish(t.Context(), "disteval.r.run-1.mallory", []byte(invented), jetstream.WithRetryAttempts(0)); err == nil {
 					break
