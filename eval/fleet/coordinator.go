@@ -214,6 +214,8 @@ func describe(want, have eval.Model) eval.Model {
 	want.SizeBytes, want.Notice = have.SizeBytes, have.Notice
 	if want.Template = have.Template; want.Generation.Raw {
 		want.Template = ""
+	} else if want.Provider == eval.ProviderOllama { // it walks in raw completion alone
+		want.Capabilities.Logprobs, want.Capabilities.Walks = 0, false
 	}
 	return want
 }

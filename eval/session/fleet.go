@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -218,7 +219,24 @@ func (l *larder) models(ctx context.Context) ([]eval.Model, error) {
 	} else {
 		served, err = l.session.Providers.Resolve(ctx, served)
 	}
+	if err == nil {
+		err = l.addRaw(ctx, served)
+	}
 	return append(served, l.files...), err
+}
+
+// addRaw adds what a server can do in raw completion alone. Whether it is asked
+// for that is the run's to say, whose coordinator takes it back otherwise.
+func (l *larder) addRaw(ctx context.Context, served []eval.Model) error {
+	raw := slices.Clone(served)
+	for i := range raw {
+		raw[i].Generation.Raw = true
+	}
+	resolved, err := l.session.Providers.Resolve(ctx, raw)
+	for i, m := range resolved {
+		served[i].Capabilities.Logprobs, served[i].Capabilities.Walks = m.Capabilities.Logprobs, m.Capabilities.Walks
+	}
+	return err
 }
 
 // ollama lists all that Ollama has. A server that is not there is said once:
@@ -248,5 +266,17 @@ func (l *larder) servers(models []eval.Model) []eval.Model {
 func (l *larder) open(m eval.Model) (eval.Generator, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.session.Providers.Open(m)
+	if m.Provider != eval.ProviderOllama {
+		return l.session.Providers.Open(m)
+	}
+	// Served was a model without options; by which API it is asked follows from
+	// those of the run.
+	resolved, err := l.session.Providers.Resolve(context.Background(), []eval.Model{m}) // it has a timeout of its own
+	if err != nil {
+		return nil, err
+	}
+	if resolved[0].Digest != m.Digest {
+		return nil, &eval.ReplacedError{Model: m.Model, Was: m.Digest, Now: resolved[0].Digest}
+	}
+	return l.session.Providers.Open(resolved[0])
 }
