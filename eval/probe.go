@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -213,8 +214,10 @@ func (p Plan) NoProbe(m Model, probe *Probe) string {
 	switch {
 	case probe != nil && probe.Failure != nil:
 		return fmt.Sprintf("asking for probabilities failed: %v", probe.Failure)
+	case !m.Capabilities.canProbe() && !m.Generation.Raw:
+		return "there are no log-probabilities of answers in a chat, whose template stands between them and the prompt"
 	case !m.Capabilities.canProbe():
-		return fmt.Sprintf("%s gives no log-probabilities for this model", m.Provider)
+		return fmt.Sprintf("provider %s gives no log-probabilities of answers (%s)", m.Provider, cmp.Or(m.ProviderVersion, "no version known"))
 	case !p.Probing(m).Any():
 		return "not asked for (likelihood in the models file)"
 	}

@@ -41,6 +41,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		if model.Energy.Quality != emissions.Unavailable {
 			model.Energy.OverTime = overTime(t[i].spent)
 		}
+		t[i].spent, t[i].latencyMS = nil, nil // a large run's take room that what follows needs
 		if model.Missing > 0 {
 			r.Status = Partial
 		}

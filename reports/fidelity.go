@@ -60,6 +60,9 @@ func (f *Fidelity) predictions(byQuery [][]likelihood.Divergence) {
 	var all []float64
 	squares := 0.0
 	for _, ds := range byQuery {
+		if len(ds) == 0 {
+			continue
+		}
 		var s, k, d []float64
 		for _, x := range ds {
 			top := 0.0

@@ -145,9 +145,13 @@ func TestKnowledge(t *testing.T) {
 func TestUnknownBits(t *testing.T) {
 	p := knowing(3)
 	m := tallyOf(p, p.Models[1], []float64{0, 0, 1}, []float64{1, 2, 3}, 1)
-	p.Models = []eval.Model{{Name: "mute", Provider: "openai"}}
+	p.Models = []eval.Model{{Name: "mute", Provider: "openai", ProviderVersion: "fake 1", Generation: eval.Generation{Raw: true}}}
 	m.replies = 3
-	if got := unknownBits(p, []*tally{m}); len(got) != 1 || got[0] != "mute: how probable the right answers are to it is not known: openai gives no log-probabilities for this model." {
+	if got := unknownBits(p, []*tally{m}); len(got) != 1 || got[0] != "mute: how probable the right answers are to it is not known: provider openai gives no log-probabilities of answers (fake 1)." {
+		t.Errorf("%q", got)
+	}
+	p.Models[0].Generation.Raw = false
+	if got := unknownBits(p, []*tally{m}); len(got) != 1 || !strings.Contains(got[0], "in a chat") {
 		t.Errorf("%q", got)
 	}
 	off := false

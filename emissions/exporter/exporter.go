@@ -198,6 +198,7 @@ type Zone struct {
 	Counted  bool
 	Why      string // why it is not counted
 	Modelled bool   // not measured
+	Failed   string // why its value cannot be read; empty where it can
 }
 
 // Examine asks every exporter once.
@@ -218,7 +219,7 @@ func Examine(ctx context.Context, urls []string) ([]Probe, error) {
 		packages := slices.ContainsFunc(e.counters, func(c *counter) bool { return c.domain == "package" && !c.secondary })
 		for _, c := range e.counters {
 			counted, why := t.counts(e, c, packages)
-			p.Zones = append(p.Zones, Zone{Name: c.name(), Kind: c.kind(), Counter: c.key, Counted: counted, Why: why, Modelled: c.modelled})
+			p.Zones = append(p.Zones, Zone{Name: c.name(), Kind: c.kind(), Counter: c.key, Counted: counted, Why: why, Modelled: c.modelled, Failed: c.failed})
 		}
 		all = append(all, p)
 	}

@@ -110,14 +110,20 @@ func probeExporters(ctx context.Context, urls []string) []Finding {
 	var all []Finding
 	for _, p := range probes {
 		f := Finding{Method: exporter.Method, Title: "Exporter " + p.URL, Quality: emissions.Unavailable, Reason: p.Reason, Present: true}
+		failed := false
 		for _, z := range p.Zones {
 			state := readable
-			if z.Modelled {
+			switch {
+			case z.Failed != "":
+				state = z.Failed
+			case z.Modelled:
 				state = "modelled by the exporter, not measured"
 			}
 			f.Zones = append(f.Zones, Zone{Name: z.Name, ID: z.Counter, Counted: z.Counted, Detail: z.Why, State: state})
 			switch {
 			case !z.Counted:
+			case z.Failed != "":
+				failed = true
 			case z.Modelled && f.Quality == emissions.Unavailable:
 				f.Quality = emissions.Estimated
 			case !z.Modelled && f.Quality == emissions.Unavailable:
@@ -127,6 +133,9 @@ func probeExporters(ctx context.Context, urls []string) []Finding {
 			default:
 				f.Quality = emissions.QualityOfSum(f.Quality, emissions.Measured)
 			}
+		}
+		if failed && f.Quality != emissions.Unavailable {
+			f.Quality = emissions.Partial
 		}
 		all = append(all, f)
 	}

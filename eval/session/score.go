@@ -4,6 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
@@ -70,12 +74,12 @@ func (s *Session) Score(ctx context.Context, store *runstore.Store) error {
 
 // scoringPass scores a run's replies, some hundreds at a time.
 type scoringPass struct {
-	store  *runstore.Store
-	id     int
-	cfg    scoring.Config
-	scorer *scoring.Scorer
-	floors map[string]*vector.Floor
-	batch  []eval.ScoredReply
+	store   *runstore.Store
+	id      int
+	cfg     scoring.Config
+	scorers []*scoring.Scorer // each takes its share of a batch
+	floors  map[string]*vector.Floor
+	batch   []eval.ScoredReply
 }
 
 // beginScoring begins a scoring of store: its own, or one more.
@@ -89,11 +93,20 @@ func (s *Session) beginScoring(ctx context.Context, store *runstore.Store, by ev
 	if err != nil {
 		return nil, err
 	}
-	return &scoringPass{store: store, id: id, cfg: cfg, scorer: scoring.New(cfg), floors: make(map[string]*vector.Floor)}, nil
+	return &scoringPass{store: store, id: id, cfg: cfg, scorers: []*scoring.Scorer{scoring.New(cfg)}, floors: make(map[string]*vector.Floor)}, nil
 }
 
-// run goes once over all replies of a run.
+// widen has n scorers share each batch. An embedding server is asked by
+// one scorer all the same: it makes batches of its own.
+func (p *scoringPass) widen(n int) {
+	for p.cfg.Embedder == nil && len(p.scorers) < n {
+		p.scorers = append(p.scorers, scoring.New(p.cfg))
+	}
+}
+
+// run goes once over all replies of a run, on all processors.
 func (p *scoringPass) run(ctx context.Context, replies eval.Run) error {
+	p.widen(runtime.GOMAXPROCS(0))
 	for r, err := range replies.Replies(ctx) {
 		if err == nil {
 			err = p.add(ctx, r)
@@ -135,12 +148,14 @@ func (p *scoringPass) add(ctx context.Context, r eval.ScoredReply) error {
 	return p.flush(ctx)
 }
 
+// flush scores the batch and stores the scores in its order, so that floors are
+// the same to the last digit however many scorers there are.
 func (p *scoringPass) flush(ctx context.Context) error {
-	pairs := make([]metrics.Pair, len(p.batch))
-	for i, r := range p.batch {
-		pairs[i] = p.cfg.PairOf(r.Query, r.Reply)
+	results, err := p.scoreBatch(ctx)
+	if err != nil {
+		return err
 	}
-	err := p.scorer.ScoreAll(ctx, pairs, func(i int, result scoring.Result) error {
+	for i, result := range results {
 		id := p.batch[i].Reply.JobID
 		floor := p.floors[id.Model]
 		if floor == nil {
@@ -148,8 +163,31 @@ func (p *scoringPass) flush(ctx context.Context) error {
 			p.floors[id.Model] = floor
 		}
 		result.AddTo(floor)
-		return p.store.PutScores(ctx, p.id, id, result.Scores, result.Flags)
-	})
+		if err := p.store.PutScores(ctx, p.id, id, result.Scores, result.Flags); err != nil {
+			return err
+		}
+	}
 	p.batch = p.batch[:0]
-	return err
+	return nil
+}
+
+func (p *scoringPass) scoreBatch(ctx context.Context) ([]scoring.Result, error) {
+	pairs := make([]metrics.Pair, len(p.batch))
+	for i, r := range p.batch {
+		pairs[i] = p.cfg.PairOf(r.Query, r.Reply)
+	}
+	results := make([]scoring.Result, len(pairs))
+	share := (len(pairs) + len(p.scorers) - 1) / len(p.scorers)
+	group, ctx := errgroup.WithContext(ctx)
+	for i, scorer := range p.scorers {
+		from, to := min(i*share, len(pairs)), min((i+1)*share, len(pairs))
+		group.Go(func() error {
+			return scorer.ScoreAll(ctx, pairs[from:to], func(k int, r scoring.Result) error {
+				r.TextVector, r.ReferenceVector = slices.Clone(r.TextVector), slices.Clone(r.ReferenceVector)
+				results[from+k] = r
+				return nil
+			})
+		})
+	}
+	return results, group.Wait()
 }

@@ -97,7 +97,7 @@ var keys = []Key{
 	{Section: "model", Name: "name", Type: Text, Required: true, Doc: "As reports call the model; unique in the file."},
 	{Section: "model", Name: "provider", Type: Word, Words: eval.Providers(), Required: true, Doc: "Who runs the model."},
 	{Section: "model", Name: "model", Type: Text, Required: true, Doc: "As the provider calls it, or a .gguf file beside this one."},
-	{Section: "model", Name: "source", Type: Text, Doc: "Where models pull gets it: hf://OWNER/REPO, or a folder."},
+	{Section: "model", Name: "source", Type: Text, Doc: "Where models pull gets it: ollama://NAME, hf://OWNER/REPO, a folder, or a .gguf file."},
 	{Section: "model", Name: "rope", Type: Word, Words: []string{"hf", "meta", "auto"}, Doc: "The layout of the source's rotary embeddings: hf where nothing is said; auto finds it out."},
 	{Section: "model", Name: "quantize", Type: Texts, Words: eval.QuantizationKinds(), Doc: "A ladder: a model for each of these steps beside the model itself."},
 	{Section: "model", Name: "role", Type: Word, Words: []string{string(eval.RoleReference), string(eval.RoleStudent)}, Default: string(eval.RoleStudent), Doc: "One model may be the reference that the others are compared with."},

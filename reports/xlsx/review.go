@@ -49,7 +49,7 @@ const howTo = "Write your name here, or in a row's own Reviewer cell. Choose a v
 
 // mostReviewed is how many answers the Review sheet offers. Of more it offers a
 // sample: nobody judges so many, and a sample drawn at random tells as much.
-const mostReviewed = 25_000
+const mostReviewed = 10_000
 
 // item is an answer that people are offered.
 type item struct {

@@ -43,7 +43,7 @@ type limits struct {
 // Write writes r to w: the sheets Summary, Comparisons, Likelihood, Replies,
 // Categories, Energy, Provenance and Review, and the hidden Key to Review's items. Where a
 // sheet is full, Replies goes on in "Replies 2" and so on, Review and Key
-// likewise. Of more than 25,000 answers Review offers so many.
+// likewise. Of more than 10,000 answers Review offers so many.
 func Write(ctx context.Context, w io.Writer, r reports.Report) error {
 	if err := write(ctx, w, r, limits{excelize.TotalRows, mostReviewed}); err != nil {
 		return fmt.Errorf("write the workbook of run %s: %w", r.RunID, err)

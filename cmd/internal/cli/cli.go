@@ -35,6 +35,7 @@ type app struct {
 	log      *slog.Logger
 	now      func() time.Time
 	drain    context.Context // done at the first interrupt
+	memory   memory
 }
 
 // Main runs the command that os.Args names and returns its exit code.
@@ -105,6 +106,8 @@ received so far stored.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Version = thisBuild().String() // so that --version does what it does elsewhere
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(wrongFlag)
 	addSettingFlags(root.PersistentFlags())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {

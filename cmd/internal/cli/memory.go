@@ -7,14 +7,39 @@ import (
 	"github.com/disteval/disteval/eval"
 )
 
-// manyRequests is how many requests make a run large.
-const manyRequests = 100_000
+// largeRequests is how many requests make runs large: memory then counts more
+// than time.
+const largeRequests = 10_000
 
-// spareMemory has the garbage collector let a large run's heap grow by a fifth
-// beyond what is in use before it collects, not to twice of it: the queries and
-// the figures by query live as long as the command. GOGC, where it is set, holds.
-func spareMemory(p eval.Plan) {
-	if p.Requests() > manyRequests && os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(20)
+// What a command on large runs gets by with and does not collect garbage all the
+// time: queries, and figures by query, live as long as it does.
+const (
+	bytesAtLeast   = 96 << 20
+	bytesByQuery   = 300
+	bytesByRequest = 75
+)
+
+// memory is how large the runs are that a command has to do with.
+type memory struct {
+	runs              map[string]bool // by ID
+	requests, queries int
+}
+
+// hold has the garbage collector keep a command on large runs within what these
+// need, the pages of the program's file not counted. Where they are small it may
+// take twice what is in use, which saves time. GOGC and GOMEMLIMIT, where either
+// is set, hold instead.
+func (m *memory) hold(rec eval.RunRecord) {
+	if m.runs[rec.ID] || os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	if m.runs == nil {
+		m.runs = make(map[string]bool)
+	}
+	m.runs[rec.ID] = true
+	m.requests += rec.Plan.Requests()
+	m.queries += len(rec.Plan.Queries.Queries)
+	if m.requests >= largeRequests {
+		debug.SetMemoryLimit(int64(bytesAtLeast + bytesByQuery*m.queries + bytesByRequest*m.requests))
 	}
 }

@@ -230,6 +230,7 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
 func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
+	a.memory.hold(store.Record())
 	bar := a.observer(s, store.Record().Plan)
 	var early *reports.Judgement
 	var asked error
@@ -248,7 +249,6 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 	if err := s.Score(ctx, store); err != nil {
 		return reports.Report{}, errors.Join(err, asked)
 	}
-	spareMemory(store.Record().Plan)
 	report, err := files.Conclude(ctx, store, o.expected, early)
 	if err != nil {
 		return report, errors.Join(err, asked)

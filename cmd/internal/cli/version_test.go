@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -46,5 +47,17 @@ func TestBuildSaysNothingThatIsUnknown(t *testing.T) {
 		if got := b.String(); !strings.HasPrefix(got, want) {
 			t.Errorf("%s, want %s…", got, want)
 		}
+	}
+}
+
+// --version is what people type first.
+func TestVersionFlag(t *testing.T) {
+	var flag, command, messages bytes.Buffer
+	if code := run(t.Context(), []string{"--version"}, nil, &flag, &messages); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, &messages)
+	}
+	run(t.Context(), []string{"version"}, nil, &command, &messages)
+	if flag.Len() == 0 || flag.String() != command.String() {
+		t.Errorf("--version says %q, version %q", &flag, &command)
 	}
 }
