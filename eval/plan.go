@@ -221,7 +221,7 @@ func (p Plan) Jobs(m Model) []Job {
 // Request is what m is asked for one sample of q.
 func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 	r := Request{Prompt: p.Prompt(m, q), System: m.Prompting.System, Seed: m.Generation.Seed}
-	if r.Tokens = p.keptTokens(m); r.Tokens > 0 {
+	if r.Tokens = p.KeptTokens(m); r.Tokens > 0 {
 		r.Logprobs = m.Capabilities.Logprobs
 		if m.Capabilities.Continuations && !m.Served() {
 			r.Logprobs = 1 // the predictions themselves can be had again

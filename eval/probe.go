@@ -21,11 +21,11 @@ type Prober interface {
 
 // ProbeRequest is what a Prober is asked about one query.
 type ProbeRequest struct {
-	Prompt    string    // as sent, after template and examples
-	Texts     []string  // each right after the prompt, as it stands
-	Choices   []string  // likewise, of which only the one with the fewest bits per byte matters: the others may be cut
-	Reply     []Token   // of the reference, on which predictions are compared; nil: none are
-	Reference Generator // that wrote Reply, loaded; nil where a server runs it
+	Prompt    string    `json:"prompt"`            // as sent, after template and examples
+	Texts     []string  `json:"texts,omitempty"`   // each right after the prompt, as it stands
+	Choices   []string  `json:"choices,omitempty"` // likewise, of which only the one with the fewest bits per byte matters: the others may be cut
+	Reply     []Token   `json:"reply,omitempty"`   // of the reference, on which predictions are compared; nil: none are
+	Reference Generator `json:"-"`                 // that wrote Reply, loaded; nil where a server runs it
 }
 
 // ProbeReply is what it says.
@@ -51,6 +51,7 @@ type Probe struct {
 	Incomparable string                  // why there are none although they were asked for; empty where the reference has not answered either
 	Start, End   time.Time
 	Failure      *Failure // nil where the probe was answered
+	Host         string   // that looked, by name; empty: the machine of the run
 }
 
 // Likelihood says which probabilities a plan asks for beside the answers. What
@@ -125,10 +126,26 @@ func comparable(a, b Model) bool {
 	return a.Provider == b.Provider && (inProcess || x.Walks && y.Walks || x.TokenIDs && y.TokenIDs)
 }
 
-// keptTokens is how many tokens of m's replies are kept with their
+// Beside is the model that must be loaded beside m for m to be compared with
+// it: the reference, where its predictions are not known by its replies alone;
+// nil where there is none.
+func (p Plan) Beside(m Model) *Model {
+	ref := p.Reference()
+	if p.Probing(m).FidelityTokens == 0 || ref.Served() || ref.Capabilities.Walks {
+		return nil
+	}
+	return ref
+}
+
+// NotBeside is why m was not compared where that model could not be loaded.
+func NotBeside(reference string) string {
+	return fmt.Sprintf("%s could not be loaded beside this model", reference)
+}
+
+// KeptTokens is how many tokens of m's replies are kept with their
 // log-probabilities: those of the reference that others are compared on, or
 // that a later run's may be where keeping them costs nothing.
-func (p Plan) keptTokens(m Model) int {
+func (p Plan) KeptTokens(m Model) int {
 	if m.Role != RoleReference {
 		return 0
 	}
@@ -172,8 +189,9 @@ func Continuation(prompt, form string) string {
 	return " " + form
 }
 
-// probeRequest asks for the forms of one query's answer and its candidates.
-func (p Plan) probeRequest(m Model, q queries.Query) (r ProbeRequest, forms, candidates []string) {
+// ProbeRequest asks for the forms of one query's answer and its candidates,
+// which Probe.Fill names.
+func (p Plan) ProbeRequest(m Model, q queries.Query) (r ProbeRequest, forms, candidates []string) {
 	asks := p.Probing(m)
 	if asks.Answers {
 		forms = q.Answers()
@@ -201,7 +219,7 @@ func (p Plan) NoProbe(m Model, probe *Probe) string {
 	case !m.Capabilities.canProbe():
 		return fmt.Sprintf("provider %s gives no log-probabilities of answers (%s)", m.Provider, cmp.Or(m.ProviderVersion, "no version known"))
 	case !p.Probing(m).Any():
-		return "not asked for (likelihood in the models file; workers are not asked for it)"
+		return "not asked for (likelihood in the models file)"
 	}
 	return "not asked for yet"
 }
@@ -212,7 +230,7 @@ func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics
 	if probe == nil || probe.Failure != nil {
 		return noLikelihood(p.NoProbe(m, probe))
 	}
-	scores := noLikelihood("not asked for (likelihood in the models file; workers are not asked for it)")
+	scores := noLikelihood("not asked for (likelihood in the models file)")
 	if len(probe.Answers) > 0 {
 		copy(scores, likelihood.Score(probe.Answers).Scores())
 	}

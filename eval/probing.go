@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,21 +13,22 @@ import (
 	"github.com/disteval/disteval/queries"
 )
 
-// openProbes lists the queries on which m was not probed yet, or not compared
-// with a reply of the reference that has come since.
-func (r *Runner) openProbes(ctx context.Context, m Model, probed map[ProbeID]bool) (open []queries.Query, err error) {
-	asks := r.Plan.Probing(m)
+// OpenProbes lists the queries on which m was not probed yet, or not compared
+// with a reply of the reference that has come since: answered says whether
+// there is one.
+func (p Plan) OpenProbes(m Model, probed map[ProbeID]bool, answered func(JobID) (bool, error)) (open []queries.Query, err error) {
+	asks := p.Probing(m)
 	if !asks.Any() {
 		return nil, nil
 	}
-	for _, q := range r.Plan.Queries.Queries {
+	for _, q := range p.Queries.Queries {
 		compared, there := probed[ProbeID{m.Name, q.ID}]
 		if there && !compared && asks.FidelityTokens > 0 {
-			_, answered, err := r.Store.Tokens(ctx, JobID{Model: r.Plan.Reference().Name, Query: q.ID})
+			now, err := answered(JobID{Model: p.Reference().Name, Query: q.ID})
 			if err != nil {
 				return nil, err
 			}
-			there = !answered
+			there = !now
 		}
 		if !there {
 			open = append(open, q)
@@ -40,12 +42,11 @@ func (r *Runner) openProbes(ctx context.Context, m Model, probed map[ProbeID]boo
 // questions, so it is not given up: what is missing is stored as such and asked
 // again when the run is resumed. The error is for what ends the run.
 func (t *turn) probe(ctx, drain context.Context, open []queries.Query) error {
-	prober, ok := t.worker.Generator.(Prober)
-	if !ok || len(open) == 0 {
+	if _, ok := t.worker.Generator.(Prober); !ok || len(open) == 0 {
 		return nil
 	}
 	t.Observer.PhaseBegun(t.model, PhaseProbe, len(open), len(t.Plan.Queries.Queries))
-	p := &probing{turn: t, prober: prober, open: open, start: t.Now()}
+	p := &probing{turn: t, open: open, start: t.Now()}
 	if err := p.openReference(drain); err != nil {
 		return err
 	}
@@ -76,7 +77,6 @@ func (t *turn) probe(ctx, drain context.Context, open []queries.Query) error {
 // probing is the state that the workers of one probe phase share.
 type probing struct {
 	*turn
-	prober    Prober
 	reference Generator // nil where it is not needed here or could not be loaded
 	start     time.Time
 
@@ -93,8 +93,8 @@ type probing struct {
 // openReference loads the model that this one is compared with, where that runs
 // in this process and is not known by its replies alone.
 func (p *probing) openReference(ctx context.Context) error {
-	ref := p.Plan.Reference()
-	if p.Plan.Probing(p.model).FidelityTokens == 0 || ref.Served() {
+	ref := p.Plan.Beside(p.model)
+	if ref == nil {
 		return nil
 	}
 	gen, err := p.Runner.reference, error(nil)
@@ -152,50 +152,33 @@ func (p *probing) work(ctx, stop context.Context) bool {
 
 // ask probes one query, as often as a question may be asked.
 func (p *probing) ask(ctx, drain context.Context, q queries.Query) (Probe, error) {
-	r, forms, candidates := p.Plan.probeRequest(p.model, q)
-	out := Probe{ProbeID: ProbeID{p.model.Name, q.ID}}
-	var err error
-	if r.Reply, out.Incomparable, err = p.referenceReply(ctx, q); err != nil {
-		return out, err
+	r, forms, candidates := p.Plan.ProbeRequest(p.model, q)
+	missing, err := "", error(nil)
+	if r.Reply, missing, err = p.Plan.ReferenceReply(ctx, p.Store, p.model, q); err != nil {
+		return Probe{}, err
 	}
-	r.Reference = p.reference
-	for n := 1; ; n++ {
-		out.Start = p.Now()
-		reply, err := p.prober.Probe(ctx, r)
-		out.End = p.Now()
-		if err == nil {
-			out.fill(reply, forms, candidates)
-			return out, nil
-		}
-		if ctx.Err() != nil {
-			return out, ErrInterrupted
-		}
-		out.Failure = asFailure(err)
-		if !out.Failure.Retry || n > p.Backoff.Retries {
-			return out, nil
-		}
-		if !sleep(drain, p.Backoff.wait(n, out.Failure.After)) {
-			return out, ErrInterrupted
-		}
+	if r.Reference = p.reference; r.Reply != nil && r.Reference == nil && p.Plan.Beside(p.model) != nil {
+		r.Reply, missing = nil, NotBeside(p.Plan.Reference().Name)
 	}
+	out, err := p.worker.Probe(ctx, drain, r, forms, candidates)
+	out.ProbeID, out.Incomparable = ProbeID{p.model.Name, q.ID}, cmp.Or(out.Incomparable, missing)
+	return out, err
 }
 
-// fill takes over what was said of the texts, under the names of the forms.
-func (p *Probe) fill(r ProbeReply, forms, candidates []string) {
+// Fill takes over what was said of the texts, under the names of the forms.
+func (p *Probe) Fill(r ProbeReply, forms, candidates []string) {
 	p.Failure = nil
 	if len(r.Forms) != len(forms) || len(r.Choices) != len(candidates) {
 		p.Failure = &Failure{Kind: FailMalformed, Message: fmt.Sprintf("%d texts and %d candidates were looked at, not %d and %d",
 			len(r.Forms), len(r.Choices), len(forms), len(candidates))}
 		return
 	}
-	p.Answers, p.Choices, p.Divergences = named(r.Forms, forms), named(r.Choices, candidates), r.Divergences
+	p.Answers, p.Choices = named(r.Forms, forms), named(r.Choices, candidates)
+	p.Divergences, p.Incomparable = r.Divergences, r.Incomparable
 	for _, f := range p.Choices {
 		for i := range f.Steps {
 			f.Steps[i].Top = nil // the choice does not hang on them, and they are the bulk
 		}
-	}
-	if r.Incomparable != "" {
-		p.Incomparable = r.Incomparable
 	}
 }
 
@@ -206,15 +189,15 @@ func named(forms []likelihood.Form, names []string) []likelihood.Form {
 	return forms
 }
 
-// referenceReply gives the tokens of the reference's reply that the model is
+// ReferenceReply gives the tokens of the reference's stored reply that m is
 // compared on, or why there are none.
-func (p *probing) referenceReply(ctx context.Context, q queries.Query) (tokens []Token, missing string, err error) {
-	n := p.Plan.Probing(p.model).FidelityTokens
+func (p Plan) ReferenceReply(ctx context.Context, s Store, m Model, q queries.Query) (tokens []Token, missing string, err error) {
+	n := p.Probing(m).FidelityTokens
 	if n == 0 {
 		return nil, "", nil
 	}
-	ref := p.Plan.Reference()
-	tokens, ok, err := p.Store.Tokens(ctx, JobID{Model: ref.Name, Query: q.ID})
+	ref := p.Reference()
+	tokens, ok, err := s.Tokens(ctx, JobID{Model: ref.Name, Query: q.ID})
 	switch {
 	case err != nil:
 		return nil, "", err
@@ -222,8 +205,6 @@ func (p *probing) referenceReply(ctx context.Context, q queries.Query) (tokens [
 		return nil, "", nil // compared once the reference has answered
 	case len(tokens) == 0:
 		return nil, fmt.Sprintf("the reply of %s is stored without its tokens", ref.Name), nil
-	case p.reference == nil && !ref.Served():
-		return nil, fmt.Sprintf("%s could not be loaded beside this model", ref.Name), nil
 	}
 	return tokens[:min(n, len(tokens))], "", nil
 }

@@ -91,7 +91,10 @@ func (r *Runner) runStage(ctx, drain context.Context, queues [][]Model, since ti
 func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, since time.Time, done map[JobID]bool, probed map[ProbeID]bool) error {
 	for _, m := range queue {
 		open, before := r.openJobs(m, done)
-		probes, err := r.openProbes(ctx, m, probed)
+		probes, err := r.Plan.OpenProbes(m, probed, func(id JobID) (bool, error) {
+			_, answered, err := r.Store.Tokens(ctx, id)
+			return answered, err
+		})
 		if err != nil {
 			return err
 		}
@@ -169,7 +172,7 @@ func (t *turn) take(ctx, drain context.Context, open []Job, before Request, prob
 	if t.worker.Generator, err = t.Open(t.model); err != nil {
 		return fmt.Sprintf("open: %v", err), nil
 	}
-	if t.Plan.keptTokens(t.model) > 0 {
+	if t.Plan.KeptTokens(t.model) > 0 {
 		t.reference = t.worker.Generator
 	}
 	if gaveUp, err = t.prepare(drain, before); gaveUp != "" || err != nil {
@@ -304,7 +307,7 @@ func (a *answering) work(ctx, stop context.Context) bool {
 // received queues one job's outcome. It returns false when no further question
 // should be asked.
 func (a *answering) received(ctx context.Context, r Reply) bool {
-	r.Tokens = r.Tokens[:min(len(r.Tokens), a.Plan.keptTokens(a.model))]
+	r.Tokens = r.Tokens[:min(len(r.Tokens), a.Plan.KeptTokens(a.model))]
 	same, err := a.identity.Take(ctx, &r)
 	a.Observer.ReplyReceived(a.model, r)
 	a.schedule.Note(r)

@@ -13,7 +13,7 @@ import (
 func (p Plan) Stages() [][][]Model {
 	var stages [][][]Model
 	models := p.turns()
-	if ref := p.Reference(); ref != nil && p.keptTokens(*ref) > 0 {
+	if ref := p.Reference(); ref != nil && p.KeptTokens(*ref) > 0 {
 		stages, models = append(stages, [][]Model{models[:1]}), models[1:]
 	}
 	var here []Model

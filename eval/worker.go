@@ -62,6 +62,34 @@ func (w *Worker) Answer(ctx, drain context.Context, job Job) (Reply, error) {
 	}
 }
 
+// Probe looks at the texts of a request as Answer asks a question. What is said
+// of them stands in the outcome under the names of the forms and candidates.
+func (w *Worker) Probe(ctx, drain context.Context, r ProbeRequest, forms, candidates []string) (out Probe, err error) {
+	prober, ok := w.Generator.(Prober)
+	for n := 1; ; n++ {
+		out.Start = w.Now()
+		reply, err := ProbeReply{}, error(&Failure{Kind: FailGenerator, Message: "it gives no probabilities of texts"})
+		if ok {
+			reply, err = prober.Probe(ctx, r)
+		}
+		out.End = w.Now()
+		if err == nil {
+			out.Fill(reply, forms, candidates)
+			return out, nil
+		}
+		if ctx.Err() != nil {
+			return out, ErrInterrupted
+		}
+		out.Failure = asFailure(err)
+		if !out.Failure.Retry || n > w.Backoff.Retries {
+			return out, nil
+		}
+		if !sleep(drain, w.Backoff.wait(n, out.Failure.After)) {
+			return out, ErrInterrupted
+		}
+	}
+}
+
 func (w *Worker) meter(r *Reply) {
 	if !w.Alone {
 		return

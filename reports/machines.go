@@ -11,6 +11,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/metrics/stat"
 )
 
@@ -236,11 +237,25 @@ func (w without) shown(stored iter.Seq2[eval.ScoredReply, error]) iter.Seq2[eval
 			if err == nil && slices.Contains(w.hosts, r.Reply.Host) {
 				continue
 			}
+			if err == nil && r.Probe != nil && slices.Contains(w.hosts, r.Probe.Host) {
+				r.Probe, r.Scores = nil, noLikelihood(r.Scores, "its probabilities are of a host that is left out")
+			}
 			if !yield(r, err) {
 				return
 			}
 		}
 	}
+}
+
+// noLikelihood are the scores without those that follow from a probe.
+func noLikelihood(scores []metrics.Score, reason string) []metrics.Score {
+	out := slices.Clone(scores)
+	for i, s := range out {
+		if slices.ContainsFunc(metrics.Likelihood(), func(m metrics.Metric) bool { return m.Name == s.Metric }) {
+			out[i] = metrics.Score{Metric: s.Metric, Status: metrics.Unscored, Reason: reason}
+		}
+	}
+	return out
 }
 
 // Sentence says how far the two hosts agree.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
 	"github.com/disteval/disteval/queries"
 	"github.com/disteval/disteval/reports"
 )
@@ -103,6 +105,51 @@ func TestMachines(t *testing.T) {
 	}
 	if len(r.Agreements) != 1 || r.Agreements[0].N != 2 || r.Agreements[0].Same != 1 || !strings.Contains(r.Agreements[0].Sentence(), "differ on q02") {
 		t.Errorf("agreements: %+v", r.Agreements)
+	}
+}
+
+// probedRun is one whose first query was probed on a and its third on b: a
+// answered both.
+type probedRun struct{ fleetRun }
+
+func (r probedRun) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+	return func(yield func(eval.ScoredReply, error) bool) {
+		hosts := map[string]string{"q00": "a", "q02": "b"}
+		for reply, err := range r.fleetRun.Replies(ctx) {
+			if host, ok := hosts[reply.Query.ID]; ok {
+				reply.Probe = &eval.Probe{ProbeID: eval.ProbeID{Model: "M", Query: reply.Query.ID}, Host: host}
+				reply.Scores = []metrics.Score{{Metric: metrics.EM, Value: 1, Status: metrics.Scored}, {Metric: metrics.AnswerBits, Value: 3, Status: metrics.Scored}}
+			}
+			if !yield(reply, err) {
+				return
+			}
+		}
+	}
+}
+
+// What a host said of texts is left out with it, and the answer of another host
+// stays.
+func TestProbesWithoutHosts(t *testing.T) {
+	run, err := reports.WithoutHosts(probedRun{}, []string{"b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]metrics.Status{}
+	for r, err := range run.Replies(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Scores) == 0 {
+			continue
+		}
+		bits := metrics.Find(r.Scores, metrics.AnswerBits)
+		got[r.Query.ID] = bits.Status
+		if (r.Probe != nil) != (bits.Status == metrics.Scored) || metrics.Find(r.Scores, metrics.EM).Value != 1 {
+			t.Errorf("%s: %+v, %+v", r.Query.ID, r.Probe, r.Scores)
+		}
+	}
+	if want := map[string]metrics.Status{"q00": metrics.Scored, "q02": metrics.Unscored}; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/disteval/disteval/eval/ollama/ollamatest"
 )
 
@@ -87,7 +89,6 @@ func (r *fleetRun) end(t *testing.T) string {
 }
 
 const builtinModels = `version: 1
-likelihood: off
 models:
   - {name: Teacher, provider: builtin, model: mini-teacher, role: reference}
   - {name: Student, provider: builtin, model: mini-student}
@@ -101,7 +102,7 @@ func TestFleetFromTheDocument(t *testing.T) {
 	if out, err := program(t, alone, nil, "run", "--models", "models.yaml", "--limit", "40").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want := outcomes(t, onlyRun(t, alone))
+	want, figures := outcomes(t, onlyRun(t, alone)), fleetSummary(t, onlyRun(t, alone))
 
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), builtinModels)
@@ -117,6 +118,14 @@ func TestFleetFromTheDocument(t *testing.T) {
 		}
 	}
 	s := fleetSummary(t, got)
+	// Every figure that is none of time or energy: exact match, answer bits,
+	// choice, the comparisons, fidelity.
+	if diff := cmp.Diff(figures.scored(), s.scored()); diff != "" {
+		t.Errorf("figures: - alone + workers\n%s", diff)
+	}
+	if !strings.Contains(string(s.Fidelity), `"reason": null`) {
+		t.Errorf("fidelity: %s", s.Fidelity)
+	}
 	replies := 0
 	for _, h := range s.Hosts {
 		replies += h.Replies
@@ -154,7 +163,12 @@ func TestFleetFromTheDocument(t *testing.T) {
 
 type fleetFigures struct {
 	Status string
-	Hosts  []struct {
+	Models []struct {
+		Name    string
+		Metrics json.RawMessage
+	}
+	Comparisons, Fidelity json.RawMessage
+	Hosts                 []struct {
 		Name, Fingerprint string
 		Replies           int
 	}
@@ -162,6 +176,14 @@ type fleetFigures struct {
 		N    int
 		Same int `json:"same_text"`
 	}
+}
+
+// scored are the figures that must be the same on any machines.
+func (s fleetFigures) scored() (out []string) {
+	for _, m := range s.Models {
+		out = append(out, m.Name+" "+string(m.Metrics))
+	}
+	return append(out, string(s.Comparisons), string(s.Fidelity))
 }
 
 func fleetSummary(t *testing.T, run string) (s fleetFigures) {
@@ -207,7 +229,6 @@ func TestFleetOnARealOllama(t *testing.T) {
 	server := ollamatest.Start(t)
 	server.CreateRandom(t, "baby-llama-58m", ollamatest.BabyLlama58M)
 	const both = `version: 1
-likelihood: off
 generation: {num_predict: 4, num_ctx: 128}
 models:
   - {name: baby-llama-58m, provider: ollama, model: baby-llama-58m}
@@ -215,16 +236,16 @@ models:
 `
 	alone := t.TempDir()
 	writeFile(t, filepath.Join(alone, "models.yaml"), both)
-	if out, err := program(t, alone, []string{"OLLAMA_HOST=" + server.Host}, "run", "--models", "models.yaml", "--limit", "40").CombinedOutput(); err != nil {
+	if out, err := program(t, alone, []string{"OLLAMA_HOST=" + server.Host}, "run", "--models", "models.yaml", "--limit", "6").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "models.yaml"), both)
-	run := beginFleetRun(t, dir, "--models", "models.yaml", "--limit", "40")
+	run := beginFleetRun(t, dir, "--models", "models.yaml", "--limit", "6")
 	run.startWorker(t, server.Host, "--name", "served")
 	run.startWorker(t, "127.0.0.1:1", "--name", "mini")
 	want, got := outcomes(t, onlyRun(t, alone)), outcomes(t, run.end(t))
-	if len(want) != 80 || !maps.Equal(got, want) {
-		t.Errorf("%d outcomes, %d of them those of a run alone, which has %d", len(got), same(got, want), len(want))
+	if len(want) != 12 || !maps.Equal(got, want) {
+		t.Errorf("%d outcomes, %d of them those of a run alone, which has %d\n%s", len(got), same(got, want), len(want), cmp.Diff(want, got))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
 )
 
 // asking is one Ask under way.
@@ -25,6 +26,8 @@ type asking struct {
 	wake  chan struct{}
 	since map[string]time.Time // when what began to fail
 	hosts map[string]bool      // stored in the record
+
+	compared map[int]bool // pages of probes for which the reference's replies are on disk
 
 	cleared uint64 // the last reply that was taken out of the queue
 
@@ -40,10 +43,11 @@ const (
 	goodbye     = 15 * time.Second // for workers to unload at the end
 )
 
-func newAsking(c *Coordinator, run Run, done map[eval.JobID]bool) *asking {
+func newAsking(c *Coordinator, run Run, done map[eval.JobID]bool, open [][]queries.Query) *asking {
 	b := newBook(run.Plan, run.First, done)
+	b.addProbes(run.Plan, open)
 	return &asking{c: c, what: run, book: b, audit: newAudit(c.opts.Audit, b), keys: keys{nonce: nuid.Next()},
-		wake: make(chan struct{}, 1), since: make(map[string]time.Time), hosts: make(map[string]bool)}
+		wake: make(chan struct{}, 1), since: make(map[string]time.Time), hosts: make(map[string]bool), compared: make(map[int]bool)}
 }
 
 // open makes the streams and consumers where they are not there. begin clears
@@ -64,7 +68,10 @@ func (a *asking) open(ctx context.Context, begin bool) error {
 			return err
 		}
 	}
-	for i := range a.book.models {
+	for i, p := range a.book.pages {
+		if len(p.jobs) == 0 {
+			continue
+		}
 		if err := a.openTaker(ctx, taker(i), questionSubject(run, i)); err != nil {
 			return err
 		}
@@ -99,9 +106,9 @@ func (a *asking) openTaker(ctx context.Context, name, subject string) error {
 func (a *asking) run(ctx, drain context.Context) error {
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	for _, i := range a.book.openModels() {
+	for _, i := range a.book.openPages() {
 		open, total := a.book.counts(i)
-		a.what.Observer.PhaseBegun(a.book.models[i].model, eval.PhaseAnswer, open, total)
+		a.what.Observer.PhaseBegun(a.book.pages[i].model, a.book.pages[i].phase(), open, total)
 	}
 	var crew sync.WaitGroup
 	for _, part := range []func(context.Context) error{a.giveWhatIsLeft, a.collect, a.patrol} {
@@ -132,7 +139,12 @@ func (a *asking) watch(work, drain context.Context) error {
 	defer ticker.Stop()
 	stopping := drain.Done()
 	waiting := &patience{a: a}
+	ready := 0
 	for {
+		if n := a.readyPages(); n != ready {
+			ready = n
+			a.orderAll()
+		}
 		if err := waiting.check(work); err != nil {
 			return err
 		}
@@ -182,6 +194,16 @@ func (a *asking) close(ctx context.Context, most time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// readyPages is how many pages may be given out.
+func (a *asking) readyPages() (n int) {
+	for i := range a.book.pages {
+		if a.book.ready(i) {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *asking) anyBusy() bool {
@@ -247,7 +269,7 @@ func (a *asking) remove(ctx context.Context) error {
 func (a *asking) endModels(ctx context.Context) error {
 	ended := a.book.end()
 	for _, i := range ended {
-		p := a.book.models[i]
+		p := a.book.pages[i]
 		why := cmp.Or(p.gaveUp, p.spoilt)
 		if err := a.what.Store.GiveUp(ctx, p.model.Name, why); err != nil {
 			return err
@@ -281,13 +303,13 @@ func (a *asking) order(m member) {
 		return
 	}
 	open := make(map[int]bool)
-	for _, i := range a.book.openModels() {
+	for _, i := range a.book.openPages() {
 		open[i] = true
 	}
 	var refused []string
 	for _, i := range a.book.order {
-		p, audits := a.book.models[i], a.audit.has(i, m.Name)
-		if _, retired := m.retiredFrom(a.what.ID, i); retired || !open[i] && !audits {
+		p, audits := a.book.pages[i], a.audit.has(i, m.Name)
+		if _, retired := a.retired(m, i); retired || !audits && (!open[i] || !a.book.ready(i) || !a.suits(m, i)) {
 			continue
 		}
 		_, ok, why := m.find(p.model)
@@ -295,8 +317,7 @@ func (a *asking) order(m member) {
 			refused = append(refused, why)
 		}
 		if ok {
-			o.Tasks = append(o.Tasks, task{Model: i, Provider: p.model.Provider, Digest: p.model.Digest, Version: p.model.ProviderVersion,
-				Generation: p.model.Generation, Audit: audits})
+			o.Tasks = append(o.Tasks, a.task(i, audits))
 		}
 	}
 	if o.Refused = strings.Join(refused, "; "); o.Refused != "" {
@@ -340,56 +361,4 @@ func (a *asking) fine(what string) {
 		delete(a.since, what)
 		a.c.opts.Say(fmt.Sprintf("%s: works again after %v", what, a.c.opts.Now().Sub(since).Round(time.Second)))
 	}
-}
-
-// patience waits for workers where a model has none.
-type patience struct {
-	a     *asking
-	since map[int]time.Time
-}
-
-// check gives up models that every worker has retired from, and returns an
-// error when nobody has come for a model for too long.
-func (p *patience) check(ctx context.Context) error {
-	a, now := p.a, p.a.c.opts.Now()
-	if p.since == nil {
-		p.since = make(map[int]time.Time)
-	}
-	present := a.c.roster.present()
-	for _, i := range a.book.openModels() {
-		model := a.book.models[i].model
-		able, reasons := 0, []string(nil)
-		for _, m := range present {
-			if reason, retired := m.retiredFrom(a.what.ID, i); retired {
-				reasons = append(reasons, m.Name+": "+reason)
-			} else if _, ok, _ := m.find(model); ok {
-				able++
-			}
-		}
-		switch {
-		case able > 0:
-			delete(p.since, i)
-		case len(reasons) > 0:
-			a.giveUp(ctx, i, strings.Join(reasons, "; "))
-		case p.since[i].IsZero():
-			p.since[i] = now
-			a.c.opts.Say(fmt.Sprintf("waiting for a worker with %s (%s %s)", model.Name, model.Provider, model.Model))
-		case now.Sub(p.since[i]) > a.c.opts.Wait:
-			return a.c.nobody([]string{"a worker with " + model.Name})
-		}
-	}
-	return nil
-}
-
-// giveUp stops a model and takes its questions out of the queue.
-func (a *asking) giveUp(ctx context.Context, model int, reason string) {
-	a.book.giveUp(model, reason)
-	stream, err := a.c.js.Stream(ctx, questionStream(a.what.ID))
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(questionSubject(a.what.ID, model)))
-	}
-	if err != nil {
-		a.c.opts.Say(fmt.Sprintf("the questions of %s stay in the queue: %v", a.book.models[model].model.Name, err))
-	}
-	a.signal()
 }

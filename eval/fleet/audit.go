@@ -31,7 +31,7 @@ type seat struct {
 
 func newAudit(share float64, b *book) *audit {
 	a := &audit{share: share, asked: make(map[place]string), resting: make(map[seat]int), used: make(map[seat]bool)}
-	for _, p := range b.models {
+	for _, p := range b.pages {
 		a.selected = append(a.selected, selected(share, len(p.jobs)))
 	}
 	return a

@@ -5,19 +5,26 @@ import (
 	"sync"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/queries"
 )
 
 // book knows where every job of a run is: still to be given out, on its way
-// into the queue, in the queue, or with an outcome.
+// into the queue, in the queue, or with an outcome. A page has the questions to
+// one model; behind these pages, in the same order, others have what the models
+// are probed for.
 type book struct {
 	mu     sync.Mutex
-	models []*page // as the plan has them: messages name a model by its place here
-	order  []int   // of models, as they are asked
+	models int     // of the plan
+	pages  []*page // messages name a page by its place here
+	order  []int   // of pages, as they are asked
 }
 
-// page is the jobs of one model.
+// page is the jobs of one model: its questions, or its probes.
 type page struct {
 	model  eval.Model
+	of     int // the page of the model's questions
+	probes bool
+	after  int // the page that must be done before a page of probes: the reference's questions; -1: none
 	jobs   []eval.Job
 	state  []state
 	next   int            // the first that was never given out
@@ -44,15 +51,9 @@ const (
 type place struct{ model, job int }
 
 func newBook(plan eval.Plan, first []string, done map[eval.JobID]bool) *book {
-	b := &book{}
-	var others []int
+	b := &book{models: len(plan.Models), order: inTurn(plan, first)}
 	for i, m := range plan.Models {
-		if slices.Contains(first, m.Name) {
-			b.order = append(b.order, i)
-		} else {
-			others = append(others, i)
-		}
-		p := &page{model: m, jobs: plan.Jobs(m), seq: make(map[int]uint64), lost: make(map[int]int)}
+		p := &page{model: m, of: i, after: -1, jobs: plan.Jobs(m), seq: make(map[int]uint64), lost: make(map[int]int)}
 		p.state = make([]state, len(p.jobs))
 		for i, job := range p.jobs {
 			if done[job.ID] {
@@ -62,11 +63,83 @@ func newBook(plan eval.Plan, first []string, done map[eval.JobID]bool) *book {
 			}
 		}
 		p.ended = p.left == 0
-		b.models = append(b.models, p)
+		b.pages = append(b.pages, p)
 	}
-	b.order = append(b.order, others...)
 	return b
 }
+
+// inTurn lists the models as they are asked: the first, then the others as on
+// one machine.
+func inTurn(plan eval.Plan, first []string) (order []int) {
+	var others []int
+	for _, stage := range plan.Stages() {
+		for _, queue := range stage {
+			for _, m := range queue {
+				i := slices.IndexFunc(plan.Models, func(p eval.Model) bool { return p.Name == m.Name })
+				if slices.Contains(first, m.Name) {
+					order = append(order, i)
+				} else {
+					others = append(others, i)
+				}
+			}
+		}
+	}
+	return append(order, others...)
+}
+
+// addProbes adds the pages of probes; open lists the queries, by model, that
+// have no outcome.
+func (b *book) addProbes(plan eval.Plan, open [][]queries.Query) {
+	for i, m := range plan.Models {
+		p := &page{model: m, of: i, probes: true, after: -1, seq: make(map[int]uint64), lost: make(map[int]int), left: len(open[i]), ended: true}
+		asks := plan.Probing(m)
+		if asks.FidelityTokens > 0 {
+			p.after = slices.IndexFunc(plan.Models, func(r eval.Model) bool { return r.Name == plan.Reference().Name })
+		}
+		wanted := make(map[string]bool, len(open[i]))
+		for _, q := range open[i] {
+			wanted[q.ID] = true
+		}
+		for _, q := range plan.Queries.Queries {
+			if !asks.Any() {
+				break
+			}
+			p.jobs, p.state = append(p.jobs, eval.Job{ID: eval.JobID{Model: m.Name, Query: q.ID}}), append(p.state, stateDone)
+			if wanted[q.ID] {
+				p.state[len(p.state)-1] = stateOpen
+			}
+		}
+		b.pages[i].ended = b.pages[i].ended && p.left == 0
+		b.pages = append(b.pages, p)
+	}
+	order := b.order
+	b.order = nil
+	for _, i := range order {
+		b.order = append(b.order, i, b.models+i)
+	}
+}
+
+// ready reports whether jobs of a page may be given out. A model is probed once
+// all its questions are given out, and where it is compared with the reference,
+// once that has answered.
+func (b *book) ready(page int) bool {
+	defer b.lock()()
+	return b.readyLocked(page)
+}
+
+func (b *book) readyLocked(page int) bool {
+	p := b.pages[page]
+	if !p.probes {
+		return true
+	}
+	if own := b.pages[p.of]; own.left != own.given {
+		return false
+	}
+	return p.after < 0 || b.pages[p.after].over()
+}
+
+// over reports whether no job of the page is waited for.
+func (p *page) over() bool { return p.left == 0 || p.gaveUp != "" }
 
 func (b *book) lock() func() {
 	b.mu.Lock()
@@ -75,15 +148,15 @@ func (b *book) lock() func() {
 
 // valid reports whether at names a job of the plan.
 func (b *book) valid(at place) bool {
-	return at.model >= 0 && at.model < len(b.models) && at.job >= 0 && at.job < len(b.models[at.model].jobs)
+	return at.model >= 0 && at.model < len(b.pages) && at.job >= 0 && at.job < len(b.pages[at.model].jobs)
 }
 
 // take hands out the next job that has room in the queue.
 func (b *book) take() (at place, attempt int, ok bool) {
 	defer b.lock()()
 	for _, i := range b.order {
-		p := b.models[i]
-		if p.gaveUp != "" || p.given >= window {
+		p := b.pages[i]
+		if p.gaveUp != "" || p.given >= window || !b.readyLocked(i) {
 			continue
 		}
 		if n := len(p.again); n > 0 {
@@ -112,7 +185,7 @@ func (b *book) take() (at place, attempt int, ok bool) {
 // again.
 func (b *book) queued(at place, seq uint64, ok bool) {
 	defer b.lock()()
-	p := b.models[at.model]
+	p := b.pages[at.model]
 	if p.state[at.job] != stateSent { // its outcome was faster
 		return
 	}
@@ -128,7 +201,7 @@ func (b *book) queued(at place, seq uint64, ok bool) {
 // lost notes that the queue has lost a job, and says how often it has.
 func (b *book) wasLost(at place) int {
 	defer b.lock()()
-	p := b.models[at.model]
+	p := b.pages[at.model]
 	if p.state[at.job] != stateQueued {
 		return 0
 	}
@@ -143,7 +216,7 @@ func (b *book) wasLost(at place) int {
 // settle notes an outcome; false where there was one already.
 func (b *book) settle(at place) bool {
 	defer b.lock()()
-	p := b.models[at.model]
+	p := b.pages[at.model]
 	switch p.state[at.job] {
 	case stateDone:
 		return false
@@ -159,19 +232,19 @@ func (b *book) settle(at place) bool {
 // waiting copies which jobs of a model lie in the queue, and where.
 func (b *book) waiting(model int) map[int]uint64 {
 	defer b.lock()()
-	out := make(map[int]uint64, len(b.models[model].seq))
-	for job, seq := range b.models[model].seq {
+	out := make(map[int]uint64, len(b.pages[model].seq))
+	for job, seq := range b.pages[model].seq {
 		out[job] = seq
 	}
 	return out
 }
 
-// openModels lists the models that have jobs without an outcome and were not
+// openPages lists the pages that have jobs without an outcome and were not
 // given up.
-func (b *book) openModels() (out []int) {
+func (b *book) openPages() (out []int) {
 	defer b.lock()()
-	for i, p := range b.models {
-		if p.left > 0 && p.gaveUp == "" {
+	for i, p := range b.pages {
+		if !p.over() {
 			out = append(out, i)
 		}
 	}
@@ -181,8 +254,9 @@ func (b *book) openModels() (out []int) {
 // end lists, each once, the models that have come to an end.
 func (b *book) end() (out []int) {
 	defer b.lock()()
-	for i, p := range b.models {
-		if !p.ended && (p.left == 0 || p.gaveUp != "") {
+	for i, p := range b.pages[:b.models] {
+		probed := b.models+i >= len(b.pages) || b.pages[b.models+i].over()
+		if !p.ended && p.over() && probed {
 			p.ended = true
 			out = append(out, i)
 		}
@@ -190,24 +264,29 @@ func (b *book) end() (out []int) {
 	return out
 }
 
-func (b *book) finished() bool { return len(b.openModels()) == 0 }
+func (b *book) finished() bool { return len(b.openPages()) == 0 }
 
-func (b *book) giveUp(model int, reason string) {
+// giveUp gives no more out of a page; a model whose questions are given up is
+// not probed either.
+func (b *book) giveUp(page int, reason string) {
 	defer b.lock()()
-	b.models[model].gaveUp = reason
+	b.pages[page].gaveUp = reason
+	if probes := b.models + page; !b.pages[page].probes && probes < len(b.pages) {
+		b.pages[probes].gaveUp = reason
+	}
 }
 
 // replaced notes that a host's answers for a model were another model's.
 func (b *book) replaced(model int, why string) {
 	defer b.lock()()
-	p := b.models[model]
+	p := b.pages[model]
 	p.spoilt, p.ended = why, false
 }
 
 // counts tells how many jobs of a model have no outcome, of how many.
 func (b *book) counts(model int) (open, total int) {
 	defer b.lock()()
-	return b.models[model].left, len(b.models[model].jobs)
+	return b.pages[model].left, len(b.pages[model].jobs)
 }
 
 // before is the request before a job, to warm up with.

@@ -101,7 +101,7 @@ func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numb
 		}
 		r, err := decodeResult(m.Data())
 		if err == nil {
-			err = a.given(host, r)
+			err = a.given(host, &r)
 		}
 		if err != nil {
 			a.c.roster.spoilt(host, err)
@@ -122,7 +122,7 @@ func (a *asking) store(ctx context.Context, batch []jetstream.Msg, numbers *numb
 }
 
 // given refuses an answer to what its sender was not asked.
-func (a *asking) given(host string, r result) error {
+func (a *asking) given(host string, r *result) error {
 	at, audited := place{r.Model, r.Job}, ""
 	if !a.book.valid(at) {
 		return fmt.Errorf("the plan has no job %d of model %d", r.Job, r.Model)
@@ -130,8 +130,14 @@ func (a *asking) given(host string, r result) error {
 	if r.Audit {
 		audited = host
 	}
-	if r.Reply != nil && !a.keys.genuine(r.Key, at, audited) {
+	asked := a.book.pages[r.Model].probes
+	switch {
+	case r.Reply != nil && asked, r.Probe != nil && !asked, r.Probe != nil && r.Audit:
+		return errors.New("it answers what was not asked")
+	case (r.Reply != nil || r.Probe != nil) && !a.keys.genuine(r.Key, at, audited):
 		return errors.New("it answers a question that it was not given")
+	case r.Probe != nil && r.Probe.Failure == nil:
+		return a.fill(r.Probe, at)
 	}
 	return nil
 }
@@ -141,7 +147,7 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 	if err := a.meet(ctx, host); err != nil {
 		return err
 	}
-	p := a.book.models[r.Model]
+	p := a.book.pages[r.Model]
 	for _, part := range r.Phases {
 		stored := eval.Phase{Model: p.model.Name, Host: host, Name: part.Name, Start: part.Start, End: part.End, Reading: part.Reading}
 		var further bool
@@ -152,11 +158,17 @@ func (a *asking) accept(ctx context.Context, host string, r result, numbers *num
 			return err
 		}
 	}
+	at := place{r.Model, r.Job}
+	if r.Probe != nil && a.book.settle(at) { // late or double: the first outcome counts
+		r.Probe.Host = host
+		return a.putProbe(ctx, at, *r.Probe)
+	}
 	if r.Reply == nil {
 		return nil
 	}
-	reply, at := *r.Reply, place{r.Model, r.Job}
+	reply := *r.Reply
 	reply.JobID, reply.Host = p.jobs[r.Job].ID, host
+	reply.Tokens = reply.Tokens[:min(len(reply.Tokens), a.what.Plan.KeptTokens(p.model))]
 	if r.Audit {
 		if !a.audit.settle(at, host) {
 			return nil

@@ -214,6 +214,8 @@ func describe(want, have eval.Model) eval.Model {
 	want.SizeBytes, want.Notice = have.SizeBytes, have.Notice
 	if want.Template = have.Template; want.Generation.Raw {
 		want.Template = ""
+	} else if want.Provider == eval.ProviderOllama { // it walks in raw completion alone
+		want.Capabilities.Logprobs, want.Capabilities.Walks = 0, false
 	}
 	return want
 }
@@ -253,7 +255,11 @@ func (c *Coordinator) Ask(ctx, drain context.Context, run Run) error {
 	if err != nil {
 		return err
 	}
-	a := newAsking(c, run, done)
+	open, err := openProbes(ctx, run, done)
+	if err != nil {
+		return err
+	}
+	a := newAsking(c, run, done, open)
 	if a.book.finished() {
 		return nil
 	}
@@ -285,7 +291,7 @@ func queueHint(err error) string {
 // fits refuses questions that the server would not take.
 func (a *asking) fits() error {
 	most := a.c.nc.MaxPayload() - headroom
-	for _, b := range a.book.models {
+	for _, b := range a.book.pages {
 		for i, job := range b.jobs {
 			size := len(job.Request.Prompt) + len(job.Request.System)
 			if i > 0 {

@@ -37,23 +37,27 @@ type faulty struct {
 	workers []*process
 	run     *process
 	random  *rand.Rand
+	probes  bool // the models are probed too
 }
 
 // some is a random time within the part of a run in which questions are asked.
 func (f *faulty) some() time.Duration { return time.Duration(f.random.IntN(1500)) * time.Millisecond }
 
 func (f *faulty) worker(url, name string) *process {
-	p := launch(f.t, part{Worker: &workerPart{URL: url, Name: name, Delay: faultDelay}})
+	p := launch(f.t, part{Worker: &workerPart{URL: url, Name: name, Delay: faultDelay, Probes: f.probes}})
 	f.workers = append(f.workers, p)
 	return p
 }
 
 func (f *faulty) begin() {
-	f.run = launch(f.t, part{Run: &runPart{URL: f.url, Dir: f.dir, Queries: faultQueries, AckWait: faultAckWait}})
+	f.run = launch(f.t, part{Run: &runPart{URL: f.url, Dir: f.dir, Queries: faultQueries, AckWait: faultAckWait, Probes: f.probes}})
 }
 
 // asked waits until some questions have been given out.
-func (f *faulty) asked() {
+func (f *faulty) asked() { f.heard("") }
+
+// heard waits for a message of a worker that has some text in it.
+func (f *faulty) heard(text string) {
 	f.t.Helper()
 	nc, err := nats.Connect(f.url)
 	if err != nil {
@@ -61,8 +65,11 @@ func (f *faulty) asked() {
 	}
 	defer nc.Close()
 	heard, err := nc.SubscribeSync("disteval.r." + filepath.Base(f.dir) + ".*")
-	if err == nil {
-		_, err = heard.NextMsg(30 * time.Second)
+	for found := false; err == nil && !found; {
+		var m *nats.Msg
+		if m, err = heard.NextMsg(30 * time.Second); err == nil {
+			found = strings.Contains(string(m.Data), text)
+		}
 	}
 	if err != nil {
 		f.t.Fatalf("no reply comes: %v", err)
@@ -85,7 +92,7 @@ func (f *faulty) end() {
 		f.t.Fatal(err)
 	}
 	defer store.Close()
-	got := map[eval.JobID]string{}
+	got, probes := map[eval.JobID]string{}, map[eval.ProbeID]eval.Probe{}
 	for r, err := range store.Replies(f.t.Context()) {
 		if err != nil {
 			f.t.Fatal(err)
@@ -93,11 +100,17 @@ func (f *faulty) end() {
 		if _, twice := got[r.Reply.JobID]; twice {
 			f.t.Errorf("%s stands twice", r.Reply.JobID)
 		}
+		if r.Probe != nil {
+			probes[r.Probe.ProbeID] = *r.Probe
+		}
 		if got[r.Reply.JobID] = r.Reply.Text; r.Reply.Failure != nil {
 			got[r.Reply.JobID] = r.Reply.Failure.Error()
 		}
 	}
 	check(f.t, got, wanted(planOf(faultQueries, "teacher", "student")))
+	if f.probes {
+		checkProbes(f.t, probes, store.Record().Plan)
+	}
 	for _, w := range f.workers {
 		w.kill()
 	}
@@ -143,6 +156,25 @@ func TestCoordinatorKilled(t *testing.T) {
 		f.begin()
 		f.asked()
 		time.Sleep(f.some())
+		f.run.kill()
+		f.begin()
+		f.end()
+	})
+}
+
+// TestKilledWhileProbing kills a worker while the models are probed, and then
+// the coordinator, which goes on.
+func TestKilledWhileProbing(t *testing.T) {
+	t.Parallel()
+	eachFault(t, single(t), func(t *testing.T, f *faulty) {
+		f.probes = true
+		victim := f.worker(f.url, "a")
+		f.worker(f.url, "b")
+		f.begin()
+		f.heard(`"probe":{`)
+		time.Sleep(f.some() / 4)
+		victim.kill()
+		f.heard(`"probe":{`)
 		f.run.kill()
 		f.begin()
 		f.end()

@@ -8,8 +8,8 @@
 // its reply is still there. The record knows every job by its key, and the
 // first outcome counts: what comes late or twice is dropped. A question names
 // weights by their digest, never an address or a path: a worker runs only what
-// it was started to serve, and takes nothing but prompts and options from the
-// wire. Everything that crosses the wire has a bound on both sides and is held
+// it was started to serve, and takes nothing but prompts, texts and options from
+// the wire. Everything that crosses the wire has a bound on both sides and is held
 // to it before it is believed.
 package fleet
 

@@ -24,6 +24,7 @@ type memory struct {
 	mu      sync.Mutex
 	replies map[eval.JobID]eval.Reply
 	twice   []eval.JobID
+	probes  map[eval.ProbeID]eval.Probe
 	phases  map[string]eval.Phase
 	hosts   map[string]eval.Host
 	audits  []eval.Reply
@@ -33,7 +34,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{replies: map[eval.JobID]eval.Reply{}, phases: map[string]eval.Phase{}, hosts: map[string]eval.Host{}, gaveUp: map[string]string{}}
+	return &memory{replies: map[eval.JobID]eval.Reply{}, probes: map[eval.ProbeID]eval.Probe{}, phases: map[string]eval.Phase{}, hosts: map[string]eval.Host{}, gaveUp: map[string]string{}}
 }
 
 func (s *memory) Done(context.Context) (map[eval.JobID]bool, error) {
@@ -60,9 +61,26 @@ func (s *memory) Tokens(_ context.Context, id eval.JobID) ([]eval.Token, bool, e
 	return r.Tokens, ok && r.Failure == nil, nil
 }
 
-func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) { return nil, nil }
-func (s *memory) PutProbe(context.Context, eval.Probe) error {
-	return errors.New("workers are not probed")
+func (s *memory) Probed(context.Context) (map[eval.ProbeID]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done := map[eval.ProbeID]bool{}
+	for id, p := range s.probes {
+		if p.Failure == nil {
+			done[id] = p.Incomparable != "" || len(p.Divergences) > 0
+		}
+	}
+	return done, nil
+}
+
+func (s *memory) PutProbe(_ context.Context, p eval.Probe) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.probes[p.ProbeID]; there {
+		s.twice = append(s.twice, eval.JobID{Model: p.Model, Query: p.Query, Sample: -1})
+	}
+	s.probes[p.ProbeID] = p
+	return nil
 }
 
 func (s *memory) Put(_ context.Context, r eval.Reply) error {
@@ -212,7 +230,7 @@ func (g *echo) Generate(ctx context.Context, r eval.Request) (eval.Reply, error)
 			return eval.Reply{}, err
 		}
 	}
-	return eval.Reply{Text: answerTo(g.model, r.Prompt), DoneReason: "stop"}, nil
+	return eval.Reply{Text: answerTo(g.model, r.Prompt), DoneReason: "stop", Tokens: tokensOf(r)}, nil
 }
 
 func answerTo(model, prompt string) string { return model + " says: " + strings.ToUpper(prompt) }

@@ -80,7 +80,7 @@ func (a *asking) next(ctx context.Context) (given, bool) {
 		return given{}, false
 	}
 	g := given{at: at}
-	g.future, g.err = a.publish(at, questionSubject(a.what.ID, at.model), attempt, "")
+	g.future, g.err = a.publish(ctx, at, questionSubject(a.what.ID, at.model), attempt, "")
 	return g, true
 }
 
@@ -93,15 +93,22 @@ func (a *asking) nextAudit(ctx context.Context, at place, host string) given {
 		}
 		a.audit.opened(s, true)
 	}
-	g.future, g.err = a.publish(at, subject, 0, host)
+	g.future, g.err = a.publish(ctx, at, subject, 0, host)
 	return g
 }
 
 // publish gives out a question; host is that of an audit.
-func (a *asking) publish(at place, subject string, attempt int, host string) (jetstream.PubAckFuture, error) {
-	p := a.book.models[at.model]
+func (a *asking) publish(ctx context.Context, at place, subject string, attempt int, host string) (jetstream.PubAckFuture, error) {
+	p := a.book.pages[at.model]
 	q := question{Run: a.what.ID, Key: a.keys.of(at, attempt, host), Model: at.model, Job: at.job,
 		Digest: p.model.Digest, Request: p.jobs[at.job].Request, Before: p.before(at.job), Audit: host != ""}
+	if p.probes {
+		probe, err := a.probeOf(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		q.Before, q.Probe = a.book.pages[p.of].before(len(a.book.pages[p.of].jobs)), &probe
+	}
 	data, err := json.Marshal(q)
 	if err != nil {
 		return nil, err
@@ -124,6 +131,11 @@ func (a *asking) settle(ctx context.Context, sent <-chan given) error {
 			}
 		}
 		switch {
+		case errors.Is(g.err, nats.ErrMaxPayload) && a.book.pages[g.at.model].probes:
+			if err := a.fail(ctx, g.at, eval.FailTooLong, "the NATS server takes no message of this size (max_payload)"); err != nil {
+				return err
+			}
+			continue
 		case g.audit != "" && g.err != nil:
 			a.audit.again(g.at, g.audit)
 		case g.audit == "":
@@ -170,7 +182,7 @@ func (a *asking) patrol(ctx context.Context) error {
 		if err == nil {
 			err = a.audit.patrol(ctx, a)
 		}
-		for _, i := range a.book.openModels() {
+		for _, i := range a.book.openPages() {
 			if err != nil {
 				break
 			}
@@ -237,7 +249,7 @@ func (a *asking) examine(ctx context.Context, model int) error {
 	}
 	for _, job := range spent {
 		seq := a.book.waiting(model)[job]
-		if err := a.fail(ctx, place{model, job}, fmt.Sprintf("%d workers took the question, and none brought an outcome", MaxDeliveries)); err != nil {
+		if err := a.fail(ctx, place{model, job}, eval.FailLost, fmt.Sprintf("%d workers took the question, and none brought an outcome", MaxDeliveries)); err != nil {
 			return err
 		}
 		if err := stream.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -248,7 +260,7 @@ func (a *asking) examine(ctx context.Context, model int) error {
 		if a.book.wasLost(place{model, job}) < mostLost {
 			continue
 		}
-		if err := a.fail(ctx, place{model, job}, fmt.Sprintf("the queue lost the question %d times", mostLost)); err != nil {
+		if err := a.fail(ctx, place{model, job}, eval.FailLost, fmt.Sprintf("the queue lost the question %d times", mostLost)); err != nil {
 			return err
 		}
 	}
@@ -263,14 +275,18 @@ func (a *asking) is(msg *jetstream.RawStreamMsg, at place) bool {
 }
 
 // fail is the outcome of a job that has no other.
-func (a *asking) fail(ctx context.Context, at place, reason string) error {
+func (a *asking) fail(ctx context.Context, at place, kind eval.FailureKind, reason string) error {
 	if !a.book.settle(at) {
 		return nil
 	}
 	now := a.c.opts.Now()
-	p := a.book.models[at.model]
-	r := eval.Reply{JobID: p.jobs[at.job].ID, Timing: eval.Timing{Start: now, End: now, Attempts: MaxDeliveries},
-		Failure: &eval.Failure{Kind: eval.FailLost, Message: reason}}
+	p := a.book.pages[at.model]
+	failure := &eval.Failure{Kind: kind, Message: reason}
+	if p.probes {
+		a.signal()
+		return a.putProbe(ctx, at, eval.Probe{Start: now, End: now, Failure: failure})
+	}
+	r := eval.Reply{JobID: p.jobs[at.job].ID, Timing: eval.Timing{Start: now, End: now, Attempts: MaxDeliveries}, Failure: failure}
 	a.what.Observer.ReplyReceived(p.model, r)
 	a.signal()
 	return a.what.Store.Put(ctx, r)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,8 @@ type hand struct {
 	count   int           // taken and not answered
 	again   int           // of these, given to a worker before
 	careful bool          // the last one was
-	model   int           // of the last one; -1: there was none
+	model   int           // of the last one, its page; -1: there was none
+	of      int           // of the last one, its index in the plan; -1: there was none
 	pace    time.Duration // of that model's last answer; 0: not known
 }
 
@@ -42,7 +44,7 @@ const (
 
 func newHand(w *working, run string) *hand {
 	return &hand{working: w, run: run, next: make(chan taken, max(1, w.Concurrency)+mostAhead), freed: make(chan struct{}, 1),
-		takers: make(map[string]jetstream.Consumer), model: -1}
+		takers: make(map[string]jetstream.Consumer), model: -1, of: -1}
 }
 
 // fill takes until the run has nothing more for this worker, or drain.
@@ -102,17 +104,15 @@ func (h *hand) take(drain context.Context, n int) (over bool) {
 		return true
 	}
 	h.mu.Lock()
-	model, careful := h.model, h.careful
+	model, of, careful := h.model, h.of, h.careful
 	h.mu.Unlock()
-	if i := slices.IndexFunc(tasks, func(t task) bool { return t.Model == model }); i > 0 {
-		tasks[0], tasks[i] = tasks[i], tasks[0]
-	}
-	for _, t := range tasks {
+	slices.SortStableFunc(tasks, func(a, b task) int { return cmp.Compare(a.distance(model, of), b.distance(model, of)) })
+	for i, t := range tasks {
 		patience, most := time.Duration(0), 1
 		if t.Model == model && !careful {
 			most = n
 		}
-		if t.Model == model && len(tasks) > 1 {
+		if t.Of == of && i+1 < len(tasks) && tasks[i+1].Of != of {
 			patience = patienceIdle // another model costs a load: the last questions of this one may come back
 		}
 		if h.fetch(drain, taker(t.Model), t, most, patience) {
@@ -140,6 +140,18 @@ func (h *hand) fetch(drain context.Context, name string, t task, n int, patience
 		pause(drain, tick/5) // the coordinator makes it
 	}
 	return some
+}
+
+// distance is what it costs to go on with a task: nothing, another kind of
+// question, or another model.
+func (t task) distance(model, of int) int {
+	switch {
+	case t.Model == model:
+		return 0
+	case t.Of == of:
+		return 1
+	}
+	return 2
 }
 
 func (h *hand) taker(drain context.Context, name string) (jetstream.Consumer, error) {
@@ -185,7 +197,7 @@ func (h *hand) add(q taken) {
 		h.again++
 	}
 	if q.Model != h.model {
-		h.model, h.pace = q.Model, 0
+		h.model, h.of, h.pace = q.Model, q.task.Of, 0
 	}
 	h.careful = q.again()
 	h.mu.Unlock()

@@ -143,6 +143,7 @@ func (p serverPart) start() (*server.Server, error) {
 type workerPart struct {
 	URL, Name string
 	Delay     time.Duration
+	Probes    bool
 }
 
 func (p workerPart) work() error {
@@ -155,6 +156,9 @@ func (p workerPart) work() error {
 	}
 	w := worker(p.Name, echo{delay: p.Delay}, "teacher", "student")
 	w.Say = say
+	if p.Probes {
+		w = probing(w)
+	}
 	if err := w.Run(context.Background(), drain, nc); !errors.Is(err, eval.ErrInterrupted) {
 		return err
 	}
@@ -166,6 +170,7 @@ type runPart struct {
 	URL, Dir string
 	Queries  int
 	AckWait  time.Duration
+	Probes   bool
 }
 
 func (p runPart) ask() error {
@@ -202,6 +207,9 @@ func (p runPart) open(ctx context.Context, c *fleet.Coordinator) (*runstore.Stor
 		return nil, err
 	}
 	plan := planOf(p.Queries, "teacher", "student")
+	if p.Probes {
+		plan = probedPlan(p.Queries)
+	}
 	if plan.Models, err = c.Resolve(ctx, plan.Models); err != nil {
 		return nil, err
 	}

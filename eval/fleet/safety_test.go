@@ -253,9 +253,9 @@ func TestHostileCoordinator(t *testing.T) {
 	mad := g
 	mad.NumCtx = 1 << 40
 	tasks := []map[string]any{
-		{"model": 0, "provider": "ollama", "digest": strings.Repeat("a", 64), "version": "ollama 0.17.4", "generation": g},
-		{"model": 1, "provider": "builtin", "digest": "/etc/passwd", "version": "builtin 1", "generation": g},
-		{"model": 2, "provider": "ollama", "digest": digestOf("teacher"), "version": "ollama 0.17.4", "generation": mad},
+		{"model": 0, "of": 0, "provider": "ollama", "digest": strings.Repeat("a", 64), "version": "ollama 0.17.4", "generation": g},
+		{"model": 1, "of": 1, "provider": "builtin", "digest": "/etc/passwd", "version": "builtin 1", "generation": g},
+		{"model": 2, "of": 2, "provider": "ollama", "digest": digestOf("teacher"), "version": "ollama 0.17.4", "generation": mad},
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/disteval/disteval/eval"
 )
 
 // shift is a worker's work for one run.
@@ -80,8 +82,13 @@ func (s *shift) ready(ctx, drain context.Context, q taken) bool {
 	if !ok {
 		s.back(q, 0)
 		s.hand.answered(q, 0)
+		return false
 	}
-	return ok
+	if name := q.phase(); s.turn.name != name {
+		s.lanes.Wait()
+		s.turn.enter(name)
+	}
+	return true
 }
 
 // wanted reports whether a question that was taken ahead is still to be asked.
@@ -89,7 +96,7 @@ func (s *shift) wanted(q taken) bool {
 	return slices.ContainsFunc(s.tasks(s.run), func(t task) bool { return t.Model == q.Model })
 }
 
-func (s *shift) loaded(q taken) bool { return s.turn != nil && s.turn.task.Model == q.Model }
+func (s *shift) loaded(q taken) bool { return s.turn != nil && s.turn.task.Of == q.task.Of }
 
 // change ends the turn of another model and begins that of the question's.
 func (s *shift) change(ctx, drain context.Context, q taken) bool {
@@ -133,6 +140,14 @@ type taken struct {
 	msg      jetstream.Msg
 	task     task
 	delivery uint64 // to how many workers it was given, this one included
+}
+
+// phase is the part of a turn that the question belongs to.
+func (q taken) phase() eval.PhaseName {
+	if q.Probe != nil {
+		return eval.PhaseProbe
+	}
+	return eval.PhaseAnswer
 }
 
 // again reports whether a worker was given the question before.

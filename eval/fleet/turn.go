@@ -23,11 +23,16 @@ type turn struct {
 
 	identity eval.Identity
 
+	besides sync.Mutex     // one loads the reference, the others wait
+	beside  eval.Generator // the reference, loaded to compare with; nil: not yet, or not here
+	missing string         // why it is not here
+
 	mu        sync.Mutex
-	asked     map[int]asked // by job: what identity was told of
-	from, to  time.Time     // of the first question and the last answer
-	reported  time.Time     // the last answer that a sent phase covers
-	inARow    int           // failures
+	asked     map[int]asked  // by job: what identity was told of
+	name      eval.PhaseName // answering or probing
+	from, to  time.Time      // of its first question and last outcome
+	reported  time.Time      // the last outcome that a sent phase covers
+	inARow    int            // failures
 	gaveUp    bool
 	sentParts int
 }
@@ -73,17 +78,21 @@ func (t *turn) step(ctx context.Context, name eval.PhaseName, retries int, do fu
 func (t *turn) sendPhase(p phase) {
 	t.sentParts++
 	key := fmt.Sprintf("%s-%d-%s-%d", t.instance, t.turns, p.Name, t.sentParts)
-	t.send(result{Key: key, Model: t.task.Model, Phases: []phase{p}}, nil)
+	t.send(result{Key: key, Model: t.task.Of, Phases: []phase{p}}, nil)
 }
 
 // answer asks one question and sends what came of it.
 func (t *turn) answer(ctx, drain context.Context, q taken) {
+	if q.Probe != nil {
+		t.probe(ctx, drain, q)
+		return
+	}
 	r, err := t.worker.Answer(ctx, drain, eval.Job{ID: eval.JobID{Sample: q.Job}, Request: q.Request})
 	if err != nil {
 		t.back(q, 0)
 		return
 	}
-	t.note(r)
+	t.note(q, r.Failure)
 	if r.Failure != nil && r.Failure.Retry && q.delivery < MaxDeliveries {
 		t.back(q, tick) // another worker may get an answer
 		return
@@ -103,26 +112,31 @@ func (t *turn) put(_ context.Context, r eval.Reply) error {
 	of := t.asked[r.Sample]
 	t.asked[r.Sample] = asked{key: of.key, audit: of.audit}
 	t.mu.Unlock()
-	out := result{Key: of.key, Model: t.task.Model, Job: r.Sample, Audit: of.audit, Reply: &r}
-	if of.msg != nil {
-		if p, due := t.progress(r, of.audit); due {
-			out.Phases = []phase{p}
-		}
+	out := result{Key: of.key, Model: t.task.Of, Job: r.Sample, Audit: of.audit, Reply: &r}
+	if of.msg != nil && !of.audit { // an audit's are no part of the phase
+		out.Phases = t.progress(r.Timing.Start, r.Timing.End)
 	}
 	t.send(out, of.msg)
 	return nil
 }
 
-// note counts failures in a row, and gives the model up after too many.
-func (t *turn) note(r eval.Reply) {
+// note counts failures in a row, and gives the model up after too many; where
+// it was probed, it is only probed no further.
+func (t *turn) note(q taken, f *eval.Failure) {
 	t.mu.Lock()
-	if t.inARow++; r.Failure == nil {
+	if t.inARow++; f == nil {
 		t.inARow = 0
 	}
 	n := t.inARow
 	t.mu.Unlock()
-	if n >= eval.MaxConsecutiveFailures {
-		t.giveUp(fmt.Sprintf("%d failures in a row; the last: %v", n, r.Failure))
+	if n < eval.MaxConsecutiveFailures {
+		return
+	}
+	why := fmt.Sprintf("%d failures in a row; the last: %v", n, f)
+	if q.Probe == nil {
+		t.giveUp(why)
+	} else if n == eval.MaxConsecutiveFailures {
+		t.retire(t.run, q.Model, t.model.Model+", its probabilities", why)
 	}
 }
 
@@ -133,32 +147,39 @@ func (t *turn) giveUp(why string) {
 	t.gaveUp = true
 	t.mu.Unlock()
 	if !known {
-		t.retire(t.run, t.task.Model, t.model.Model, why)
+		t.retire(t.run, t.task.Of, t.model.Model, why)
 	}
 }
 
-// progress takes an answer into the answer phase and returns it as far as it
-// has come, when that is due. What is asked for an audit is not part of it.
-func (t *turn) progress(r eval.Reply, audit bool) (p phase, due bool) {
+// enter ends the answering or probing so far and begins the other. Nothing is
+// in work.
+func (t *turn) enter(name eval.PhaseName) {
+	t.checkpoint(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if audit {
-		return phase{}, false
-	}
-	if t.from.IsZero() {
-		t.from = r.Timing.Start
-	}
-	if r.Timing.End.After(t.to) {
-		t.to = r.Timing.End
-	}
-	if !t.reported.IsZero() && t.to.Sub(t.reported) < checkpointEvery {
-		return phase{}, false
-	}
-	t.reported = t.to
-	return phase{Name: eval.PhaseAnswer, Start: t.from, End: t.to, Reading: t.worker.Meter.Read(t.from, t.to)}, true
+	t.name, t.inARow = name, 0
+	t.from, t.to, t.reported = time.Time{}, time.Time{}, time.Time{}
 }
 
-// checkpoint sends the answer phase where answers have come since it was sent;
+// progress takes an outcome into its phase and returns that as far as it has
+// come, when that is due.
+func (t *turn) progress(start, end time.Time) []phase {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.from.IsZero() {
+		t.from = start
+	}
+	if end.After(t.to) {
+		t.to = end
+	}
+	if !t.reported.IsZero() && t.to.Sub(t.reported) < checkpointEvery {
+		return nil
+	}
+	t.reported = t.to
+	return []phase{{Name: t.name, Start: t.from, End: t.to, Reading: t.worker.Meter.Read(t.from, t.to)}}
+}
+
+// checkpoint sends the phase where outcomes have come since it was sent;
 // whole means that none follows.
 func (t *turn) checkpoint(whole bool) {
 	t.mu.Lock()
@@ -172,7 +193,7 @@ func (t *turn) checkpoint(whole bool) {
 	if whole {
 		read = func(from, to time.Time) emissions.Reading { return emissions.ReadWhole(t.worker.Meter, from, to) }
 	}
-	p := phase{Name: eval.PhaseAnswer, Start: from, End: to, Reading: read(from, to)}
+	p := phase{Name: t.name, Start: from, End: to, Reading: read(from, to)}
 	t.mu.Unlock()
 	t.sendPhase(p)
 }
@@ -193,6 +214,9 @@ func (s *shift) newTurn(m eval.Model, q taken) (*turn, error) {
 // and unloads the model.
 func (t *turn) end(ctx context.Context) {
 	t.checkpoint(true)
+	if t.beside != nil {
+		_ = t.beside.Unload(ctx) // memory of this process
+	}
 	if why := t.identity.End(ctx, ""); why != "" {
 		t.giveUp(why)
 	}

@@ -48,7 +48,10 @@ type orders struct {
 
 // task is a model that has open questions.
 type task struct {
-	Model      int             `json:"model"` // index in the plan
+	Model      int             `json:"model"` // page of the coordinator's book, by which messages name it
+	Of         int             `json:"of"`    // index of the model in the plan
+	Probe      bool            `json:"probe,omitempty"`
+	Beside     *task           `json:"beside,omitempty"` // the reference that probes compare with, to be loaded beside the model
 	Provider   string          `json:"provider"`
 	Digest     string          `json:"digest"`
 	Version    string          `json:"version"` // of the provider
@@ -66,6 +69,8 @@ type question struct {
 	Request eval.Request `json:"request"`
 	Before  eval.Request `json:"before"` // the question before it, to warm up with
 	Audit   bool         `json:"audit,omitempty"`
+
+	Probe *eval.ProbeRequest `json:"probe,omitempty"` // in place of Request
 }
 
 // result is what a worker brings: a reply, phases of its turn, or both.
@@ -76,6 +81,7 @@ type result struct {
 	Audit  bool        `json:"audit,omitempty"`
 	Reply  *eval.Reply `json:"reply,omitempty"`  // its JobID is empty
 	Text   []byte      `json:"text,omitempty"`   // of the reply, where it is no UTF-8
+	Probe  *eval.Probe `json:"probe,omitempty"`  // its ProbeID is empty, its forms are named by the texts asked for
 	Phases []phase     `json:"phases,omitempty"` // of the model
 }
 
@@ -103,7 +109,7 @@ func encodeResult(r result, limit int) ([]byte, error) {
 	if err == nil && len(data) <= limit {
 		return data, nil
 	}
-	if r.Reply == nil {
+	if r.Reply == nil && r.Probe == nil {
 		return nil, errors.Join(err, fmt.Errorf("a message of %d bytes, and the server takes %d", len(data), limit))
 	}
 	f := &eval.Failure{Kind: eval.FailTooLong, Message: fmt.Sprintf("the reply is a message of %d bytes, and the NATS server takes %d (max_payload)", len(data), limit)}
@@ -111,6 +117,10 @@ func encodeResult(r result, limit int) ([]byte, error) {
 		f = &eval.Failure{Kind: eval.FailMalformed, Message: err.Error()}
 	}
 	r.Text = nil
+	if r.Probe != nil {
+		r.Probe = &eval.Probe{Start: r.Probe.Start, End: r.Probe.End, Failure: f}
+		return json.Marshal(r)
+	}
 	r.Reply = &eval.Reply{Timing: r.Reply.Timing, Failure: f}
 	return json.Marshal(r)
 }
@@ -127,6 +137,12 @@ func decodeResult(data []byte) (result, error) {
 			r.Reply.Text = string(r.Text)
 		}
 		if err := checkReply(*r.Reply); err != nil {
+			return r, err
+		}
+	}
+	if r.Probe != nil {
+		r.Probe.ProbeID, r.Probe.Host = eval.ProbeID{}, ""
+		if err := checkProbe(*r.Probe); err != nil {
 			return r, err
 		}
 	}
@@ -180,7 +196,7 @@ func interval(from, to time.Time) bool {
 	return from.After(earliest) && to.Before(latest) && !to.Before(from) && to.Sub(from) <= longest
 }
 
-var phaseNames = []eval.PhaseName{eval.PhaseLoad, eval.PhaseWarmup, eval.PhaseAnswer, eval.PhaseUnload}
+var phaseNames = []eval.PhaseName{eval.PhaseLoad, eval.PhaseWarmup, eval.PhaseAnswer, eval.PhaseProbe, eval.PhaseUnload}
 var qualities = []emissions.Quality{emissions.Measured, emissions.Partial, emissions.Estimated, emissions.Unavailable}
 
 // Bounds of what a machine is believed to draw and to have.
@@ -254,6 +270,10 @@ func (q question) check(run string, t task) error {
 		}
 	}
 	switch {
+	case t.Probe != (q.Probe != nil):
+		return errors.New("it is no question of this kind")
+	case q.Probe != nil && (len(q.Probe.Texts)+len(q.Probe.Choices) > mostForms || len(q.Probe.Reply) > mostCompared):
+		return fmt.Errorf("it wants to know of %d texts and %d tokens", len(q.Probe.Texts)+len(q.Probe.Choices), len(q.Probe.Reply))
 	case q.Run != run || q.Model != t.Model:
 		return fmt.Errorf("it is of run %s, model %d", q.Run, q.Model)
 	case q.Digest != t.Digest:

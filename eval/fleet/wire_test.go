@@ -11,6 +11,8 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/metrics/likelihood"
 )
 
 func sampleResult() result {
@@ -38,6 +40,84 @@ func TestResultCrossesTheWire(t *testing.T) {
 		got.Text = nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
+		}
+	}
+}
+
+func sampleProbe() result {
+	start := time.Unix(1_800_000_000, 5).UTC()
+	form := likelihood.Form{Text: " Paris", Bytes: 6, Steps: []likelihood.Step{{Text: " Paris", Logprob: -1.0 / 3, Known: true, Rank: 2,
+		Top: []eval.Alternative{{ID: 4, Text: "x", Logprob: -0.1}}}}}
+	return result{Key: "k", Model: 3, Job: 2, Probe: &eval.Probe{Start: start, End: start.Add(time.Second), Answers: []likelihood.Form{form}, Choices: []likelihood.Form{form},
+		Divergences: []likelihood.Divergence{{SameTop1: true, KLD: 1.0 / 3, DeltaP: -0.5, DeltaPBound: metrics.AtMost}}}}
+}
+
+func TestProbeCrossesTheWire(t *testing.T) {
+	want := sampleProbe()
+	data, err := encodeResult(want, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeResult(data)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	want.Probe.Host, want.Probe.ProbeID = "another", eval.ProbeID{Model: "M", Query: "q"}
+	if data, err = json.Marshal(want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = decodeResult(data); err != nil || got.Probe.Host != "" || got.Probe.ProbeID != (eval.ProbeID{}) {
+		t.Errorf("it names its job: %+v, %v", got.Probe, err)
+	}
+	for kind, spoil := range map[eval.FailureKind]func(*eval.Probe){
+		eval.FailTooLong:   func(p *eval.Probe) { p.Incomparable = strings.Repeat("x", 1<<16) },
+		eval.FailMalformed: func(p *eval.Probe) { p.Answers[0].Steps[0].Logprob = math.Inf(-1) },
+	} {
+		r := sampleProbe()
+		spoil(r.Probe)
+		data, err := encodeResult(r, 1<<15)
+		if err != nil || len(data) > 1<<15 {
+			t.Fatalf("%d bytes, %v", len(data), err)
+		}
+		if got, err := decodeResult(data); err != nil || got.Probe.Failure == nil || got.Probe.Failure.Kind != kind {
+			t.Errorf("%s: %+v, %v", kind, got.Probe, err)
+		}
+	}
+}
+
+func TestProbeRefuses(t *testing.T) {
+	for name, spoil := range map[string]func(*eval.Probe){
+		"failure kind":     func(p *eval.Probe) { p.Failure = &eval.Failure{Kind: "win"} },
+		"end before start": func(p *eval.Probe) { p.End = p.Start.Add(-1) },
+		"likely":           func(p *eval.Probe) { p.Answers[0].Steps[0].Logprob = 0.5 },
+		"likely other":     func(p *eval.Probe) { p.Choices[0].Steps[0].Top[0].Logprob = 0.5 },
+		"rank":             func(p *eval.Probe) { p.Answers[0].Steps[0].Rank = 0 },
+		"a novel":          func(p *eval.Probe) { p.Incomparable = strings.Repeat("x", mostText+1) },
+		"a form's novel":   func(p *eval.Probe) { p.Choices[0].Reason = strings.Repeat("x", mostText+1) },
+		"divergence":       func(p *eval.Probe) { p.Divergences[0].KLD = -1 },
+		"delta":            func(p *eval.Probe) { p.Divergences[0].DeltaP = -2 },
+		"bound":            func(p *eval.Probe) { p.Divergences[0].KLDBound = "roughly" },
+	} {
+		r := sampleProbe()
+		spoil(r.Probe)
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeResult(data); err == nil {
+			t.Errorf("%s is believed", name)
+		}
+	}
+}
+
+func TestCheckForms(t *testing.T) {
+	forms := sampleProbe().Probe.Answers
+	if err := checkForms(forms, []string{" Paris"}); err != nil {
+		t.Error(err)
+	}
+	for _, texts := range [][]string{nil, {" Rome"}, {" Paris", " Paris"}} {
+		if checkForms(forms, texts) == nil {
+			t.Errorf("taken for those of %q", texts)
 		}
 	}
 }
@@ -118,13 +198,17 @@ func FuzzResult(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add([]byte(`{"phases":[{}]}`))
+	if data, err = encodeResult(sampleProbe(), 1<<20); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
 	f.Add([]byte(`{"reply":{"Timing":{"Attempts":1}},"text":"/w=="}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := decodeResult(data)
 		if err != nil {
 			return
 		}
-		if _, err := encodeResult(r, 1<<20); err != nil && r.Reply != nil {
+		if _, err := encodeResult(r, 1<<20); err != nil && (r.Reply != nil || r.Probe != nil) {
 			t.Errorf("%q is believed and cannot be sent: %v", data, err)
 		}
 	})
@@ -267,9 +351,27 @@ func TestQuestionCheck(t *testing.T) {
 		"long key":     func(q *question) { q.Key = strings.Repeat("k", 1000) },
 		"alternatives": func(q *question) { q.Request.Logprobs = 1 << 30 },
 		"tokens":       func(q *question) { q.Before.Tokens = -1 },
+		"a probe":      func(q *question) { q.Probe = &eval.ProbeRequest{} },
 	} {
 		q := sound
 		spoil(&q)
+		if q.check("r", of) == nil {
+			t.Errorf("%s is believed", name)
+		}
+	}
+}
+
+func TestProbeQuestionCheck(t *testing.T) {
+	of := task{Model: 1, Digest: "d", Probe: true}
+	sound := question{Run: "r", Key: "n-1-2-0-ff", Model: 1, Digest: "d", Probe: &eval.ProbeRequest{Texts: []string{" Paris"}}}
+	if err := sound.check("r", of); err != nil {
+		t.Error(err)
+	}
+	for name, probe := range map[string]*eval.ProbeRequest{
+		"none": nil, "texts": {Texts: make([]string, mostForms+1)}, "choices": {Choices: make([]string, mostForms+1)}, "reply": {Reply: make([]eval.Token, mostCompared+1)},
+	} {
+		q := sound
+		q.Probe = probe
 		if q.check("r", of) == nil {
 			t.Errorf("%s is believed", name)
 		}

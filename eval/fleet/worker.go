@@ -255,7 +255,7 @@ func (w *working) tasks(run string) []task {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(w.standing[i].Tasks), func(t task) bool {
-		return slices.ContainsFunc(w.retired, func(r retirement) bool { return r.Run == run && r.Model == t.Model })
+		return slices.ContainsFunc(w.retired, func(r retirement) bool { return r.Run == run && (r.Model == t.Model || r.Model == t.Of) })
 	})
 }
 

@@ -38,7 +38,7 @@ func TestPower(t *testing.T) {
 // is read or gone on with.
 func TestPowerOfOlderRecords(t *testing.T) {
 	s, dir := create(t, 1)
-	must(t, s.Close(), runstore.Damage(dir, `DROP TABLE power; PRAGMA user_version = 3`))
+	must(t, s.Close(), runstore.Damage(dir, `DROP TABLE power; ALTER TABLE probes DROP COLUMN host; PRAGMA user_version = 3`))
 	s, err := runstore.Read(t.Context(), dir)
 	must(t, err)
 	if got := s.Record().Power; len(got) != 0 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/disteval/disteval/eval"
@@ -50,22 +51,32 @@ func (s *Store) PutProbe(ctx context.Context, p eval.Probe) error {
 		kind, message = string(p.Failure.Kind), p.Failure.Message
 	}
 	row = append(row, p.Incomparable, p.Start.UnixNano(), p.End.UnixNano(), kind, message)
-	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?,?,?)`, args: append(row, checksumOf(row...))})
+	sum := checksumOf(withHost(row, p.Host)...)
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, args: append(row, sum, p.Host)})
+}
+
+// withHost are the values that a probe's checksum covers: the same as before
+// there were hosts where it has none.
+func withHost(row []any, host string) []any {
+	if host == "" {
+		return row
+	}
+	return append(slices.Clip(row), host)
 }
 
 // probeColumns selects a probe joined to its query's first reply.
-const probeColumns = "p.answers, p.choices, p.divergences, p.incomparable, p.start_ns, p.end_ns, p.failure_kind, p.failure_message, p.checksum"
+const probeColumns = "p.answers, p.choices, p.divergences, p.incomparable, p.start_ns, p.end_ns, p.failure_kind, p.failure_message, p.checksum, p.host"
 
 // probeRow holds them; all are NULL where there is no probe.
 type probeRow struct {
 	answers, choices, divergences, incomparable sql.NullString
 	start, end                                  sql.NullInt64
-	kind, message                               sql.NullString
+	kind, message, host                         sql.NullString
 	sum                                         []byte
 }
 
 func (r *probeRow) columns() []any {
-	return []any{&r.answers, &r.choices, &r.divergences, &r.incomparable, &r.start, &r.end, &r.kind, &r.message, &r.sum}
+	return []any{&r.answers, &r.choices, &r.divergences, &r.incomparable, &r.start, &r.end, &r.kind, &r.message, &r.sum, &r.host}
 }
 
 func (r *probeRow) decode(s *Store, model, query int) (*eval.Probe, error) {
@@ -76,11 +87,12 @@ func (r *probeRow) decode(s *Store, model, query int) (*eval.Probe, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.intact(r.sum, model, query, r.answers.String, r.choices.String, r.divergences.String, r.incomparable.String,
-		r.start.Int64, r.end.Int64, valueOf(r.kind), valueOf(r.message)) {
+	row := []any{model, query, r.answers.String, r.choices.String, r.divergences.String, r.incomparable.String,
+		r.start.Int64, r.end.Int64, valueOf(r.kind), valueOf(r.message)}
+	if !s.intact(r.sum, withHost(row, r.host.String)...) {
 		return nil, damaged(s.dir, fmt.Sprintf("the probabilities of %s are not what was stored", id))
 	}
-	p := &eval.Probe{ProbeID: eval.ProbeID{Model: id.Model, Query: id.Query}, Incomparable: r.incomparable.String,
+	p := &eval.Probe{ProbeID: eval.ProbeID{Model: id.Model, Query: id.Query}, Incomparable: r.incomparable.String, Host: r.host.String,
 		Start: time.Unix(0, r.start.Int64), End: time.Unix(0, r.end.Int64)}
 	if r.kind.Valid {
 		p.Failure = &eval.Failure{Kind: eval.FailureKind(r.kind.String), Message: r.message.String}
@@ -92,3 +104,9 @@ func (r *probeRow) decode(s *Store, model, query int) (*eval.Probe, error) {
 	}
 	return p, nil
 }
+
+// viewNoProbeHosts lets a record be read from before a probe named its host.
+const viewNoProbeHosts = `CREATE TEMP VIEW probes AS SELECT *, '' AS host FROM main.probes;`
+
+// withoutProbeHosts is the version of the last schema that knows none.
+const withoutProbeHosts = 4

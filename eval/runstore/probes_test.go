@@ -26,7 +26,7 @@ func TestProbes(t *testing.T) {
 	for _, q := range []string{"q0000", "q0001", "q0002"} {
 		must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: q}, Text: "x"}))
 	}
-	alone := eval.Probe{ProbeID: eval.ProbeID{Model: "B", Query: "q0000"}, Answers: whole.Answers, Divergences: []likelihood.Divergence{}}
+	alone := eval.Probe{ProbeID: eval.ProbeID{Model: "B", Query: "q0000"}, Answers: whole.Answers, Divergences: []likelihood.Divergence{}, Host: "gpu1"}
 	must(t, s.PutProbe(ctx, failed), s.PutProbe(ctx, whole), s.PutProbe(ctx, alone), s.Flush(ctx))
 	s = reopen(t, s, dir)
 	done, err := s.Probed(ctx)
@@ -87,6 +87,38 @@ func TestDamagedProbe(t *testing.T) {
 	for _, err := range s.Replies(ctx) {
 		if err == nil || !strings.Contains(err.Error(), "not what was stored") {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestProbesWithoutHosts reads and goes on with a record from before a probe
+// named the host that looked.
+func TestProbesWithoutHosts(t *testing.T) {
+	s, dir := create(t, 2)
+	ctx := t.Context()
+	probe := eval.Probe{ProbeID: eval.ProbeID{Model: "A", Query: "q0000"}, Start: time.Unix(1, 2), End: time.Unix(3, 4), Answers: []likelihood.Form{{Text: "K", Bytes: 2}}}
+	must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: "q0000"}}), s.PutProbe(ctx, probe), s.Flush(ctx), s.Close())
+	must(t, runstore.Damage(dir, `ALTER TABLE probes DROP COLUMN host; PRAGMA user_version = 4`))
+	s, err := runstore.Read(ctx, dir)
+	must(t, err)
+	if got := collect(t, s); got[0].Probe == nil || got[0].Probe.Answers[0].Text != "K" {
+		t.Errorf("read: %+v", got[0].Probe)
+	}
+	must(t, s.Close())
+	s, err = runstore.Open(ctx, dir)
+	must(t, err)
+	probe.Host = "gpu1"
+	must(t, s.PutProbe(ctx, probe), s.Flush(ctx))
+	if got := collect(t, s); got[0].Probe == nil || got[0].Probe.Host != "gpu1" {
+		t.Errorf("gone on with: %+v", got[0].Probe)
+	}
+	must(t, s.Close(), runstore.Damage(dir, `UPDATE probes SET host = 'gpu2'`))
+	s, err = runstore.Read(ctx, dir)
+	must(t, err)
+	defer s.Close()
+	for _, err := range s.Replies(ctx) {
+		if err == nil || !strings.Contains(err.Error(), "not what was stored") {
+			t.Errorf("another host's name is believed: %v", err)
 		}
 	}
 }

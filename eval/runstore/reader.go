@@ -74,6 +74,9 @@ func readFile(ctx context.Context, dir, path, mode string) (*Store, error) {
 	if err == nil && version <= withoutPower {
 		_, err = db.ExecContext(ctx, viewNoPower)
 	}
+	if err == nil && version > 1 && version <= withoutProbeHosts {
+		_, err = db.ExecContext(ctx, viewNoProbeHosts)
+	}
 	if err == nil {
 		_, err = db.ExecContext(ctx, "BEGIN")
 	}

@@ -212,6 +212,8 @@ CREATE TABLE power (
 	checksum BLOB    NOT NULL, -- as of a reply
 	PRIMARY KEY (model, process)
 ) WITHOUT ROWID;
+`, `
+ALTER TABLE probes ADD COLUMN host TEXT NOT NULL DEFAULT ''; -- as in replies; part of the checksum where it is not empty
 `}
 
 // uncheckedRows is the key in meta of a record that has rows from before there
@@ -224,7 +226,7 @@ var fromVersion1 = map[string]string{
 		attempts, load_ns, prompt_eval_ns, eval_ns, energy_uj, failure_kind, failure_message, '' AS tokens, '' AS host, '' AS reused_from,
 		NULL AS checksum FROM %s`,
 	"probes": `SELECT 0 AS model, 0 AS query, '' AS answers, '' AS choices, '' AS divergences, '' AS incomparable, 0 AS start_ns, 0 AS end_ns,
-		NULL AS failure_kind, NULL AS failure_message, x'' AS checksum FROM %s WHERE 0`,
+		NULL AS failure_kind, NULL AS failure_message, x'' AS checksum, '' AS host FROM %s WHERE 0`,
 	"phases":   `SELECT model, '' AS host, process, name, start_ns, end_ns, reading, NULL AS checksum FROM %s`,
 	"scores":   `SELECT scoring, model, query, 0 AS sample, vals, flags FROM %s`,
 	"reviews":  `SELECT model, query, 0 AS sample, reviewer, verdict, comment, imported, NULL AS checksum FROM %s`,

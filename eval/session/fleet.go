@@ -113,21 +113,6 @@ func (f *Fleet) ask(ctx, drain context.Context, store *runstore.Store, process i
 	return f.coordinator.Ask(ctx, drain, fleet.Run{ID: rec.ID, Plan: rec.Plan, First: first, Store: store, Process: process, Phases: rec.Phases, Observer: o})
 }
 
-// answersOnly is a plan without the probabilities of texts, which workers are
-// not asked for. It refuses a plan that states them.
-func (s *Session) answersOnly(plan eval.Plan) (eval.Plan, error) {
-	probed := slices.ContainsFunc(plan.Models, func(m eval.Model) bool { return plan.Probing(m).Any() })
-	if probed && plan.Likelihood.Stated() {
-		return plan, eval.BadInput(errors.New("likelihood: workers are asked for answers only, not for the probabilities of texts"),
-			"state likelihood: off in the models file, or run without --nats and --listen")
-	}
-	if probed {
-		s.Say("workers are asked for answers only: there will be no likelihood, choice or fidelity")
-	}
-	plan.Likelihood = eval.LikelihoodOff()
-	return plan, nil
-}
-
 // WorkerOptions say what a worker serves and whom.
 type WorkerOptions struct {
 	URL         string // of the NATS server; empty: NATS_URL
@@ -234,7 +219,24 @@ func (l *larder) models(ctx context.Context) ([]eval.Model, error) {
 	} else {
 		served, err = l.session.Providers.Resolve(ctx, served)
 	}
+	if err == nil {
+		err = l.addRaw(ctx, served)
+	}
 	return append(served, l.files...), err
+}
+
+// addRaw adds what a server can do in raw completion alone. Whether it is asked
+// for that is the run's to say, whose coordinator takes it back otherwise.
+func (l *larder) addRaw(ctx context.Context, served []eval.Model) error {
+	raw := slices.Clone(served)
+	for i := range raw {
+		raw[i].Generation.Raw = true
+	}
+	resolved, err := l.session.Providers.Resolve(ctx, raw)
+	for i, m := range resolved {
+		served[i].Capabilities.Logprobs, served[i].Capabilities.Walks = m.Capabilities.Logprobs, m.Capabilities.Walks
+	}
+	return err
 }
 
 // ollama lists all that Ollama has. A server that is not there is said once:
@@ -264,5 +266,17 @@ func (l *larder) servers(models []eval.Model) []eval.Model {
 func (l *larder) open(m eval.Model) (eval.Generator, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.session.Providers.Open(m)
+	if m.Provider != eval.ProviderOllama {
+		return l.session.Providers.Open(m)
+	}
+	// Served was a model without options; by which API it is asked follows from
+	// those of the run.
+	resolved, err := l.session.Providers.Resolve(context.Background(), []eval.Model{m}) // it has a timeout of its own
+	if err != nil {
+		return nil, err
+	}
+	if resolved[0].Digest != m.Digest {
+		return nil, &eval.ReplacedError{Model: m.Model, Was: m.Digest, Now: resolved[0].Digest}
+	}
+	return l.session.Providers.Open(resolved[0])
 }

@@ -301,7 +301,7 @@ func (t *taking) put(ctx context.Context, source *runstore.Store, m eval.Model, 
 			continue
 		}
 		probe := *r.Probe
-		probe.ProbeID = eval.ProbeID{Model: t.model.Name, Query: r.Reply.Query}
+		probe.ProbeID, probe.Host = eval.ProbeID{Model: t.model.Name, Query: r.Reply.Query}, ""
 		if err := t.store.PutProbe(ctx, probe); err != nil {
 			return err
 		}

@@ -47,11 +47,6 @@ func (s *Session) Resolve(ctx context.Context, plan eval.Plan) (eval.Plan, error
 	if plan.Models, err = resolve(ctx, plan.Models); err != nil {
 		return plan, err
 	}
-	if s.Fleet != nil {
-		if plan, err = s.answersOnly(plan); err != nil {
-			return plan, err
-		}
-	}
 	if err := plan.Check(); err != nil {
 		return plan, err
 	}

@@ -50,8 +50,8 @@ func (p *Fleet) Say(text string) {
 	p.draw()
 }
 
-// PhaseBegun counts the questions of a model.
-func (p *Fleet) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total int) {
+// PhaseBegun counts the questions of a model, and what it is probed for.
+func (p *Fleet) PhaseBegun(m eval.Model, name eval.PhaseName, open, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.start.IsZero() {
@@ -59,7 +59,7 @@ func (p *Fleet) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total int) {
 	}
 	p.open += open
 	p.total += total
-	if open < total {
+	if open < total && name == eval.PhaseAnswer {
 		p.erase()
 		fmt.Fprintf(p.w, "%s: %d of %d replies are there already\n", inert(m.Name), total-open, total)
 	}
@@ -68,22 +68,24 @@ func (p *Fleet) PhaseBegun(m eval.Model, _ eval.PhaseName, open, total int) {
 // WarmupFailed is for runs on one machine; a worker says it itself.
 func (p *Fleet) WarmupFailed(eval.Model, error) {}
 
-// ProbeReceived is for runs on one machine; workers are not probed.
-func (p *Fleet) ProbeReceived(eval.Model, eval.Probe) {}
+// ProbeReceived moves the host's bar on.
+func (p *Fleet) ProbeReceived(m eval.Model, r eval.Probe) { p.received(m, r.Host, r.Failure) }
 
 // ReplyReceived moves the host's bar on.
-func (p *Fleet) ReplyReceived(m eval.Model, r eval.Reply) {
+func (p *Fleet) ReplyReceived(m eval.Model, r eval.Reply) { p.received(m, r.Host, r.Failure) }
+
+func (p *Fleet) received(m eval.Model, host string, failure *eval.Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := p.hosts[r.Host]
+	h := p.hosts[host]
 	if h == nil {
 		h = &hostProgress{}
-		p.hosts[r.Host] = h
+		p.hosts[host] = h
 	}
 	h.replies++
 	h.model = m.Name
 	p.count++
-	if r.Failure != nil {
+	if failure != nil {
 		h.failed++
 		p.failed++
 	}
