@@ -300,21 +300,35 @@ func unknownBits(p eval.Plan, t []*tally) []string {
 }
 
 // beyondEM says where what two models know separates them and what they say
-// does not, and the other way round.
+// does not, and the other way round; by p that are corrected over all pairs.
 func beyondEM(rs []Rivalry) []string {
+	em := corrected(rs, func(r Rivalry) stat.Comparison { return r.EM })
+	bits := corrected(rs, func(r Rivalry) stat.Comparison { return r.Bits })
 	var out []string
-	for _, r := range rs {
-		said, knows := r.EM.N > 0 && r.EM.P < significant, r.Bits.P < significant
+	for i, r := range rs {
+		said, knows := em[i] < significant, bits[i] < significant
 		switch {
 		case knows && !said:
 			out = append(out, fmt.Sprintf("Between %s and %s no difference in exact match can be told (%s); %s (%s).",
-				r.A, r.B, PText(&r.EM.P), r.surprise(), PText(&r.Bits.P)))
+				r.A, r.B, PText(&em[i]), r.surprise(), PText(&bits[i])))
 		case said && !knows:
 			out = append(out, fmt.Sprintf("%s and %s differ in exact match (%s), but no difference in how probable the right answer is to them can be told (%s).",
-				r.A, r.B, PText(&r.EM.P), PText(&r.Bits.P)))
+				r.A, r.B, PText(&em[i]), PText(&bits[i])))
 		}
 	}
 	return out
+}
+
+// corrected are the p of one comparison of every pair, by Holm; 1 where there
+// is none.
+func corrected(rs []Rivalry, of func(Rivalry) stat.Comparison) []float64 {
+	ps := make([]float64, len(rs))
+	for i, r := range rs {
+		if ps[i] = 1; of(r).N > 0 {
+			ps[i] = of(r).P
+		}
+	}
+	return stat.Holm(ps)
 }
 
 // surprise says which model finds the right answer less surprising.
