@@ -24,6 +24,7 @@ import (
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/session"
 	"github.com/disteval/disteval/queries"
 )
 
@@ -35,7 +36,7 @@ type app struct {
 	log      *slog.Logger
 	now      func() time.Time
 	drain    context.Context // done at the first interrupt
-	memory   memory
+	memory   session.Memory
 }
 
 // Main runs the command that os.Args names and returns its exit code.

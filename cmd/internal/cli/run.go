@@ -230,7 +230,7 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 // askAndReport is the way from the plan to the files. An interrupted run is
 // scored and reported as far as it came.
 func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runstore.Store, o runOptions) (reports.Report, error) {
-	a.memory.hold(store.Record())
+	a.memory.Hold(store.Record())
 	bar := a.observer(s, store.Record().Plan)
 	var early *reports.Judgement
 	var asked error

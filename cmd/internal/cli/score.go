@@ -73,7 +73,7 @@ func (a *app) scoreRun(ctx context.Context, dir string, without []string, stated
 		return err
 	}
 	defer store.Close()
-	a.memory.hold(store.Record())
+	a.memory.Hold(store.Record())
 	before := store.Record().Plan.Scoring
 	if rec := store.Record().Scoring; rec != nil {
 		before = rec.Scoring

@@ -34,7 +34,7 @@ func (a *app) withReport(ctx context.Context, dir string, do func(reports.Report
 // current builds the report of a run by its replies, and says where other
 // scores are stored than they give.
 func (a *app) current(ctx context.Context, run eval.Run, country *string) (reports.Report, error) {
-	a.memory.hold(run.Record())
+	a.memory.Hold(run.Record())
 	r, changed, err := files.Current(ctx, run, country)
 	if err == nil && changed.N > 0 {
 		dir := inert(run.Record().Dir)

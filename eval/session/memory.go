@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"os"
@@ -19,17 +19,17 @@ const (
 	bytesByRequest = 75
 )
 
-// memory is how large the runs are that a command has to do with.
-type memory struct {
+// Memory is how large the runs are that a command has to do with.
+type Memory struct {
 	runs              map[string]bool // by ID
 	requests, queries int
 }
 
-// hold has the garbage collector keep a command on large runs within what these
+// Hold has the garbage collector keep a command on large runs within what these
 // need, the pages of the program's file not counted. Where they are small it may
 // take twice what is in use, which saves time. GOGC and GOMEMLIMIT, where either
 // is set, hold instead.
-func (m *memory) hold(rec eval.RunRecord) {
+func (m *Memory) Hold(rec eval.RunRecord) {
 	if m.runs[rec.ID] || os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
