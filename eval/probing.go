@@ -88,6 +88,41 @@ type probing struct {
 	lastStored  time.Time
 	interrupted bool
 	err         error // of the store
+
+	reading sync.Mutex
+	replies map[int]referenceReply // by index in open
+}
+
+// repliesAhead is how many of the reference's replies are read together: a read
+// waits for the commit of what was probed last.
+const repliesAhead = 64
+
+// referenceReply is what Plan.ReferenceReply says of one query.
+type referenceReply struct {
+	tokens  []Token
+	missing string
+}
+
+// referenceReply gives what the model is compared on at one of open's queries.
+func (p *probing) referenceReply(ctx context.Context, at int) (referenceReply, error) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	if r, there := p.replies[at]; there {
+		delete(p.replies, at)
+		return r, nil
+	}
+	if p.replies == nil {
+		p.replies = make(map[int]referenceReply, repliesAhead)
+	}
+	for i, q := range p.open[at:min(at+repliesAhead, len(p.open))] {
+		tokens, missing, err := p.Plan.ReferenceReply(ctx, p.Store, p.model, q)
+		if err != nil {
+			return referenceReply{}, err
+		}
+		p.replies[at+i] = referenceReply{tokens, missing}
+	}
+	defer delete(p.replies, at)
+	return p.replies[at], nil
 }
 
 // openReference loads the model that this one is compared with, where that runs
@@ -119,27 +154,28 @@ func (p *probing) closeReference(ctx context.Context) {
 	}
 }
 
-// take is the next query; ok is false where none is left, or the model has
-// failed so often in a row that the rest is left for a resumption.
-func (p *probing) take() (q queries.Query, ok bool) {
+// take is the index of the next query in open; ok is false where none is left,
+// or the model has failed so often in a row that the rest is left for a
+// resumption.
+func (p *probing) take() (at int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.next == len(p.open) || p.inARow >= MaxConsecutiveFailures {
-		return q, false
+		return 0, false
 	}
 	p.next++
-	return p.open[p.next-1], true
+	return p.next - 1, true
 }
 
 // work probes one query after another until none is left or stop is done. It
 // returns false when nobody should go on.
 func (p *probing) work(ctx, stop context.Context) bool {
 	for stop.Err() == nil {
-		q, ok := p.take()
+		at, ok := p.take()
 		if !ok {
 			return true
 		}
-		result, err := p.ask(ctx, stop, q)
+		result, err := p.ask(ctx, stop, at)
 		if err == nil {
 			err = p.Store.PutProbe(ctx, result)
 		}
@@ -151,12 +187,15 @@ func (p *probing) work(ctx, stop context.Context) bool {
 }
 
 // ask probes one query, as often as a question may be asked.
-func (p *probing) ask(ctx, drain context.Context, q queries.Query) (Probe, error) {
+func (p *probing) ask(ctx, drain context.Context, at int) (Probe, error) {
+	q := p.open[at]
 	r, forms, candidates := p.Plan.ProbeRequest(p.model, q)
-	missing, err := "", error(nil)
-	if r.Reply, missing, err = p.Plan.ReferenceReply(ctx, p.Store, p.model, q); err != nil {
+	reply, err := p.referenceReply(ctx, at)
+	if err != nil {
 		return Probe{}, err
 	}
+	missing := reply.missing
+	r.Reply = reply.tokens
 	if r.Reference = p.reference; r.Reply != nil && r.Reference == nil && p.Plan.Beside(p.model) != nil {
 		r.Reply, missing = nil, NotBeside(p.Plan.Reference().Name)
 	}
