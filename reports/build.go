@@ -122,9 +122,9 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 }
 
 const (
-	keepBytes  = 8 << 20 // most that Build keeps of replies
-	replyBytes = 1 << 10 // about what a reply takes beside its text
-	stepBytes  = 320     // about what a step with its alternatives takes
+	keepBytes  = 32 << 20 // most that Build keeps of replies
+	replyBytes = 1 << 10  // about what a reply takes beside its text
+	stepBytes  = 320      // about what a step with its alternatives takes
 )
 
 func steps(forms []likelihood.Form) (n int) {

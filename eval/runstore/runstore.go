@@ -35,6 +35,7 @@ type Store struct {
 	models  map[string]int // Model.Name -> index
 	queries map[string]int // Query.ID -> index
 	writer  *writer        // nil where the record is only read
+	memory  memory         // of what it writes
 	file    os.FileInfo    // of the record, to notice when another takes its place
 	scratch string         // folder of a copy to read from; empty: none
 
@@ -68,6 +69,7 @@ func Create(ctx context.Context, dir string, rec eval.RunRecord) (*Store, error)
 	rec.Dir = dir
 	return open(ctx, dir, func(s *Store) error {
 		s.record = rec
+		s.remember()
 		return nil
 	})
 }
