@@ -83,7 +83,7 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 	for i, q := range p.Queries.Queries {
 		queryAt[q.ID] = i
 	}
-	var kept []eval.ScoredReply
+	kept := make([]eval.ScoredReply, 0, min(p.Requests(), keepBytes/replyBytes))
 	digest, level := newDigest(run.Record().Scoring), newChance(p, run.Record().Scoring)
 	bytes := 0
 	for s, err := range run.Replies(ctx) {

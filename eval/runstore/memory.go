@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -141,28 +144,52 @@ func (m *memory) copy(row *remembered) remembered {
 	return *row
 }
 
-// yieldRemembered yields the outcomes of a model's rows and lets go of each. It
+// decodeTogether is how many rows are decoded at a time, on all processors.
+const decodeTogether = 1024
+
+// yieldRemembered yields the outcomes of a model's rows and lets go of these. It
 // returns false where nothing more is wanted.
 func (s *Store) yieldRemembered(ctx context.Context, model int, rows []*remembered, yield func(eval.ScoredReply, error) bool) bool {
-	floor := s.floor(model)
-	for i, known := range rows {
-		if known == nil {
-			continue
-		}
-		row := s.memory.copy(known)
-		if rows[i] = nil; !row.replied {
-			continue
-		}
-		r, err := row.decode(s, model, floor)
-		if err == nil {
-			err = ctx.Err()
+	for some := range slices.Chunk(rows, decodeTogether) {
+		replies, err := s.decodeRemembered(ctx, model, some)
+		for _, r := range replies {
+			if !yield(r, nil) {
+				return false
+			}
 		}
 		if err != nil {
-			err = fmt.Errorf("read the replies in %s: %w", s.dir, err)
-		}
-		if !yield(r, err) || err != nil {
+			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
 			return false
 		}
+		clear(some)
 	}
 	return true
+}
+
+// decodeRemembered decodes those of the rows that have a reply.
+func (s *Store) decodeRemembered(ctx context.Context, model int, rows []*remembered) ([]eval.ScoredReply, error) {
+	floor := s.floor(model)
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r *remembered) bool { return r == nil })
+	out := make([]eval.ScoredReply, len(rows))
+	group, ctx := errgroup.WithContext(ctx)
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		group.Go(func() error {
+			for i := w; i < len(rows); i += workers {
+				row := s.memory.copy(rows[i])
+				if !row.replied {
+					continue
+				}
+				var err error
+				if out[i], err = row.decode(s, model, floor); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(out, func(r eval.ScoredReply) bool { return r.Reply.Model == "" }), nil
 }
