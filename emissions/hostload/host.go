@@ -1,6 +1,7 @@
 package hostload
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -77,45 +78,70 @@ func readStat(path string) (load, error) {
 	if err != nil {
 		return load{}, err
 	}
-	l, err := parseStat(string(data))
+	l, err := parseStat(data)
 	if err != nil {
 		return load{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return l, nil
 }
 
-// parseStat adds user, nice, system, irq, softirq and steal; guest time is
-// within user time.
-func parseStat(text string) (load, error) {
-	var l load
-	found := false
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || !strings.HasPrefix(fields[0], "cpu") {
-			continue
-		}
-		if fields[0] != "cpu" {
+// readBusy is the busy time of a procfs's stat alone, for which the first line does.
+func readBusy(procfs string) (uint64, error) {
+	path := filepath.Join(procfs, "stat")
+	var head [headBytes]byte
+	data, err := readHead(path, &head)
+	if err != nil {
+		return 0, err
+	}
+	busy, err := parseBusy(data)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return busy, nil
+}
+
+func parseStat(text []byte) (load, error) {
+	busy, err := parseBusy(text)
+	if err != nil {
+		return load{}, err
+	}
+	l := load{busy: busy}
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(line, []byte("cpu")) && !bytes.HasPrefix(line, []byte("cpu ")) {
 			l.threads++
-			continue
-		}
-		if found = len(fields) >= 5; !found {
-			break
-		}
-		for _, i := range []int{1, 2, 3, 6, 7, 8} {
-			if i >= len(fields) {
-				break
-			}
-			n, err := strconv.ParseUint(fields[i], 10, 48)
-			if err != nil {
-				return load{}, fmt.Errorf("%q is not a count of ticks", fields[i])
-			}
-			l.busy += n * tickUS
 		}
 	}
-	if !found || l.threads == 0 {
-		return load{}, errors.New("there are no processor lines")
+	if l.threads == 0 {
+		return load{}, errNoProcessors
 	}
 	return l, nil
+}
+
+var errNoProcessors = errors.New("there are no processor lines")
+
+// parseBusy adds user, nice, system, irq, softirq and steal of the line of all
+// processors, which is the first; guest time is within user time.
+func parseBusy(text []byte) (busy uint64, err error) {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	counts, ok := bytes.CutPrefix(line, []byte("cpu "))
+	if !ok {
+		return 0, errNoProcessors
+	}
+	n := 0
+	for field := range bytes.FieldsSeq(counts) {
+		if n++; n > 8 || n == 4 || n == 5 { // guest; idle, waiting
+			continue
+		}
+		ticks, err := strconv.ParseUint(string(field), 10, 48)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a count of ticks", field)
+		}
+		busy += ticks * tickUS
+	}
+	if n < 4 {
+		return 0, errNoProcessors
+	}
+	return busy, nil
 }
 
 func parseCPUInfo(text string) (model string, sockets int) {

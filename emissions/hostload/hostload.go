@@ -12,7 +12,6 @@ package hostload
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -99,11 +98,11 @@ func (m *Meter) sample() {
 	defer m.mu.Unlock()
 	now := time.Now()
 	if now.Sub(m.read) >= tick {
-		load, err := readStat(filepath.Join(m.opts.Procfs, "stat"))
+		busy, err := readBusy(m.opts.Procfs)
 		if err != nil {
 			return // the next good reading bridges it: the count goes on
 		}
-		m.read, m.last = now, load.busy
+		m.read, m.last = now, busy
 	}
 	m.busy.Add(now, m.last)
 }
