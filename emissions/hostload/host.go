@@ -30,10 +30,6 @@ func Inspect(o Options) (Host, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	return inspect(o)
-}
-
-func inspect(o Options) (Host, error) {
 	load, err := readStat(filepath.Join(o.Procfs, "stat"))
 	if err != nil {
 		return Host{}, err
@@ -184,16 +180,33 @@ func cgroupLimits(o Options) limits {
 	}
 	root := filepath.Join(o.Sysfs, "fs/cgroup")
 	for controller, group := range parseCgroup(string(data)) {
+		of := limitsV1
+		if controller == "" {
+			of = limitsV2
+		}
 		base := filepath.Join(root, controller)
 		for dir := filepath.Join(base, group); len(dir) >= len(base); dir = filepath.Dir(dir) {
-			l = tighter(l, limits{cores: parseCPUMax(text(dir, "cpu.max")), bytes: parseBytes(text(dir, "memory.max"))})
-			quota := text(dir, "cpu.cfs_quota_us") + " " + text(dir, "cpu.cfs_period_us")
-			l = tighter(l, limits{cores: parseCPUMax(quota), bytes: parseBytes(text(dir, "memory.limit_in_bytes"))})
-			l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus.effective"))})
-			l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
+			l = tighter(l, of(dir))
 		}
 	}
 	return l
+}
+
+// limitsV2 are those of one group of version 2.
+func limitsV2(dir string) limits {
+	l := limits{cores: parseCPUMax(text(dir, "cpu.max")), bytes: parseBytes(text(dir, "memory.max"))}
+	l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus.effective"))})
+	return tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
+}
+
+// limitsV1 are those of one group of whichever controllers of version 1 it has.
+func limitsV1(dir string) limits {
+	var l limits
+	if quota := text(dir, "cpu.cfs_quota_us"); quota != "" {
+		l.cores = parseCPUMax(quota + " " + text(dir, "cpu.cfs_period_us"))
+	}
+	l.bytes = parseBytes(text(dir, "memory.limit_in_bytes"))
+	return tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
 }
 
 func text(dir, file string) string {
