@@ -144,7 +144,6 @@ func (t *series) reply(sr eval.ScoredReply) error {
 		return err
 	}
 	r, q := sr.Reply, sr.Query
-	s.begin(len(t.cols))
 	i := 0
 	add := func(v any) {
 		if v != nil {
@@ -185,7 +184,7 @@ func (t *series) reply(sr eval.ScoredReply) error {
 	if sample := len(t.cols) - 1; t.cols[sample].head == headSample {
 		s.set(sample, count, r.JobID.Sample)
 	}
-	return s.end()
+	return s.end(0)
 }
 
 // scoreOf is one metric's value; nil where it is Unscored.

@@ -153,20 +153,8 @@ func (t *series) item(n int, it item) error {
 		return err
 	}
 	s.fill(t.cols, []any{n, it.query.Prompt, it.query.Keyword, it.text, nil, nil, nil})
-	return s.end(excelize.RowOpts{Height: t.height(s)})
-}
-
-// height is what the row's wrapped texts need, in points. Not every program
-// fits the rows of a file that it opens.
-func (t *series) height(s *sheet) float64 {
-	const lineHeight = 15
-	lines := 1
-	for i, c := range t.cols {
-		if v, ok := s.cells[i].Value.(string); ok && c.kind == wrapped {
-			lines = max(lines, linesOf(v, int(c.width)))
-		}
-	}
-	return min(float64(lines*lineHeight), excelize.MaxRowHeight)
+	const lineHeight = 15 // points; not every program fits the rows of a file that it opens
+	return s.end(min(float64(max(1, s.lines)*lineHeight), excelize.MaxRowHeight))
 }
 
 // linesOf is about how many lines of the given width a text takes.
