@@ -1,6 +1,7 @@
 package html
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -15,7 +16,7 @@ const (
 	echartsVersion   = "5.6.0"
 	echartsURL       = "https://cdn.jsdelivr.net/npm/echarts@" + echartsVersion + "/dist/echarts.min.js"
 	echartsIntegrity = "sha384-pPi0zxBAoDu6+JXW/C68UZLvBUUtU+7zonhif43rqj7pxsGyqyqzcian2Rj37Rss"
-	echartsSHA256    = "bf4a223524e40b77c304bec67e1222cf551f14880cf42c69dc046558e11c07b1"
+	echartsHash      = "'sha256-v0oiNSTkC3fDBL7GfhIiz1UfFIgM9Cxp3ARlWOEcB7E='" // as a CSP source
 	echartsFile      = "assets/echarts.min.js"
 )
 
@@ -31,16 +32,22 @@ type library struct {
 	hash   string // of script, as a CSP source
 }
 
+// embeddedLibrary takes the script by the hash that it must have, which saves
+// reckoning it: a browser runs no other one.
 var embeddedLibrary = sync.OnceValue(func() library {
 	script, err := assets.ReadFile(echartsFile)
 	if err != nil {
 		return library{}
 	}
-	return newLibrary(string(script))
+	return library{script: string(script), hash: echartsHash}
 })
 
-func newLibrary(script string) library {
-	return library{script: script, hash: cspHash(script)}
+// write writes the script's element, past the templates: they would copy a
+// megabyte several times.
+func (l library) write(out *bufio.Writer) {
+	out.WriteString("<script>")
+	out.WriteString(l.script) // errors stay with out until it is flushed
+	out.WriteString("</script>\n")
 }
 
 // own is the page's own script and style.
@@ -92,11 +99,10 @@ func policy(lib library, o own) string {
 }
 
 // The page's trusted parts, for html/template.
-func (p page) CSS() template.CSS    { return template.CSS(p.own.css) }
-func (p page) JS() template.JS      { return template.JS(p.own.js) }
-func (p page) ECharts() template.JS { return template.JS(p.lib.script) }
-func (p page) Policy() string       { return policy(p.lib, p.own) }
-func (p page) ECInline() bool       { return p.lib.script != "" }
-func (p page) ECVersion() string    { return echartsVersion }
-func (p page) ECURL() string        { return echartsURL }
-func (p page) ECIntegrity() string  { return echartsIntegrity }
+func (p page) CSS() template.CSS   { return template.CSS(p.own.css) }
+func (p page) JS() template.JS     { return template.JS(p.own.js) }
+func (p page) Policy() string      { return policy(p.lib, p.own) }
+func (p page) ECInline() bool      { return p.lib.script != "" }
+func (p page) ECVersion() string   { return echartsVersion }
+func (p page) ECURL() string       { return echartsURL }
+func (p page) ECIntegrity() string { return echartsIntegrity }
