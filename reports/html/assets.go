@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"html/template"
+	"io"
+	"io/fs"
 	"strings"
 	"sync"
 )
@@ -28,26 +31,32 @@ var assets embed.FS
 // library is ECharts as a page gets it: inline, or from the CDN where the
 // program was built without it.
 type library struct {
-	script string // empty: from the CDN
-	hash   string // of script, as a CSP source
+	files fs.FS  // with echartsFile; nil: from the CDN
+	hash  string // of the script, as a CSP source
 }
 
 // embeddedLibrary takes the script by the hash that it must have, which saves
 // reckoning it: a browser runs no other one.
-var embeddedLibrary = sync.OnceValue(func() library {
-	script, err := assets.ReadFile(echartsFile)
-	if err != nil {
+func embeddedLibrary() library {
+	if _, err := fs.Stat(assets, echartsFile); err != nil {
 		return library{}
 	}
-	return library{script: string(script), hash: echartsHash}
-})
+	return library{assets, echartsHash}
+}
+
+func (l library) inline() bool { return l.files != nil }
 
 // write writes the script's element, past the templates: they would copy a
 // megabyte several times.
-func (l library) write(out *bufio.Writer) {
+func (l library) write(out *bufio.Writer) error {
+	script, err := l.files.Open(echartsFile)
+	if err != nil {
+		return err
+	}
 	out.WriteString("<script>")
-	out.WriteString(l.script) // errors stay with out until it is flushed
+	_, err = io.Copy(out, script)
 	out.WriteString("</script>\n")
+	return errors.Join(err, script.Close())
 }
 
 // own is the page's own script and style.
@@ -91,7 +100,7 @@ func cspHash(s string) string {
 // empty favicon, and nothing else.
 func policy(lib library, o own) string {
 	echarts := lib.hash
-	if lib.script == "" {
+	if !lib.inline() {
 		echarts = echartsURL
 	}
 	return "default-src 'none'; script-src " + o.jsHash + " " + echarts + "; style-src " + o.cssHash +
@@ -102,7 +111,7 @@ func policy(lib library, o own) string {
 func (p page) CSS() template.CSS   { return template.CSS(p.own.css) }
 func (p page) JS() template.JS     { return template.JS(p.own.js) }
 func (p page) Policy() string      { return policy(p.lib, p.own) }
-func (p page) ECInline() bool      { return p.lib.script != "" }
+func (p page) ECInline() bool      { return p.lib.inline() }
 func (p page) ECVersion() string   { return echartsVersion }
 func (p page) ECURL() string       { return echartsURL }
 func (p page) ECIntegrity() string { return echartsIntegrity }

@@ -79,7 +79,9 @@ func writePage(ctx context.Context, w io.Writer, p page) error {
 		return fmt.Errorf("write replies of run %s: %w", r.RunID, err)
 	}
 	if p.ECInline() {
-		p.lib.write(out)
+		if err := p.lib.write(out); err != nil {
+			return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
+		}
 	}
 	if err := templates().ExecuteTemplate(out, "tail", p); err != nil {
 		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
