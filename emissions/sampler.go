@@ -16,9 +16,18 @@ type Sampler struct {
 // again after each period that sample returns. The first call has returned
 // when StartSampler does.
 func StartSampler(ctx context.Context, sample func() (next time.Duration)) *Sampler {
+	return startSampler(ctx, sample(), sample)
+}
+
+// StartSamplerAside is StartSampler for a first call that is worth no wait: it
+// too comes from the sampler's own goroutine.
+func StartSamplerAside(ctx context.Context, sample func() (next time.Duration)) *Sampler {
+	return startSampler(ctx, 0, sample)
+}
+
+func startSampler(ctx context.Context, next time.Duration, sample func() time.Duration) *Sampler {
 	ctx, stop := context.WithCancel(ctx)
 	s := &Sampler{stop: stop, done: make(chan struct{})}
-	next := sample()
 	go func() {
 		defer close(s.done)
 		timer := time.NewTimer(next)

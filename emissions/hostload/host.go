@@ -1,6 +1,7 @@
 package hostload
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -29,10 +30,6 @@ func Inspect(o Options) (Host, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	return inspect(o)
-}
-
-func inspect(o Options) (Host, error) {
 	load, err := readStat(filepath.Join(o.Procfs, "stat"))
 	if err != nil {
 		return Host{}, err
@@ -77,45 +74,70 @@ func readStat(path string) (load, error) {
 	if err != nil {
 		return load{}, err
 	}
-	l, err := parseStat(string(data))
+	l, err := parseStat(data)
 	if err != nil {
 		return load{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return l, nil
 }
 
-// parseStat adds user, nice, system, irq, softirq and steal; guest time is
-// within user time.
-func parseStat(text string) (load, error) {
-	var l load
-	found := false
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || !strings.HasPrefix(fields[0], "cpu") {
-			continue
-		}
-		if fields[0] != "cpu" {
+// readBusy is the busy time of a procfs's stat alone, for which the first line does.
+func readBusy(procfs string) (uint64, error) {
+	path := filepath.Join(procfs, "stat")
+	var head [headBytes]byte
+	data, err := readHead(path, &head)
+	if err != nil {
+		return 0, err
+	}
+	busy, err := parseBusy(data)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return busy, nil
+}
+
+func parseStat(text []byte) (load, error) {
+	busy, err := parseBusy(text)
+	if err != nil {
+		return load{}, err
+	}
+	l := load{busy: busy}
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(line, []byte("cpu")) && !bytes.HasPrefix(line, []byte("cpu ")) {
 			l.threads++
-			continue
-		}
-		if found = len(fields) >= 5; !found {
-			break
-		}
-		for _, i := range []int{1, 2, 3, 6, 7, 8} {
-			if i >= len(fields) {
-				break
-			}
-			n, err := strconv.ParseUint(fields[i], 10, 48)
-			if err != nil {
-				return load{}, fmt.Errorf("%q is not a count of ticks", fields[i])
-			}
-			l.busy += n * tickUS
 		}
 	}
-	if !found || l.threads == 0 {
-		return load{}, errors.New("there are no processor lines")
+	if l.threads == 0 {
+		return load{}, errNoProcessors
 	}
 	return l, nil
+}
+
+var errNoProcessors = errors.New("there are no processor lines")
+
+// parseBusy adds user, nice, system, irq, softirq and steal of the line of all
+// processors, which is the first; guest time is within user time.
+func parseBusy(text []byte) (busy uint64, err error) {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	counts, ok := bytes.CutPrefix(line, []byte("cpu "))
+	if !ok {
+		return 0, errNoProcessors
+	}
+	n := 0
+	for field := range bytes.FieldsSeq(counts) {
+		if n++; n > 8 || n == 4 || n == 5 { // guest; idle, waiting
+			continue
+		}
+		ticks, err := strconv.ParseUint(string(field), 10, 48)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a count of ticks", field)
+		}
+		busy += ticks * tickUS
+	}
+	if n < 4 {
+		return 0, errNoProcessors
+	}
+	return busy, nil
 }
 
 func parseCPUInfo(text string) (model string, sockets int) {
@@ -158,16 +180,33 @@ func cgroupLimits(o Options) limits {
 	}
 	root := filepath.Join(o.Sysfs, "fs/cgroup")
 	for controller, group := range parseCgroup(string(data)) {
+		of := limitsV1
+		if controller == "" {
+			of = limitsV2
+		}
 		base := filepath.Join(root, controller)
 		for dir := filepath.Join(base, group); len(dir) >= len(base); dir = filepath.Dir(dir) {
-			l = tighter(l, limits{cores: parseCPUMax(text(dir, "cpu.max")), bytes: parseBytes(text(dir, "memory.max"))})
-			quota := text(dir, "cpu.cfs_quota_us") + " " + text(dir, "cpu.cfs_period_us")
-			l = tighter(l, limits{cores: parseCPUMax(quota), bytes: parseBytes(text(dir, "memory.limit_in_bytes"))})
-			l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus.effective"))})
-			l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
+			l = tighter(l, of(dir))
 		}
 	}
 	return l
+}
+
+// limitsV2 are those of one group of version 2.
+func limitsV2(dir string) limits {
+	l := limits{cores: parseCPUMax(text(dir, "cpu.max")), bytes: parseBytes(text(dir, "memory.max"))}
+	l = tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus.effective"))})
+	return tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
+}
+
+// limitsV1 are those of one group of whichever controllers of version 1 it has.
+func limitsV1(dir string) limits {
+	var l limits
+	if quota := text(dir, "cpu.cfs_quota_us"); quota != "" {
+		l.cores = parseCPUMax(quota + " " + text(dir, "cpu.cfs_period_us"))
+	}
+	l.bytes = parseBytes(text(dir, "memory.limit_in_bytes"))
+	return tighter(l, limits{cores: parseCPUSet(text(dir, "cpuset.cpus"))})
 }
 
 func text(dir, file string) string {

@@ -12,7 +12,6 @@ package hostload
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -42,6 +41,8 @@ type Options struct {
 	Sysfs  string              // usually /sys, for cgroups
 	TDPW   float64             // thermal design power of one processor in W; 0: look it up
 	Getenv func(string) string // for SLURM's variables; nil for none
+
+	Host func() (Host, error) // tells what Inspect found, where it has been called; nil: the Meter calls it
 }
 
 // Meter is an emissions.Meter by load.
@@ -67,8 +68,8 @@ type power struct {
 
 // New returns a Meter; Start finds out about the host.
 func New(o Options) *Meter {
-	if o.Getenv == nil {
-		o.Getenv = func(string) string { return "" }
+	if o.Host == nil {
+		o.Host = func() (Host, error) { return Inspect(o) }
 	}
 	return &Meter{opts: o}
 }
@@ -76,7 +77,7 @@ func New(o Options) *Meter {
 // Start looks at the host and begins to read its load. It does not fail:
 // where there is no load to read, readings are unavailable with the reason.
 func (m *Meter) Start(ctx context.Context) error {
-	host, err := inspect(m.opts)
+	host, err := m.opts.Host()
 	if err != nil {
 		m.reason = fmt.Sprintf("energy cannot be estimated: %v; the estimate needs Linux's /proc", err)
 		return nil
@@ -99,11 +100,11 @@ func (m *Meter) sample() {
 	defer m.mu.Unlock()
 	now := time.Now()
 	if now.Sub(m.read) >= tick {
-		load, err := readStat(filepath.Join(m.opts.Procfs, "stat"))
+		busy, err := readBusy(m.opts.Procfs)
 		if err != nil {
 			return // the next good reading bridges it: the count goes on
 		}
-		m.read, m.last = now, load.busy
+		m.read, m.last = now, busy
 	}
 	m.busy.Add(now, m.last)
 }

@@ -159,6 +159,7 @@ func TestServerShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
+	<-m.(*serverShare).looked
 	from := m.(*serverShare).own.Newest()
 	for name, content := range map[string]string{"stat": stat(1400), "10/stat": process(1, 200), "11/stat": process(10, 150), "12/stat": process(1, 270)} {
 		if err := os.WriteFile(filepath.Join(proc, name), []byte(content), 0o644); err != nil {
@@ -232,11 +233,27 @@ func BenchmarkServerShare(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e9*100, "%core")
 }
 
+func BenchmarkListener(b *testing.B) {
+	if runtime.GOOS != "linux" {
+		b.Skip("only Linux has /proc/net/tcp")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	for b.Loop() {
+		if _, err := Listener("/proc", l.Addr().String()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func FuzzParseStat(f *testing.F) {
 	f.Add(stat(7))
 	f.Add("cpu 1 2 3 4\ncpu0\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if l, err := parseStat(text); err == nil && l.threads == 0 {
+		if l, err := parseStat([]byte(text)); err == nil && l.threads == 0 {
 			t.Error("accepted without processors")
 		}
 	})
@@ -244,7 +261,7 @@ func FuzzParseStat(f *testing.F) {
 
 func FuzzParseProcess(f *testing.F) {
 	f.Add("1 (a) b) S 1 0 0 0 0 0 0 0 0 0 5 6 0 0 20")
-	f.Fuzz(func(t *testing.T, text string) { _, _ = parseProcess(text) })
+	f.Fuzz(func(t *testing.T, text string) { _, _ = parseProcess([]byte(text)) })
 }
 
 func FuzzParseCPUInfo(f *testing.F) {

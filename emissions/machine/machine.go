@@ -15,6 +15,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/disteval/disteval/emissions"
@@ -31,10 +32,14 @@ type Options struct {
 	IdleBaseline time.Duration // how long the idle machine is measured first; 0 is off
 	server       string        // host:port of the model server; empty for this process
 	LockDir      string        // where metered runs find each other; empty is where all users of the machine do
+
+	host func() (hostload.Host, error) // looks at the host once
 }
 
 func (o Options) withDefaults() Options {
 	o.Sysfs, o.Procfs, o.Method = cmp.Or(o.Sysfs, "/sys"), cmp.Or(o.Procfs, "/proc"), cmp.Or(o.Method, auto)
+	load := o.load()
+	o.host = sync.OnceValues(func() (hostload.Host, error) { return hostload.Inspect(load) })
 	return o
 }
 

@@ -217,11 +217,11 @@ func hasNVIDIA(procfs string) bool {
 }
 
 func (o Options) load() hostload.Options {
-	return hostload.Options{Procfs: o.Procfs, Sysfs: o.Sysfs, TDPW: o.CPUTDPW, Getenv: os.Getenv}
+	return hostload.Options{Procfs: o.Procfs, Sysfs: o.Sysfs, TDPW: o.CPUTDPW, Getenv: os.Getenv, Host: o.host}
 }
 
 func probeLoad(o Options) Finding {
-	h, err := hostload.Inspect(o.load())
+	h, err := o.host()
 	if err != nil {
 		return Finding{Kind: emissions.CPU, Quality: emissions.Unavailable, Reason: err.Error()}
 	}
@@ -232,7 +232,7 @@ func probeLoad(o Options) Finding {
 }
 
 func openCodeCarbon(o Options) emissions.Meter {
-	host, err := hostload.Inspect(o.load())
+	host, err := o.host()
 	if err != nil {
 		return emissions.NewUnavailable(codecarbon.Method, fmt.Sprintf("the size of the memory is not known: %v", err))
 	}
