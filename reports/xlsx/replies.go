@@ -193,7 +193,8 @@ func (t *series) reply(sr eval.ScoredReply) error {
 
 // scoreOf is one metric's value; nil where it is Unscored.
 func scoreOf(scores []metrics.Score, metric string) any {
-	return value(metrics.Find(scores, metric).Number())
+	s := metrics.Find(scores, metric)
+	return given(s.Status == metrics.Scored, s.Value)
 }
 
 func latencyOf(t eval.Timing) any {
