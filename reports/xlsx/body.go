@@ -1,32 +1,40 @@
 package xlsx
 
 import (
+	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"strconv"
 )
 
-// Sizes of what of a body is in memory, in bytes. Blocks start small, since
-// most sheets have few rows, and are never grown: growing one copies it.
+// Sizes in bytes.
 const (
-	bodyInMemory = 8 << 20
-	firstBlock   = 4 << 10
-	largestBlock = 256 << 10
+	blockSize    = 256 << 10 // of text that is compressed at once
+	bodyInMemory = 2 << 20   // of compressed text, for each sheet
 )
 
 // body is the middle of a sheet, its columns and rows, as the XML that they
-// have in the file. It waits for the file to be written: the end of it in memory
-// and, of a large one, the rest in a temporary file.
+// have in the file. It is compressed as it comes and waits for the file to be
+// written: in memory and, of a large one, in a temporary file.
 type body struct {
-	blocks [][]byte
-	size   int // of the blocks
-	file   *os.File
+	to    *compressor
+	block []byte // not compressed yet
+
+	// These are the compressor's until it has stopped.
+	deflated bytes.Buffer
+	file     *os.File // what comes before deflated
+	inFile   int64
+	size     int64 // of the text
+	crc      uint32
+	err      error
 }
 
 // columns begins a body; widths are in characters.
-func (b *body) columns(widths []float64) error {
+func (b *body) columns(widths []float64) {
 	text := []byte("<cols>")
 	for i, width := range widths {
 		text = strconv.AppendInt(append(text, `<col min="`...), int64(i+1), 10)
@@ -34,48 +42,52 @@ func (b *body) columns(widths []float64) error {
 		text = strconv.AppendFloat(append(text, `" width="`...), width, 'f', -1, 64)
 		text = append(text, `" customWidth="1"/>`...)
 	}
-	return b.add(append(text, "</cols><sheetData>"...))
+	b.add(append(text, "</cols><sheetData>"...))
 }
 
 // add takes in a copy of more text.
-func (b *body) add(text []byte) error {
-	if b.size > bodyInMemory {
-		if err := b.spill(); err != nil {
+func (b *body) add(text []byte) {
+	if b.block = append(b.block, text...); len(b.block) >= blockSize {
+		b.flush()
+	}
+}
+
+// flush hands on what is not compressed yet.
+func (b *body) flush() { b.block = b.to.compress(b, b.block) }
+
+// deflate compresses a block so that it can stand anywhere in a stream.
+func (b *body) deflate(w *flate.Writer, block []byte) error {
+	b.crc = crc32.Update(b.crc, crc32.IEEETable, block)
+	b.size += int64(len(block))
+	w.Reset(&b.deflated)
+	if _, err := w.Write(block); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil || b.deflated.Len() < bodyInMemory {
+		return err
+	}
+	if err := b.spill(); err != nil {
+		return fmt.Errorf("set rows of the workbook aside: %w", err)
+	}
+	return nil
+}
+
+// spill moves what is in memory to the file.
+func (b *body) spill() (err error) {
+	if b.file == nil {
+		if b.file, err = os.CreateTemp("", "disteval-*.deflate"); err != nil {
 			return err
 		}
 	}
-	last := len(b.blocks) - 1
-	if last < 0 || len(b.blocks[last])+len(text) > cap(b.blocks[last]) {
-		size := firstBlock
-		if last >= 0 {
-			size = min(2*cap(b.blocks[last]), largestBlock)
-		}
-		b.blocks = append(b.blocks, make([]byte, 0, max(size, len(text))))
-		last++
-	}
-	b.blocks[last] = append(b.blocks[last], text...)
-	b.size += len(text)
-	return nil
+	n, err := b.deflated.WriteTo(b.file)
+	b.inFile += n
+	return err
 }
 
-// spill moves what is in memory to the file, the blocks' memory apart from the
-// last one's being given up.
-func (b *body) spill() (err error) {
-	if b.file == nil {
-		if b.file, err = os.CreateTemp("", "disteval-*.xml"); err != nil {
-			return fmt.Errorf("set rows of the workbook aside: %w", err)
-		}
-	}
-	for _, block := range b.blocks {
-		if _, err := b.file.Write(block); err != nil {
-			return fmt.Errorf("set rows of the workbook aside: %w", err)
-		}
-	}
-	b.blocks, b.size = append(b.blocks[:0], b.blocks[len(b.blocks)-1][:0]), 0
-	return nil
-}
+// deflatedSize is how many bytes WriteTo writes.
+func (b *body) deflatedSize() int64 { return b.inFile + int64(b.deflated.Len()) }
 
-// WriteTo writes all of it.
+// WriteTo writes all of it, compressed.
 func (b *body) WriteTo(w io.Writer) (n int64, err error) {
 	if b.file != nil {
 		if _, err := b.file.Seek(0, io.SeekStart); err != nil {
@@ -85,13 +97,8 @@ func (b *body) WriteTo(w io.Writer) (n int64, err error) {
 			return n, err
 		}
 	}
-	for _, block := range b.blocks {
-		written, err := w.Write(block)
-		if n += int64(written); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	rest, err := b.deflated.WriteTo(w)
+	return n + rest, err
 }
 
 // Close removes the file.

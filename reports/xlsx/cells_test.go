@@ -2,6 +2,7 @@ package xlsx
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,7 @@ func ourCell(t *testing.T, v any) string {
 		if err != nil {
 			return err
 		}
-		if err := s.put([]column{{kind: general}}, v); err != nil {
-			return err
-		}
+		s.put([]column{{kind: general}}, v)
 		return s.out.Flush()
 	})
 }
@@ -69,17 +68,14 @@ func libraryCell(t *testing.T, v any) string {
 		if err != nil {
 			return err
 		}
-		if err := out.SetRow("A1", []any{v}); err != nil {
-			return err
-		}
-		return out.Flush()
+		return errors.Join(out.SetRow("A1", []any{v}), out.Flush())
 	})
 }
 
 // cellOf is the element of the only cell that write writes, but for its style.
 func cellOf(t *testing.T, write func(*workbook) error) string {
 	t.Helper()
-	b := &workbook{file: excelize.NewFile()}
+	b := newWorkbook(limits{})
 	defer b.close()
 	if err := write(b); err != nil {
 		t.Fatal(err)

@@ -18,9 +18,9 @@ type series struct {
 	book  *workbook
 	name  string
 	cols  []column
-	top   func(*sheet) error // writes what stands above the head; may be nil
-	above int                // rows that top writes
-	keep  int                // columns that stay in view
+	top   func(*sheet) // writes what stands above the head; may be nil
+	above int          // rows that top writes
+	keep  int          // columns that stay in view
 	parts []*sheet
 	done  func(*sheet, int) error // adds to a finished part whose head is at the row; may be nil
 }
@@ -47,11 +47,10 @@ func (t *series) next() (*sheet, error) {
 		return nil, err
 	}
 	if t.top != nil {
-		if err := t.top(s); err != nil {
-			return nil, err
-		}
+		t.top(s)
 	}
-	return s, s.putHead(t.cols)
+	s.putHead(t.cols)
+	return s, nil
 }
 
 // close finishes all parts.
@@ -188,7 +187,8 @@ func (t *series) reply(sr eval.ScoredReply) error {
 	if sample := len(t.cols) - 1; t.cols[sample].head == headSample {
 		s.set(sample, count, r.JobID.Sample)
 	}
-	return s.end(0)
+	s.end(0)
+	return nil
 }
 
 // scoreOf is one metric's value; nil where it is Unscored.

@@ -125,9 +125,7 @@ func (b *workbook) key(items []item) error {
 		if err != nil {
 			return err
 		}
-		if err := s.put(key.cols, i+1, it.job.Model, it.job.Query, it.job.Sample); err != nil {
-			return err
-		}
+		s.put(key.cols, i+1, it.job.Model, it.job.Query, it.job.Sample)
 	}
 	if err := key.close(); err != nil {
 		return err
@@ -161,16 +159,12 @@ func (b *workbook) reviewSheets(r reports.Report, offered, answers int) *series 
 			{head: headReviewer, kind: entry, width: 14}, {head: headVerdict, kind: entry, width: 12},
 			{head: headComment, kind: entry, width: 40},
 		},
-		top: func(s *sheet) error {
+		top: func(s *sheet) {
 			row := []column{{kind: line}, {kind: line}, {kind: line}}
-			if err := s.put(row, labelRun, r.RunID); err != nil {
-				return err
-			}
-			if err := s.put(row, labelPlan, r.PlanHash); err != nil {
-				return err
-			}
+			s.put(row, labelRun, r.RunID)
+			s.put(row, labelPlan, r.PlanHash)
 			row[1].kind = entry
-			return s.put(row, labelReviewer, nil, how)
+			s.put(row, labelReviewer, nil, how)
 		},
 		done: dropDown,
 	}
@@ -184,7 +178,8 @@ func (t *series) item(n int, it item) error {
 	}
 	s.fill(t.cols, []any{n, it.query.Prompt, it.query.Keyword, it.text, nil, nil, nil})
 	const lineHeight = 15 // points; not every program fits the rows of a file that it opens
-	return s.end(min(float64(max(1, s.lines)*lineHeight), excelize.MaxRowHeight))
+	s.end(min(float64(max(1, s.lines)*lineHeight), excelize.MaxRowHeight))
+	return nil
 }
 
 // linesOf is about how many lines of the given width a text takes.

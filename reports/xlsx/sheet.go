@@ -33,7 +33,7 @@ type sheet struct {
 	book   *workbook
 	name   string
 	out    *excelize.StreamWriter // of all but the columns and rows
-	body   body
+	body   *body
 	widths []float64 // of the columns
 	row    int       // the last one written
 	head   int       // the row of the first table's head: every printed page repeats it
@@ -56,12 +56,13 @@ func (b *workbook) open(name string, widths []float64) (*sheet, error) {
 	if err := b.layOut(name); err != nil {
 		return nil, err
 	}
-	s := &sheet{book: b, name: name, widths: widths}
+	s := &sheet{book: b, name: name, widths: widths, body: &body{to: b.compressor}}
 	if s.out, err = b.file.NewStreamWriter(name); err != nil {
 		return nil, err
 	}
 	b.sheets = append(b.sheets, s)
-	return s, s.body.columns(widths)
+	s.body.columns(widths)
+	return s, nil
 }
 
 // layOut sets how a sheet is printed: landscape on A4, as wide as the page, on
@@ -93,9 +94,9 @@ func (s *sheet) freeze(rows, cols int) error {
 }
 
 // put writes the next row. A nil value is an empty cell.
-func (s *sheet) put(cols []column, values ...any) error {
+func (s *sheet) put(cols []column, values ...any) {
 	s.fill(cols, values)
-	return s.end(0)
+	s.end(0)
 }
 
 // fill sets the next row's cells.
@@ -149,7 +150,7 @@ func (s *sheet) begin(i int, k kind) []byte {
 }
 
 // end writes the next row; its height is in points, 0: by its content.
-func (s *sheet) end(height float64) error {
+func (s *sheet) end(height float64) {
 	s.row++
 	var room [64]byte
 	start := strconv.AppendInt(append(room[:0], `<row r="`...), int64(s.row), 10)
@@ -158,20 +159,20 @@ func (s *sheet) end(height float64) error {
 		start = append(start, `" customHeight="1"`...)
 	}
 	s.cells = append(s.cells, "</row>"...)
-	err := errors.Join(s.body.add(append(start, '>')), s.body.add(s.cells))
+	s.body.add(append(start, '>'))
+	s.body.add(s.cells)
 	s.cells, s.lines = s.cells[:0], 0
-	return err
 }
 
 // headHeight is that of a table's head, in points.
 const headHeight = 48
 
 // putHead writes a table's head.
-func (s *sheet) putHead(cols []column) error {
+func (s *sheet) putHead(cols []column) {
 	for i, c := range cols {
 		s.set(i, head, c.head)
 	}
-	return s.end(headHeight)
+	s.end(headHeight)
 }
 
 // colour applies the columns' rules to the rows from first to the last one.
@@ -222,28 +223,20 @@ func (b *workbook) write(name string, blocks []block, chart func(*sheet) error) 
 func (s *sheet) block(bl block) error {
 	if bl.title != "" {
 		s.row++ // an empty row before it
-		if err := s.put([]column{{kind: title}}, bl.title); err != nil {
-			return err
-		}
+		s.put([]column{{kind: title}}, bl.title)
 	}
 	if bl.cols != nil {
-		if err := s.putHead(bl.cols); err != nil {
-			return err
-		}
+		s.putHead(bl.cols)
 	}
 	first := s.row + 1
 	for _, r := range bl.rows {
-		if err := s.put(bl.cols, r...); err != nil {
-			return err
-		}
+		s.put(bl.cols, r...)
 	}
 	if err := s.colour(bl.cols, first); err != nil {
 		return err
 	}
 	for _, l := range bl.lines {
-		if err := s.put([]column{{kind: line}}, l); err != nil {
-			return err
-		}
+		s.put([]column{{kind: line}}, l)
 	}
 	return nil
 }

@@ -29,7 +29,12 @@ type workbook struct {
 	styles [nKinds]int
 	alarm  int // style of a conditional format
 	limits
-	sheets []*sheet
+	sheets     []*sheet
+	compressor *compressor
+}
+
+func newWorkbook(l limits) *workbook {
+	return &workbook{file: excelize.NewFile(), limits: l, compressor: newCompressor()}
 }
 
 // limits bound what a workbook holds.
@@ -50,7 +55,7 @@ func Write(ctx context.Context, w io.Writer, r reports.Report) error {
 }
 
 func write(ctx context.Context, w io.Writer, r reports.Report, l limits) (err error) {
-	b := &workbook{file: excelize.NewFile(), limits: l}
+	b := newWorkbook(l)
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.addStyles(); err != nil {
 		return err
@@ -98,8 +103,9 @@ func (b *workbook) finish() error {
 	return nil
 }
 
-// close removes what the workbook has on disk.
+// close ends what is at work and removes what is on disk.
 func (b *workbook) close() error {
+	b.compressor.stop()
 	err := b.file.Close()
 	for _, s := range b.sheets {
 		err = errors.Join(err, s.body.Close())
@@ -110,7 +116,11 @@ func (b *workbook) close() error {
 // save writes the file to w. The library would first hold a copy of the whole of
 // it in memory.
 func (b *workbook) save(w io.Writer) error {
-	a := newArchive(w, b.sheets)
+	for _, s := range b.sheets {
+		s.body.flush()
+	}
+	b.compressor.stop()
+	a := newArchive(w, b.compressor, b.sheets)
 	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return a })
 	return errors.Join(b.file.Write(w), a.result())
 }

@@ -6,6 +6,7 @@ import (
 	"compress/flate"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 )
 
@@ -14,38 +15,33 @@ import (
 // nothing of their columns and rows.
 type archive struct {
 	*zip.Writer
-	bodies map[string]*body // by the name of the part, until they are in it
-	err    error            // the library passes over some
+	deflate *flate.Writer
+	bodies  map[string]*body // by the name of the part, until they are in it
+	err     error            // the library passes over some
 }
 
-// newArchive compresses quickly: sheets shrink tenfold all the same. Parts come
-// one after the other, so that one compressor serves all; making one takes
-// longer than to compress most parts.
-func newArchive(w io.Writer, sheets []*sheet) *archive {
-	a := &archive{Writer: zip.NewWriter(w), bodies: make(map[string]*body, len(sheets))}
-	var one *flate.Writer
-	a.RegisterCompressor(zip.Deflate, func(out io.Writer) (_ io.WriteCloser, err error) {
-		if one != nil {
-			one.Reset(out)
-			return one, nil
-		}
-		one, err = flate.NewWriter(out, flate.BestSpeed)
-		return one, err
+// newArchive takes over the compressor of the sheets' bodies, which must have
+// stopped: parts come one after the other.
+func newArchive(w io.Writer, c *compressor, sheets []*sheet) *archive {
+	a := &archive{Writer: zip.NewWriter(w), deflate: c.deflate, bodies: make(map[string]*body, len(sheets))}
+	a.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
+		a.deflate.Reset(out)
+		return a.deflate, nil
 	})
 	for i, s := range sheets {
 		// The library numbers sheets as they are made.
-		a.bodies[fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1)] = &s.body
+		a.bodies[fmt.Sprintf("xl/worksheets/sheet%d.xml", i+1)] = s.body
 	}
 	return a
 }
 
 // Create begins a part.
 func (a *archive) Create(name string) (io.Writer, error) {
-	w, err := a.Writer.Create(name)
-	if err != nil {
-		return nil, err
+	if b := a.bodies[name]; b != nil {
+		return &sheetPart{a, name, b}, nil
 	}
-	return &archived{archive: a, name: name, out: w}, nil
+	w, err := a.Writer.Create(name)
+	return &otherPart{a, w}, err
 }
 
 // result tells what went wrong, and whether any sheet was left without its rows.
@@ -56,40 +52,72 @@ func (a *archive) result() error {
 	return a.err
 }
 
-// archived is one part of the archive.
-type archived struct {
+// otherPart is a part as the library writes it.
+type otherPart struct {
 	archive *archive
-	name    string
 	out     io.Writer
 }
 
-func (p *archived) Write(text []byte) (int, error) {
-	err := p.write(text)
-	if err != nil {
-		p.archive.err = errors.Join(p.archive.err, fmt.Errorf("%s: %w", p.name, err))
+func (p *otherPart) Write(text []byte) (int, error) {
+	n, err := p.out.Write(text)
+	p.archive.err = errors.Join(p.archive.err, err)
+	return n, err
+}
+
+// sheetPart is a sheet, which the library writes at once.
+type sheetPart struct {
+	archive *archive
+	name    string
+	body    *body
+}
+
+func (p *sheetPart) Write(text []byte) (int, error) {
+	if err := p.write(text); err != nil {
+		err = fmt.Errorf("%s: %w", p.name, err)
+		p.archive.err = errors.Join(p.archive.err, err)
 		return 0, err
 	}
+	delete(p.archive.bodies, p.name)
 	return len(text), nil
 }
 
 // noRows is where the body of a sheet belongs.
 var noRows = []byte("<sheetData></sheetData>")
 
-func (p *archived) write(text []byte) error {
-	if body := p.archive.bodies[p.name]; body != nil {
-		before, after, found := bytes.Cut(text, noRows)
-		if !found {
-			return errors.New("the spreadsheet library wrote a sheet without a place for rows")
-		}
-		if _, err := p.out.Write(before); err != nil {
-			return err
-		}
-		if _, err := body.WriteTo(p.out); err != nil {
-			return err
-		}
-		delete(p.archive.bodies, p.name)
-		text = append([]byte("</sheetData>"), after...)
+// write writes what stands before the body, the body, which is compressed
+// already, and what stands after it as one stream.
+func (p *sheetPart) write(text []byte) error {
+	before, after, found := bytes.Cut(text, noRows)
+	if !found {
+		return errors.New("the spreadsheet library wrote a sheet without a place for rows")
 	}
-	_, err := p.out.Write(text)
-	return err
+	if p.body.err != nil {
+		return p.body.err
+	}
+	after = append([]byte("</sheetData>"), after...)
+	var start, end bytes.Buffer
+	deflate := p.archive.deflate
+	deflate.Reset(&start)
+	_, errBefore := deflate.Write(before)
+	errBefore = errors.Join(errBefore, deflate.Flush())
+	deflate.Reset(&end)
+	_, errAfter := deflate.Write(after)
+	if err := errors.Join(errBefore, errAfter, deflate.Close()); err != nil {
+		return err
+	}
+	crc := joinedCRC(crc32.ChecksumIEEE(before), p.body.crc, p.body.size)
+	crc = joinedCRC(crc, crc32.ChecksumIEEE(after), int64(len(after)))
+	const sizesFollow = 8 // as for parts that are compressed as they are written
+	out, err := p.archive.CreateRaw(&zip.FileHeader{Name: p.name, Method: zip.Deflate, Flags: sizesFollow, CRC32: crc,
+		CompressedSize64:   uint64(int64(start.Len()+end.Len()) + p.body.deflatedSize()),
+		UncompressedSize64: uint64(int64(len(before)+len(after)) + p.body.size)})
+	if err != nil {
+		return err
+	}
+	for _, part := range []io.WriterTo{&start, p.body, &end} {
+		if _, err := part.WriteTo(out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
