@@ -6,8 +6,9 @@
 // cell, never 0. Text is written as text: no cell holds a formula, and cells
 // with text carry the quote prefix, so that typing one again does not turn it
 // into a formula. What cannot stand in a cell is replaced visibly. Who reviews
-// sees neither model nor score. The sheets with a row per reply are streamed,
-// so that memory does not grow with their number.
+// sees neither model nor score. The library makes the workbook, its styles and
+// charts; columns and rows, of which there may be millions, are our own XML,
+// compressed as they come, so that memory does not grow with their number.
 package xlsx
 
 import (
@@ -122,7 +123,10 @@ func (b *workbook) save(w io.Writer) error {
 	b.compressor.stop()
 	a := newArchive(w, b.compressor, b.sheets)
 	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return a })
-	return errors.Join(b.file.Write(w), a.result())
+	if err := b.file.Write(w); err != nil {
+		return err
+	}
+	return a.result()
 }
 
 // describe fills the file's properties.

@@ -17,7 +17,7 @@ type archive struct {
 	*zip.Writer
 	deflate *flate.Writer
 	bodies  map[string]*body // by the name of the part, until they are in it
-	err     error            // the library passes over some
+	err     error            // the first; the library passes over some
 }
 
 // newArchive takes over the compressor of the sheets' bodies, which must have
@@ -44,6 +44,13 @@ func (a *archive) Create(name string) (io.Writer, error) {
 	return &otherPart{a, w}, err
 }
 
+func (a *archive) note(err error) error {
+	if a.err == nil {
+		a.err = err
+	}
+	return err
+}
+
 // result tells what went wrong, and whether any sheet was left without its rows.
 func (a *archive) result() error {
 	if a.err == nil && len(a.bodies) > 0 {
@@ -60,8 +67,7 @@ type otherPart struct {
 
 func (p *otherPart) Write(text []byte) (int, error) {
 	n, err := p.out.Write(text)
-	p.archive.err = errors.Join(p.archive.err, err)
-	return n, err
+	return n, p.archive.note(err)
 }
 
 // sheetPart is a sheet, which the library writes at once.
@@ -73,9 +79,7 @@ type sheetPart struct {
 
 func (p *sheetPart) Write(text []byte) (int, error) {
 	if err := p.write(text); err != nil {
-		err = fmt.Errorf("%s: %w", p.name, err)
-		p.archive.err = errors.Join(p.archive.err, err)
-		return 0, err
+		return 0, p.archive.note(fmt.Errorf("%s: %w", p.name, err))
 	}
 	delete(p.archive.bodies, p.name)
 	return len(text), nil
