@@ -83,9 +83,12 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 	for i, q := range p.Queries.Queries {
 		queryAt[q.ID] = i
 	}
+	bytes := replyBytes * p.Requests()
 	var kept []eval.ScoredReply
+	if bytes <= keepBytes {
+		kept = make([]eval.ScoredReply, 0, p.Requests())
+	}
 	digest, level := newDigest(run.Record().Scoring), newChance(p, run.Record().Scoring)
-	bytes := 0
 	for s, err := range run.Replies(ctx) {
 		if err != nil {
 			return nil, err
@@ -104,7 +107,7 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 			s.Probe = &slim
 			bytes += stepBytes*steps(s.Probe.Answers) + stepBytes/4*steps(s.Probe.Choices)
 		}
-		if bytes += replyBytes + len(s.Reply.Text); bytes > keepBytes {
+		if bytes += len(s.Reply.Text); bytes > keepBytes {
 			kept = nil
 			continue
 		}
@@ -122,9 +125,9 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 }
 
 const (
-	keepBytes  = 8 << 20 // most that Build keeps of replies
-	replyBytes = 1 << 10 // about what a reply takes beside its text
-	stepBytes  = 320     // about what a step with its alternatives takes
+	keepBytes  = 32 << 20 // most that Build keeps of replies
+	replyBytes = 1 << 10  // about what a reply takes beside its text
+	stepBytes  = 320      // about what a step with its alternatives takes
 )
 
 func steps(forms []likelihood.Form) (n int) {

@@ -80,14 +80,14 @@ func BenchmarkRunBig(b *testing.B) {
 		small = runOnce(b, program, server, workplace(b, 10_000), 1)
 		big = runOnce(b, program, server, workplace(b, 100_000), 1)
 	}
-	growth := big.wall.Seconds() / 10 / small.wall.Seconds()
+	growth := big.Wall.Seconds() / 10 / small.Wall.Seconds()
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(small.memoryMB, "MB-at-10k")
-	b.ReportMetric(big.memoryMB, "MB-at-100k")
-	b.ReportMetric(small.wall.Seconds()*100, "µs/query-at-10k")
-	b.ReportMetric(big.wall.Seconds()*10, "µs/query-at-100k")
+	b.ReportMetric(small.MemoryMB, "MB-at-10k")
+	b.ReportMetric(big.MemoryMB, "MB-at-100k")
+	b.ReportMetric(small.Wall.Seconds()*100, "µs/query-at-10k")
+	b.ReportMetric(big.Wall.Seconds()*10, "µs/query-at-100k")
 	b.ReportMetric(growth, "growth")
-	check(b, "MB", big.memoryMB, targetMemoryBigMB+slackMB)
+	check(b, "MB", big.MemoryMB, targetMemoryBigMB+slackMB)
 	check(b, "times as long for each query at 100,000 as at 10,000", growth, slack)
 }
 
@@ -97,7 +97,7 @@ func BenchmarkVersion(b *testing.B) {
 	best := math.Inf(1)
 	for b.Loop() {
 		for range 20 {
-			best = min(best, measured(b, exec.Command(program, "version")).wall.Seconds()*1000)
+			best = min(best, measured(b, exec.Command(program, "version")).Wall.Seconds()*1000)
 		}
 	}
 	b.ReportMetric(0, "ns/op")
@@ -147,27 +147,6 @@ var benchKeywords = []string{"Paris", "Harper Lee", "Mars", "Vatican City", "Leo
 
 func prompt(i int) string { return fmt.Sprintf("The capital of province number %d is", i) }
 
-// usage is what a process has used.
-type usage struct {
-	wall, cpu time.Duration
-	memoryMB  float64 // peak resident set
-}
-
-// measured runs a command to its end. A child's peak cannot be told apart from
-// one that this process had when it started it, so it is an upper bound.
-func measured(b *testing.B, cmd *exec.Cmd) usage {
-	b.Helper()
-	start := time.Now()
-	out, err := cmd.CombinedOutput()
-	wall := time.Since(start)
-	if err != nil {
-		b.Fatalf("%s: %v\n%s", cmd, err, out)
-	}
-	s := cmd.ProcessState
-	return usage{wall: wall, cpu: s.UserTime() + s.SystemTime(),
-		memoryMB: float64(s.SysUsage().(*syscall.Rusage).Maxrss) / 1024}
-}
-
 // runOnce runs the whole program in dir and checks that it has done its work.
 func runOnce(b *testing.B, program, server, dir string, concurrency int) usage {
 	b.Helper()
@@ -199,7 +178,7 @@ type comparison struct {
 type figures struct {
 	bare, run, bareCPU, runCPU float64 // s
 	ratio                      float64 // of the wall times of one round
-	memoryMB                   float64
+	memoryMB, ownMB            float64
 }
 
 // run measures in turn, so that what else the machine does meets both sides.
@@ -212,10 +191,10 @@ func (c comparison) run(b *testing.B) figures {
 		for range c.rounds {
 			u := runOnce(b, program, server, dir, c.concurrency)
 			wall, cpu := c.bareLoop(b, server)
-			bare, run = append(bare, wall.Seconds()), append(run, u.wall.Seconds())
-			bareCPU, runCPU = append(bareCPU, cpu.Seconds()), append(runCPU, u.cpu.Seconds())
-			ratio = append(ratio, u.wall.Seconds()/wall.Seconds())
-			f.memoryMB = max(f.memoryMB, u.memoryMB)
+			bare, run = append(bare, wall.Seconds()), append(run, u.Wall.Seconds())
+			bareCPU, runCPU = append(bareCPU, cpu.Seconds()), append(runCPU, u.CPU.Seconds())
+			ratio = append(ratio, u.Wall.Seconds()/wall.Seconds())
+			f.memoryMB, f.ownMB = max(f.memoryMB, u.MemoryMB), max(f.ownMB, u.OwnMB)
 		}
 	}
 	f.bare, f.run, f.bareCPU, f.runCPU, f.ratio = median(bare), median(run), median(bareCPU), median(runCPU), median(ratio)
@@ -230,8 +209,9 @@ func (f figures) report(b *testing.B) {
 	b.ReportMetric(f.bareCPU*1000, "bare-cpu-ms")
 	b.ReportMetric(f.runCPU*1000, "run-cpu-ms")
 	b.ReportMetric(f.memoryMB, "MB")
-	b.Logf("%.3f bare loops: %.0f ms beside %.0f ms; processor %.0f ms beside %.0f ms; %.1f MB", // metrics of a failed one are not printed
-		f.ratio, f.run*1000, f.bare*1000, f.runCPU*1000, f.bareCPU*1000, f.memoryMB)
+	b.ReportMetric(f.ownMB, "own-MB")
+	b.Logf("%.3f bare loops: %.0f ms beside %.0f ms; processor %.0f ms beside %.0f ms; %.1f MB, of which the program's own %.1f", // metrics of a failed one are not printed
+		f.ratio, f.run*1000, f.bare*1000, f.runCPU*1000, f.bareCPU*1000, f.memoryMB, f.ownMB)
 }
 
 func median(xs []float64) float64 {

@@ -90,8 +90,8 @@ func measureLarge(b *testing.B, program, dir string, n int, c largeCommand, befo
 		args[i] = strings.NewReplacer("RUN", dir, "OUT", out).Replace(a)
 	}
 	u := measured(b, exec.Command(program, args...))
-	each := u.cpu.Seconds() * 1e6 / float64(n)
-	line := fmt.Sprintf("%9d replies  %-12s %8.1f s, of processors %8.1f s, %7.1f µs a reply  %5.0f MB", n, c.name, u.wall.Seconds(), u.cpu.Seconds(), each, u.memoryMB)
+	each := u.CPU.Seconds() * 1e6 / float64(n)
+	line := fmt.Sprintf("%9d replies  %-12s %8.1f s, of processors %8.1f s, %7.1f µs a reply  %5.0f MB", n, c.name, u.Wall.Seconds(), u.CPU.Seconds(), each, u.MemoryMB)
 	if was, ok := before[c.name]; ok {
 		line += fmt.Sprintf("  growth %.2f", each/was)
 	}
@@ -105,7 +105,7 @@ func measureLarge(b *testing.B, program, dir string, n int, c largeCommand, befo
 		check(b, "times the processor time a reply in "+c.name, each/was, targetGrowth*slack)
 	}
 	before[c.name] = each
-	check(b, "MB in "+c.name+" of "+strconv.Itoa(n), u.memoryMB, targetLargeMB)
+	check(b, "MB in "+c.name+" of "+strconv.Itoa(n), u.MemoryMB, targetLargeMB)
 	if c.file == "report.html" {
 		check(b, "MB of report.html of "+strconv.Itoa(n), size, targetLargePage)
 	}

@@ -29,3 +29,6 @@ func Damage(dir, statement string) error {
 }
 
 var ReadCopy = readCopy
+
+// Remembers reports whether s knows what it wrote without reading it.
+func (s *Store) Remembers() bool { return s.memory.rows != nil && s.memory.scoring == s.scoring() }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/disteval/disteval/eval"
@@ -38,71 +37,94 @@ func (s *Store) PutProbe(ctx context.Context, p eval.Probe) error {
 	if err != nil {
 		return err
 	}
-	row := []any{model, query}
-	for _, part := range []any{p.Answers, p.Choices, p.Divergences} {
-		b, err := json.Marshal(part)
-		if err != nil {
-			return fmt.Errorf("encode the probe of %s %s: %w", p.Model, p.Query, err)
-		}
-		row = append(row, string(b))
+	row, err := probeRowOf(p)
+	if err != nil {
+		return fmt.Errorf("encode the probe of %s %s: %w", p.Model, p.Query, err)
 	}
-	var kind, message any
-	if p.Failure != nil {
-		kind, message = string(p.Failure.Kind), p.Failure.Message
-	}
-	row = append(row, p.Incomparable, p.Start.UnixNano(), p.End.UnixNano(), kind, message)
-	sum := checksumOf(withHost(row, p.Host)...)
-	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, args: append(row, sum, p.Host)})
-}
-
-// withHost are the values that a probe's checksum covers: the same as before
-// there were hosts where it has none.
-func withHost(row []any, host string) []any {
-	if host == "" {
-		return row
-	}
-	return append(slices.Clip(row), host)
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+		args: append(row.values(model, query), checksumOf(row.checked(model, query)...), p.Host), fact: probeFact{model, query, row}})
 }
 
 // probeColumns selects a probe joined to its query's first reply.
 const probeColumns = "p.answers, p.choices, p.divergences, p.incomparable, p.start_ns, p.end_ns, p.failure_kind, p.failure_message, p.checksum, p.host"
 
-// probeRow holds them; all are NULL where there is no probe.
+// probeRow is a probe as the table has it; all of it is NULL where there is none.
 type probeRow struct {
 	answers, choices, divergences, incomparable sql.NullString
-	start, end                                  sql.NullInt64
+	start, end                                  sql.NullInt64 // ns since 1970
 	kind, message, host                         sql.NullString
-	sum                                         []byte
+	sum                                         []byte // as it is read
 }
+
+func probeRowOf(p eval.Probe) (row probeRow, err error) {
+	for _, part := range []struct {
+		text *sql.NullString
+		of   any
+	}{{&row.answers, p.Answers}, {&row.choices, p.Choices}, {&row.divergences, p.Divergences}} {
+		b, err := json.Marshal(part.of)
+		if err != nil {
+			return row, err
+		}
+		*part.text = textOf(string(b))
+	}
+	if f := p.Failure; f != nil {
+		row.kind, row.message = textOf(string(f.Kind)), textOf(f.Message)
+	}
+	start, end := p.Start.UnixNano(), p.End.UnixNano()
+	row.incomparable, row.host, row.start, row.end = textOf(p.Incomparable), textOf(p.Host), nullable(&start), nullable(&end)
+	return row, nil
+}
+
+// there reports whether there is a probe.
+func (r *probeRow) there() bool { return r.start.Valid }
 
 func (r *probeRow) columns() []any {
 	return []any{&r.answers, &r.choices, &r.divergences, &r.incomparable, &r.start, &r.end, &r.kind, &r.message, &r.sum, &r.host}
 }
 
+// values are the columns in the table's order up to the checksum.
+func (r *probeRow) values(model, query int) []any {
+	return append(make([]any, 0, 12), model, query, r.answers.String, r.choices.String, r.divergences.String, r.incomparable.String,
+		r.start.Int64, r.end.Int64, valueOf(r.kind), valueOf(r.message))
+}
+
+// checked are the values that the checksum covers: the same as before there
+// were hosts where it has none.
+func (r *probeRow) checked(model, query int) []any {
+	values := r.values(model, query)
+	if r.host.String == "" {
+		return values
+	}
+	return append(values, r.host.String)
+}
+
 func (r *probeRow) decode(s *Store, model, query int) (*eval.Probe, error) {
-	if !r.start.Valid {
+	if !r.there() {
 		return nil, nil
 	}
 	id, err := s.jobAt(model, query, 0)
 	if err != nil {
 		return nil, err
 	}
-	row := []any{model, query, r.answers.String, r.choices.String, r.divergences.String, r.incomparable.String,
-		r.start.Int64, r.end.Int64, valueOf(r.kind), valueOf(r.message)}
-	if !s.intact(r.sum, withHost(row, r.host.String)...) {
-		return nil, damaged(s.dir, fmt.Sprintf("the probabilities of %s are not what was stored", id))
-	}
 	p := &eval.Probe{ProbeID: eval.ProbeID{Model: id.Model, Query: id.Query}, Incomparable: r.incomparable.String, Host: r.host.String,
 		Start: time.Unix(0, r.start.Int64), End: time.Unix(0, r.end.Int64)}
 	if r.kind.Valid {
 		p.Failure = &eval.Failure{Kind: eval.FailureKind(r.kind.String), Message: r.message.String}
 	}
-	err = errors.Join(json.Unmarshal([]byte(r.answers.String), &p.Answers), json.Unmarshal([]byte(r.choices.String), &p.Choices),
-		json.Unmarshal([]byte(r.divergences.String), &p.Divergences))
+	err = errors.Join(unmarshal(r.answers.String, &p.Answers), unmarshal(r.choices.String, &p.Choices), unmarshal(r.divergences.String, &p.Divergences))
 	if err != nil {
 		return nil, damaged(s.dir, fmt.Sprintf("the probabilities of %s cannot be read: %v", id, err))
 	}
 	return p, nil
+}
+
+// unmarshal is json.Unmarshal, for which null, the most frequent text, is a
+// long way round to nothing.
+func unmarshal(text string, v any) error {
+	if text == "null" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), v)
 }
 
 // viewNoProbeHosts lets a record be read from before a probe named its host.

@@ -3,16 +3,11 @@ package runstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"iter"
-	"strings"
-	"time"
 
-	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
-	"github.com/disteval/disteval/metrics"
 )
 
 // page is how many replies are read at a time; between pages others may use
@@ -79,8 +74,9 @@ type place struct{ query, sample int }
 // yields.
 func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
+		known, ok := s.memory.handOver(s.scoring())
 		for m := range s.record.Plan.Models {
-			if !s.yieldReplies(ctx, m, yield) {
+			if ok && !s.yieldRemembered(ctx, m, known[m], yield) || !ok && !s.yieldReplies(ctx, m, yield) {
 				return
 			}
 		}
@@ -151,111 +147,48 @@ func (s *Store) Tokens(ctx context.Context, id eval.JobID) (tokens []eval.Token,
 
 // pageOf reads the next replies of one model after a place.
 func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (out []eval.ScoredReply, last place, err error) {
-	scoring := 0
-	var floor *float64
-	if s.record.Scoring != nil {
-		scoring = s.record.Scoring.ID
-		if f, ok := s.record.Scoring.Floors[s.record.Plan.Models[model].Name]; ok {
-			floor = &f
-		}
-	}
+	floor := s.floor(model)
 	out = make([]eval.ScoredReply, 0, most)
-	row := newStoredReply()
+	var row scoredRow
+	columns := row.columns()
 	err = s.each(ctx, func(rows *sql.Rows) error {
-		if err := rows.Scan(row.columns...); err != nil {
+		if err := rows.Scan(columns...); err != nil {
 			return err
 		}
 		last = place{row.query, row.sample}
+		if err := row.check(s, model); err != nil {
+			return err
+		}
 		r, err := row.decode(s, model, floor)
 		out = append(out, r)
 		return err
 	}, `SELECT `+replyColumns+`, `+probeColumns+`
 		FROM replies r LEFT JOIN probes p ON p.model = r.model AND p.query = r.query AND r.sample = 0
 		LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
-		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, scoring, model, after.query, after.sample, most)
+		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, s.scoring(), model, after.query, after.sample, most)
 	return out, last, err
+}
+
+// scoring is the number of the record's scoring; 0 where there is none.
+func (s *Store) scoring() int {
+	if s.record.Scoring == nil {
+		return 0
+	}
+	return s.record.Scoring.ID
+}
+
+// floor is a model's in the record's scoring; nil where it is not known.
+func (s *Store) floor(model int) *float64 {
+	if s.record.Scoring == nil {
+		return nil
+	}
+	if f, ok := s.record.Scoring.Floors[s.record.Plan.Models[model].Name]; ok {
+		return &f
+	}
+	return nil
 }
 
 // replyColumns selects a reply joined to its scores.
 const replyColumns = `r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
 	r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
 	s.vals, s.flags`
-
-// storedReply holds what replyColumns and probeColumns select, one row after the
-// other.
-type storedReply struct {
-	query, sample               int
-	text, reasoning, doneReason string
-	promptTokens, completed     sql.NullInt64
-	start, end                  int64
-	attempts                    int
-	load, promptEval, evaluated int64
-	energy                      sql.NullInt64
-	kind, message               sql.NullString
-	tokens, host, reusedFrom    string
-	sum                         []byte
-	vals, flags                 sql.NullString
-	probe                       probeRow
-	columns                     []any
-}
-
-func newStoredReply() *storedReply {
-	r := new(storedReply)
-	r.columns = append([]any{&r.query, &r.sample, &r.text, &r.reasoning, &r.doneReason, &r.promptTokens, &r.completed, &r.start, &r.end,
-		&r.attempts, &r.load, &r.promptEval, &r.evaluated, &r.energy, &r.kind, &r.message, &r.tokens, &r.host, &r.reusedFrom, &r.sum,
-		&r.vals, &r.flags}, r.probe.columns()...)
-	return r
-}
-
-// decode makes a reply of the row, which must be as it was stored.
-func (row *storedReply) decode(s *Store, model int, floor *float64) (out eval.ScoredReply, err error) {
-	r := &out.Reply
-	if r.JobID, err = s.jobAt(model, row.query, row.sample); err != nil {
-		return out, err
-	}
-	if !s.intact(row.sum, model, row.query, row.sample, row.text, row.reasoning, row.doneReason, valueOf(row.promptTokens), valueOf(row.completed),
-		row.start, row.end, row.attempts, row.load, row.promptEval, row.evaluated, valueOf(row.energy), valueOf(row.kind), valueOf(row.message),
-		row.tokens, row.host, row.reusedFrom) {
-		return out, damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", r.JobID))
-	}
-	out.Query = s.record.Plan.Queries.Queries[row.query]
-	r.Text, r.Reasoning, r.DoneReason, r.Host, r.ReusedFrom = row.text, row.reasoning, row.doneReason, row.host, row.reusedFrom
-	r.Usage = eval.Usage{PromptTokens: countOf(row.promptTokens), CompletionTokens: countOf(row.completed)}
-	r.Timing = eval.Timing{Start: time.Unix(0, row.start), End: time.Unix(0, row.end), Attempts: row.attempts,
-		Load: time.Duration(row.load), PromptEval: time.Duration(row.promptEval), Eval: time.Duration(row.evaluated)}
-	if row.energy.Valid {
-		e := emissions.Energy(row.energy.Int64)
-		r.Energy = &e
-	}
-	if row.kind.Valid {
-		r.Failure = &eval.Failure{Kind: eval.FailureKind(row.kind.String), Message: row.message.String}
-	}
-	if row.tokens != "" {
-		if err := json.Unmarshal([]byte(row.tokens), &r.Tokens); err != nil {
-			return out, damaged(s.dir, fmt.Sprintf("the tokens of %s cannot be read: %v", r.JobID, err))
-		}
-	}
-	out.Flags = strings.Fields(row.flags.String)
-	if out.Probe, err = row.probe.decode(s, model, row.query); err != nil {
-		return out, err
-	}
-	out.Scores, err = decodeScores(row.vals, floor, r.Failure)
-	if row.sample == 0 && err == nil {
-		plan := &s.record.Plan
-		copy(out.Scores[len(metrics.Text()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
-	}
-	return out, err
-}
-
-func valueOf(v driver.Valuer) any {
-	value, _ := v.Value() // of a NullInt64 or NullString: no error
-	return value
-}
-
-func countOf(v sql.NullInt64) *int {
-	if !v.Valid {
-		return nil
-	}
-	n := int(v.Int64)
-	return &n
-}

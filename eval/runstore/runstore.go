@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,8 +36,11 @@ type Store struct {
 	models  map[string]int // Model.Name -> index
 	queries map[string]int // Query.ID -> index
 	writer  *writer        // nil where the record is only read
+	memory  memory         // of what it writes
 	file    os.FileInfo    // of the record, to notice when another takes its place
 	scratch string         // folder of a copy to read from; empty: none
+	closing sync.Once
+	closed  error // what came of it
 
 	unchecked bool // whether rows may be from before there were checksums
 }
@@ -68,6 +72,7 @@ func Create(ctx context.Context, dir string, rec eval.RunRecord) (*Store, error)
 	rec.Dir = dir
 	return open(ctx, dir, func(s *Store) error {
 		s.record = rec
+		s.remember()
 		return nil
 	})
 }
@@ -240,8 +245,14 @@ func (s *Store) each(ctx context.Context, row func(*sql.Rows) error, query strin
 	return explain(rows.Err())
 }
 
-// Close writes what is queued and lets go of the file.
+// Close writes what is queued and lets go of the file. Calling it again does
+// nothing more.
 func (s *Store) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Store) close() error {
 	var err error
 	if s.writer != nil {
 		err = s.writer.stop()

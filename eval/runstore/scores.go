@@ -52,6 +52,7 @@ func (s *Store) BeginScoring(ctx context.Context, own bool, scoring eval.Scoring
 	if err != nil {
 		return 0, fmt.Errorf("score %s: %w", s.dir, err)
 	}
+	s.memory.take(scoringFact(id))
 	return id, nil
 }
 
@@ -61,8 +62,9 @@ func (s *Store) PutScores(ctx context.Context, scoring int, id eval.JobID, score
 	if err != nil {
 		return err
 	}
+	fact := scoresFact{scoring, model, query, id.Sample, encodeScores(scores), strings.Join(flags, " ")}
 	return s.enqueue(ctx, change{query: "INSERT INTO scores VALUES (?,?,?,?,?,?)",
-		args: []any{scoring, model, query, id.Sample, encodeScores(scores), strings.Join(flags, " ")}})
+		args: []any{scoring, model, query, id.Sample, fact.vals, fact.flags}, fact: fact})
 }
 
 // EndScoring queues the floors, waits for all scores to be on disk and makes

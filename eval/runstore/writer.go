@@ -21,15 +21,16 @@ const groupMost = 512
 
 // linger is how long a change waits for others to share its commit. Until
 // then it is in flight: a kill may lose it, and a resumption asks it again.
-const linger = 5 * time.Millisecond
+const linger = 20 * time.Millisecond
 
 // writer is the goroutine that alone writes while a run asks. It commits in
 // groups of what comes within linger, or while the commit before is under way.
 type writer struct {
-	store *Store
-	queue chan change
-	ended chan struct{}
-	once  sync.Once
+	store    *Store
+	queue    chan change
+	ended    chan struct{}
+	once     sync.Once
+	prepared map[string]*sql.Stmt // by query
 
 	mu     sync.Mutex
 	err    error            // the first; nothing is written after it
@@ -41,13 +42,14 @@ type change struct {
 	query string
 	args  []any
 	reply *eval.Reply   // that it stores, for who follows
+	fact  fact          // that the memory takes in; nil: none
 	done  chan struct{} // closed after the commit; nil where nobody waits
 }
 
 var errClosed = errors.New("the record is closed")
 
 func startWriter(s *Store) *writer {
-	w := &writer{store: s, queue: make(chan change, groupMost), ended: make(chan struct{})}
+	w := &writer{store: s, queue: make(chan change, groupMost), ended: make(chan struct{}), prepared: make(map[string]*sql.Stmt)}
 	go w.loop()
 	return w
 }
@@ -61,6 +63,9 @@ func (w *writer) loop() {
 		}
 		w.tell(group)
 	}
+	for _, stmt := range w.prepared {
+		_ = stmt.Close() // nothing is written by it any more
+	}
 }
 
 // tell lets those know who wait for a group, or follow what is stored.
@@ -69,6 +74,9 @@ func (w *writer) tell(group []change) {
 	follow, stored := w.follow, w.err == nil
 	w.mu.Unlock()
 	for _, c := range group {
+		if c.fact != nil && stored {
+			w.store.memory.take(c.fact)
+		}
 		if c.reply != nil && stored && follow != nil {
 			follow(*c.reply)
 		}
@@ -100,27 +108,35 @@ func (w *writer) commit(group []change) error {
 	if err := w.store.inPlace(); err != nil {
 		return err
 	}
+	if err := w.prepare(ctx, group); err != nil {
+		return err
+	}
 	return w.store.inTx(ctx, func(tx *sql.Tx) error {
-		prepared := make(map[string]*sql.Stmt)
 		for _, c := range group {
 			if c.query == "" {
 				continue
 			}
-			stmt, ok := prepared[c.query]
-			if !ok {
-				var err error
-				if stmt, err = tx.PrepareContext(ctx, c.query); err != nil {
-					return err
-				}
-				defer stmt.Close()
-				prepared[c.query] = stmt
-			}
-			if _, err := stmt.ExecContext(ctx, c.args...); err != nil {
+			if _, err := tx.StmtContext(ctx, w.prepared[c.query]).ExecContext(ctx, c.args...); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// prepare prepares what a group has SQLite do, once for the life of the writer.
+func (w *writer) prepare(ctx context.Context, group []change) error {
+	for _, c := range group {
+		if c.query == "" || w.prepared[c.query] != nil {
+			continue
+		}
+		stmt, err := w.store.db.PrepareContext(ctx, c.query)
+		if err != nil {
+			return explain(err)
+		}
+		w.prepared[c.query] = stmt
+	}
+	return nil
 }
 
 // inPlace notices that the folder has gone: the system would go on writing to
@@ -188,11 +204,12 @@ func (s *Store) Put(ctx context.Context, r eval.Reply) error {
 	if err != nil {
 		return err
 	}
-	row, err := replyRow(model, query, r)
+	row, err := rowOf(query, r)
 	if err != nil {
 		return fmt.Errorf("encode the reply of %s: %w", r.JobID, err)
 	}
-	return s.enqueue(ctx, change{query: putReply, args: append(row, checksumOf(row...)), reply: &r})
+	values := row.values(model)
+	return s.enqueue(ctx, change{query: putReply, args: append(values, checksumOf(values...)), reply: &r, fact: replyFact{model, row}})
 }
 
 // Follow has f told of every reply that is put from now on, once it is on disk,
@@ -202,37 +219,6 @@ func (s *Store) Follow(f func(eval.Reply)) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
 	s.writer.follow = f
-}
-
-// replyRow lists a reply's values in the order of the columns, all but the
-// checksum.
-func replyRow(model, query int, r eval.Reply) ([]any, error) {
-	var energy, kind, message any
-	if r.Energy != nil {
-		energy = int64(*r.Energy)
-	}
-	if r.Failure != nil {
-		kind, message = string(r.Failure.Kind), r.Failure.Message
-	}
-	tokens := ""
-	if r.Tokens != nil {
-		b, err := json.Marshal(r.Tokens)
-		if err != nil {
-			return nil, err
-		}
-		tokens = string(b)
-	}
-	t := r.Timing
-	return []any{model, query, r.Sample, r.Text, r.Reasoning, r.DoneReason,
-		nullable(r.Usage.PromptTokens), nullable(r.Usage.CompletionTokens), t.Start.UnixNano(), t.End.UnixNano(), t.Attempts,
-		int64(t.Load), int64(t.PromptEval), int64(t.Eval), energy, kind, message, tokens, r.Host, r.ReusedFrom}, nil
-}
-
-func nullable(n *int) any {
-	if n == nil {
-		return nil
-	}
-	return *n
 }
 
 // PutPhase queues a phase, in place of the same phase of the same process.

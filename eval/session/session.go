@@ -198,6 +198,7 @@ func (s *Session) ask(ctx, drain context.Context, store *runstore.Store, shared 
 	if runner.Store = store; a != nil {
 		runner.Store = a
 	}
+	defer atEase()()
 	start := s.Now()
 	err = runner.Run(ctx, drain)
 	err = errors.Join(err, shared.state(ctx, store, start, s.Now()))

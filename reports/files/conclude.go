@@ -10,9 +10,9 @@ import (
 	"github.com/disteval/disteval/reports/gate"
 )
 
-// Conclude reports a run that was asked and scored, judges it where something
-// is expected of it, and writes its files. early is what it has come to before
-// every question was asked; nil: nothing yet.
+// Conclude reports a run that was asked and scored, and judges it where something
+// is expected of it. early is what it has come to before every question was
+// asked; nil: nothing yet.
 func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early *reports.Judgement) (reports.Report, error) {
 	r, err := Build(ctx, run, nil)
 	if err != nil {
@@ -28,18 +28,13 @@ func Conclude(ctx context.Context, run eval.Run, expected *gate.Expected, early 
 		}
 		r.Judgement = &judgement
 	}
-	_, err = Write(ctx, r, each(slices.Concat(Default(), Judged())), r.Dir)
-	return r, err
+	return r, nil
 }
 
-// each leaves every file once.
-func each(formats []Format) (out []Format) {
-	for _, f := range formats {
-		if !slices.ContainsFunc(out, func(o Format) bool { return o.File == f.File }) {
-			out = append(out, f)
-		}
-	}
-	return out
+// WriteAll writes the files of a run's folder.
+func WriteAll(ctx context.Context, r reports.Report) error {
+	_, err := Write(ctx, r, slices.Concat(Default(), Judged()), r.Dir)
+	return err
 }
 
 // Current builds the report of a stored run with the scores that its replies

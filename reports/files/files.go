@@ -96,16 +96,13 @@ func Build(ctx context.Context, run eval.Run, country *string) (reports.Report, 
 	return withJudgement(r), nil
 }
 
-// fewReplies is how many replies a report may have for two of its files to be
-// written at once; beyond that memory counts more than time.
-const fewReplies = 10_000
-
 // Write writes a report in these formats to dir, each file once, and returns
-// the paths of what it wrote.
+// the paths of what it wrote. It writes two files at once, unless the report has
+// more replies than it keeps: memory then counts more than time.
 func Write(ctx context.Context, r reports.Report, formats []Format, dir string) (written []string, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(2)
-	if r.Plan.Requests() > fewReplies {
+	if r.RepliesOf != nil {
 		g.SetLimit(1)
 	}
 	for _, f := range formats {

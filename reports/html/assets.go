@@ -1,10 +1,14 @@
 package html
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"html/template"
+	"io"
+	"io/fs"
 	"strings"
 	"sync"
 )
@@ -15,7 +19,7 @@ const (
 	echartsVersion   = "5.6.0"
 	echartsURL       = "https://cdn.jsdelivr.net/npm/echarts@" + echartsVersion + "/dist/echarts.min.js"
 	echartsIntegrity = "sha384-pPi0zxBAoDu6+JXW/C68UZLvBUUtU+7zonhif43rqj7pxsGyqyqzcian2Rj37Rss"
-	echartsSHA256    = "bf4a223524e40b77c304bec67e1222cf551f14880cf42c69dc046558e11c07b1"
+	echartsHash      = "'sha256-v0oiNSTkC3fDBL7GfhIiz1UfFIgM9Cxp3ARlWOEcB7E='" // as a CSP source
 	echartsFile      = "assets/echarts.min.js"
 )
 
@@ -27,20 +31,32 @@ var assets embed.FS
 // library is ECharts as a page gets it: inline, or from the CDN where the
 // program was built without it.
 type library struct {
-	script string // empty: from the CDN
-	hash   string // of script, as a CSP source
+	files fs.FS  // with echartsFile; nil: from the CDN
+	hash  string // of the script, as a CSP source
 }
 
-var embeddedLibrary = sync.OnceValue(func() library {
-	script, err := assets.ReadFile(echartsFile)
-	if err != nil {
+// embeddedLibrary takes the script by the hash that it must have, which saves
+// reckoning it: a browser runs no other one.
+func embeddedLibrary() library {
+	if _, err := fs.Stat(assets, echartsFile); err != nil {
 		return library{}
 	}
-	return newLibrary(string(script))
-})
+	return library{assets, echartsHash}
+}
 
-func newLibrary(script string) library {
-	return library{script: script, hash: cspHash(script)}
+func (l library) inline() bool { return l.files != nil }
+
+// write writes the script's element, past the templates: they would copy a
+// megabyte several times.
+func (l library) write(out *bufio.Writer) error {
+	script, err := l.files.Open(echartsFile)
+	if err != nil {
+		return err
+	}
+	out.WriteString("<script>")
+	_, err = io.Copy(out, script)
+	out.WriteString("</script>\n")
+	return errors.Join(err, script.Close())
 }
 
 // own is the page's own script and style.
@@ -84,7 +100,7 @@ func cspHash(s string) string {
 // empty favicon, and nothing else.
 func policy(lib library, o own) string {
 	echarts := lib.hash
-	if lib.script == "" {
+	if !lib.inline() {
 		echarts = echartsURL
 	}
 	return "default-src 'none'; script-src " + o.jsHash + " " + echarts + "; style-src " + o.cssHash +
@@ -92,11 +108,10 @@ func policy(lib library, o own) string {
 }
 
 // The page's trusted parts, for html/template.
-func (p page) CSS() template.CSS    { return template.CSS(p.own.css) }
-func (p page) JS() template.JS      { return template.JS(p.own.js) }
-func (p page) ECharts() template.JS { return template.JS(p.lib.script) }
-func (p page) Policy() string       { return policy(p.lib, p.own) }
-func (p page) ECInline() bool       { return p.lib.script != "" }
-func (p page) ECVersion() string    { return echartsVersion }
-func (p page) ECURL() string        { return echartsURL }
-func (p page) ECIntegrity() string  { return echartsIntegrity }
+func (p page) CSS() template.CSS   { return template.CSS(p.own.css) }
+func (p page) JS() template.JS     { return template.JS(p.own.js) }
+func (p page) Policy() string      { return policy(p.lib, p.own) }
+func (p page) ECInline() bool      { return p.lib.inline() }
+func (p page) ECVersion() string   { return echartsVersion }
+func (p page) ECURL() string       { return echartsURL }
+func (p page) ECIntegrity() string { return echartsIntegrity }

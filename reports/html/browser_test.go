@@ -13,7 +13,7 @@ import (
 )
 
 func TestPageInChromium(t *testing.T) {
-	if embeddedLibrary().script == "" {
+	if !embeddedLibrary().inline() {
 		skip(t, "built without "+echartsFile+": run make assets")
 	}
 	b := openPage(t, func(f *os.File) error { return Write(t.Context(), f, sampleReport(200)) })
@@ -98,7 +98,7 @@ func TestRepliesInChromium(t *testing.T) {
 }
 
 func TestTrendInChromium(t *testing.T) {
-	if embeddedLibrary().script == "" {
+	if !embeddedLibrary().inline() {
 		skip(t, "built without "+echartsFile+": run make assets")
 	}
 	b := openPage(t, func(f *os.File) error {
@@ -125,7 +125,7 @@ func laterReport() reports.Report {
 
 // TestNothingScoredInChromium has a run in which no model answered at all.
 func TestNothingScoredInChromium(t *testing.T) {
-	if embeddedLibrary().script == "" {
+	if !embeddedLibrary().inline() {
 		skip(t, "built without "+echartsFile+": run make assets")
 	}
 	r := sampleReport(20)
@@ -146,7 +146,7 @@ func TestNothingScoredInChromium(t *testing.T) {
 }
 
 func TestHostileTextInChromium(t *testing.T) {
-	if embeddedLibrary().script == "" && os.Getenv("DISTEVAL_NO_SKIP") != "1" {
+	if !embeddedLibrary().inline() && os.Getenv("DISTEVAL_NO_SKIP") != "1" {
 		t.Skip("needs ECharts in the program: make assets")
 	}
 	b := openPage(t, func(f *os.File) error { return Write(t.Context(), f, hostileReport()) })

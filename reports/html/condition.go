@@ -20,7 +20,7 @@ func condition(lib library, browser bool) eval.Condition {
 	if !browser {
 		c.State, c.Found, c.Cure = eval.Partly, c.Found+"; no browser was found here", "copy report.html to a machine with one, or read summary.md"
 	}
-	if lib.script == "" {
+	if !lib.inline() {
 		c.State, c.Found, c.Cure = eval.Partly, "this build has no ECharts: report.html loads it from "+echartsURL, "build with make, or take a release; tables and figures need no network"
 	}
 	return c

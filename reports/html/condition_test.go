@@ -20,7 +20,7 @@ func TestCondition(t *testing.T) {
 		{library{}, true, eval.Partly, "build with make"},
 	} {
 		if c := condition(tt.lib, tt.browser); c.State != tt.want || !strings.Contains(c.Found+c.Cure, tt.says) || c.Needed {
-			t.Errorf("with a library of %d bytes, browser %t: %+v", len(tt.lib.script), tt.browser, c)
+			t.Errorf("with a library: %t, browser %t: %+v", tt.lib.inline(), tt.browser, c)
 		}
 	}
 }

@@ -78,6 +78,11 @@ func writePage(ctx context.Context, w io.Writer, p page) error {
 	if err := p.writeReplies(ctx, out); err != nil {
 		return fmt.Errorf("write replies of run %s: %w", r.RunID, err)
 	}
+	if p.ECInline() {
+		if err := p.lib.write(out); err != nil {
+			return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
+		}
+	}
 	if err := templates().ExecuteTemplate(out, "tail", p); err != nil {
 		return fmt.Errorf("write HTML report of run %s: %w", r.RunID, err)
 	}

@@ -2,7 +2,6 @@ package xlsx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -81,17 +80,22 @@ func (t *series) close() error {
 // answer to Review.
 func (b *workbook) replies(ctx context.Context, r reports.Report) error {
 	all := &series{book: b, name: repliesName, cols: replyColumns(r.Plan.Samples > 1), keep: 2}
-	answers := 0
+	offered := offer{most: b.mostReviewed}
 	err := each(ctx, r, func(sr eval.ScoredReply) error {
-		if sr.Reply.Failure == nil {
-			answers++
-		}
+		offered.add(sr)
 		return all.reply(sr)
 	})
 	if err != nil {
 		return err
 	}
-	return errors.Join(all.close(), b.reviews(ctx, r, answers, b.mostReviewed))
+	if err := all.close(); err != nil {
+		return err
+	}
+	items, err := offered.draw(ctx, r)
+	if err != nil {
+		return err
+	}
+	return b.reviews(r, items, offered.answers)
 }
 
 // each goes over the outcomes.
@@ -144,7 +148,6 @@ func (t *series) reply(sr eval.ScoredReply) error {
 		return err
 	}
 	r, q := sr.Reply, sr.Query
-	s.begin(len(t.cols))
 	i := 0
 	add := func(v any) {
 		if v != nil {
@@ -185,7 +188,7 @@ func (t *series) reply(sr eval.ScoredReply) error {
 	if sample := len(t.cols) - 1; t.cols[sample].head == headSample {
 		s.set(sample, count, r.JobID.Sample)
 	}
-	return s.end()
+	return s.end(0)
 }
 
 // scoreOf is one metric's value; nil where it is Unscored.

@@ -58,24 +58,54 @@ type item struct {
 	text  string
 }
 
-// reviews writes answers in an order that tells nothing, without their models
-// or scores, and the key to them in a hidden sheet.
-func (b *workbook) reviews(ctx context.Context, r reports.Report, answers, most int) error {
-	items := make([]item, min(answers, most))
-	place, at := shuffled(r.RunID, answers), 0
+func itemOf(sr eval.ScoredReply) item { return item{sr.Reply.JobID, sr.Query, sr.Reply.Text} }
+
+// offer gathers the answers that people are offered.
+type offer struct {
+	most    int
+	answers int    // so far
+	all     []item // nil where they are more
+}
+
+func (o *offer) add(sr eval.ScoredReply) {
+	if sr.Reply.Failure != nil {
+		return
+	}
+	if o.answers++; o.answers > o.most {
+		o.all = nil
+		return
+	}
+	o.all = append(o.all, itemOf(sr))
+}
+
+// draw returns the answers in an order that tells nothing, and a sample of them
+// where there are too many. For the sample it goes over all once more: how many
+// there are is known only now.
+func (o *offer) draw(ctx context.Context, r reports.Report) ([]item, error) {
+	items, place := make([]item, min(o.answers, o.most)), shuffled(r.RunID, o.answers)
+	if o.answers <= o.most {
+		for at, it := range o.all {
+			items[place[at]] = it
+		}
+		return items, nil
+	}
+	at := 0
 	err := each(ctx, r, func(sr eval.ScoredReply) error {
 		if sr.Reply.Failure != nil {
 			return nil
 		}
 		if i := place[at]; i < len(items) {
-			items[i] = item{sr.Reply.JobID, sr.Query, sr.Reply.Text}
+			items[i] = itemOf(sr)
 		}
 		at++
 		return nil
 	})
-	if err != nil {
-		return err
-	}
+	return items, err
+}
+
+// reviews writes items without their models or scores, and the key to them in a
+// hidden sheet.
+func (b *workbook) reviews(r reports.Report, items []item, answers int) error {
 	sheets := b.reviewSheets(r, len(items), answers)
 	for i, it := range items {
 		if err := sheets.item(i+1, it); err != nil {
@@ -153,20 +183,8 @@ func (t *series) item(n int, it item) error {
 		return err
 	}
 	s.fill(t.cols, []any{n, it.query.Prompt, it.query.Keyword, it.text, nil, nil, nil})
-	return s.end(excelize.RowOpts{Height: t.height(s)})
-}
-
-// height is what the row's wrapped texts need, in points. Not every program
-// fits the rows of a file that it opens.
-func (t *series) height(s *sheet) float64 {
-	const lineHeight = 15
-	lines := 1
-	for i, c := range t.cols {
-		if v, ok := s.cells[i].Value.(string); ok && c.kind == wrapped {
-			lines = max(lines, linesOf(v, int(c.width)))
-		}
-	}
-	return min(float64(lines*lineHeight), excelize.MaxRowHeight)
+	const lineHeight = 15 // points; not every program fits the rows of a file that it opens
+	return s.end(min(float64(max(1, s.lines)*lineHeight), excelize.MaxRowHeight))
 }
 
 // linesOf is about how many lines of the given width a text takes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -31,13 +32,14 @@ type block struct {
 type sheet struct {
 	book   *workbook
 	name   string
-	out    *excelize.StreamWriter
+	out    *excelize.StreamWriter // of all but the columns and rows
+	body   body
 	widths []float64 // of the columns
 	row    int       // the last one written
 	head   int       // the row of the first table's head: every printed page repeats it
 	filter string    // the area that is offered filters
-	cells  []excelize.Cell
-	refs   []any
+	cells  []byte    // of the row that comes next, as XML
+	lines  int       // that its wrapped texts take
 }
 
 // open begins a sheet after those that there are.
@@ -58,17 +60,12 @@ func (b *workbook) open(name string, widths []float64) (*sheet, error) {
 	if s.out, err = b.file.NewStreamWriter(name); err != nil {
 		return nil, err
 	}
-	for i, w := range widths {
-		if err := s.out.SetColWidth(i+1, i+1, w); err != nil {
-			return nil, err
-		}
-	}
 	b.sheets = append(b.sheets, s)
-	return s, nil
+	return s, s.body.columns(widths)
 }
 
 // layOut sets how a sheet is printed: landscape on A4, as wide as the page, on
-// as many pages as it takes. It must come before the first row.
+// as many pages as it takes. It must come before the sheet's writer.
 func (b *workbook) layOut(name string) error {
 	fit, landscape, a4, wide, high := true, "landscape", 9, 1, 0
 	return errors.Join(
@@ -98,12 +95,11 @@ func (s *sheet) freeze(rows, cols int) error {
 // put writes the next row. A nil value is an empty cell.
 func (s *sheet) put(cols []column, values ...any) error {
 	s.fill(cols, values)
-	return s.end()
+	return s.end(0)
 }
 
 // fill sets the next row's cells.
 func (s *sheet) fill(cols []column, values []any) {
-	s.begin(len(values))
 	for i, v := range values {
 		if v != nil || cols[i].kind == entry {
 			s.set(i, cols[i].kind, v)
@@ -111,51 +107,71 @@ func (s *sheet) fill(cols []column, values []any) {
 	}
 }
 
-// begin makes room for the next row, all cells of which are empty.
-func (s *sheet) begin(n int) {
-	for len(s.cells) < n {
-		s.cells = append(s.cells, excelize.Cell{})
-	}
-	s.refs = s.refs[:0]
-	for range n {
-		s.refs = append(s.refs, nil)
-	}
-}
-
+// set sets the next row's cell i, counted from 0: in order, the row is written as
+// it comes. A text is shown as one, whatever the column is for.
 func (s *sheet) set(i int, k kind, v any) {
-	switch t := v.(type) {
+	switch v := v.(type) {
+	case nil:
+		s.cells = append(s.begin(i, k), '>')
 	case string:
-		v = literal(CellText(t))
 		if k != head && k != title && k != line && k != wrapped && k != entry {
 			k = text
 		}
+		shown := CellText(v)
+		if k == wrapped {
+			s.lines = max(s.lines, linesOf(shown, int(s.widths[i])))
+		}
+		s.cells = appendText(s.begin(i, k), shown)
 	case time.Time:
-		k, v = instant, t.UTC()
+		s.cells = appendTime(s.begin(i, instant), v)
 	case int:
-		k = count
+		s.cells = appendInt(s.begin(i, count), v)
 	case measured:
-		k, v = kindOf(t.metric), t.value
+		s.cells = appendFloat(s.begin(i, kindOf(v.metric)), v.value)
 	case float64:
 		if k == general {
-			k = sized(t)
+			k = sized(v)
 		}
+		s.cells = appendFloat(s.begin(i, k), v)
+	default:
+		s.set(i, k, fmt.Sprint(v))
+		return
 	}
-	s.cells[i] = excelize.Cell{StyleID: s.book.styles[k], Value: v}
-	s.refs[i] = &s.cells[i]
+	s.cells = append(s.cells, "</c>"...)
 }
 
-func (s *sheet) end(opts ...excelize.RowOpts) error {
-	s.row++
-	return s.out.SetRow(cell(1, s.row), s.refs, opts...)
+// begin begins a cell of the next row.
+func (s *sheet) begin(i int, k kind) []byte {
+	b := appendColumn(append(s.cells, `<c r="`...), i)
+	b = strconv.AppendInt(b, int64(s.row+1), 10)
+	b = strconv.AppendInt(append(b, `" s="`...), int64(s.book.styles[k]), 10)
+	return append(b, '"')
 }
+
+// end writes the next row; its height is in points, 0: by its content.
+func (s *sheet) end(height float64) error {
+	s.row++
+	var room [64]byte
+	start := strconv.AppendInt(append(room[:0], `<row r="`...), int64(s.row), 10)
+	if start = append(start, '"'); height > 0 {
+		start = strconv.AppendFloat(append(start, ` ht="`...), height, 'f', -1, 64)
+		start = append(start, `" customHeight="1"`...)
+	}
+	s.cells = append(s.cells, "</row>"...)
+	err := errors.Join(s.body.add(append(start, '>')), s.body.add(s.cells))
+	s.cells, s.lines = s.cells[:0], 0
+	return err
+}
+
+// headHeight is that of a table's head, in points.
+const headHeight = 48
 
 // putHead writes a table's head.
 func (s *sheet) putHead(cols []column) error {
-	s.begin(len(cols))
 	for i, c := range cols {
 		s.set(i, head, c.head)
 	}
-	return s.end(excelize.RowOpts{Height: 48})
+	return s.end(headHeight)
 }
 
 // colour applies the columns' rules to the rows from first to the last one.

@@ -2,7 +2,6 @@ package xlsx
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -25,29 +24,6 @@ func CellText(s string) string {
 		return s
 	}
 	return cut(s)
-}
-
-// surrogate is what a spreadsheet program takes for half a character that
-// cannot stand alone. Other escapes of the kind are escaped when they are
-// written; for these there is no escape.
-var surrogate = regexp.MustCompile(`_x[dD][89a-fA-F][0-9a-fA-F]{2}_`)
-
-// literal is a text as a cell's value: one that holds a surrogate is parted
-// within it, so that it is shown as it is.
-func literal(s string) any {
-	if !strings.Contains(s, "_x") {
-		return s
-	}
-	var runs []excelize.RichTextRun
-	from := 0
-	for _, m := range surrogate.FindAllStringIndex(s, -1) {
-		runs = append(runs, excelize.RichTextRun{Text: s[from : m[0]+2]})
-		from = m[0] + 2
-	}
-	if runs == nil {
-		return s
-	}
-	return append(runs, excelize.RichTextRun{Text: s[from:]})
 }
 
 // plain reports whether s is printable ASCII, line feeds and tabs: nearly

@@ -11,8 +11,6 @@
 package xlsx
 
 import (
-	"archive/zip"
-	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +51,7 @@ func Write(ctx context.Context, w io.Writer, r reports.Report) error {
 
 func write(ctx context.Context, w io.Writer, r reports.Report, l limits) (err error) {
 	b := &workbook{file: excelize.NewFile(), limits: l}
-	defer func() { err = errors.Join(err, b.file.Close()) }()
+	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.addStyles(); err != nil {
 		return err
 	}
@@ -76,8 +74,7 @@ func write(ctx context.Context, w io.Writer, r reports.Report, l limits) (err er
 	if err := b.finish(); err != nil {
 		return err
 	}
-	b.zipTo(w)
-	return b.file.Write(w)
+	return b.save(w)
 }
 
 // finish puts the sheets in order and ends them. Filters come last, since the
@@ -101,23 +98,28 @@ func (b *workbook) finish() error {
 	return nil
 }
 
+// close removes what the workbook has on disk.
+func (b *workbook) close() error {
+	err := b.file.Close()
+	for _, s := range b.sheets {
+		err = errors.Join(err, s.body.Close())
+	}
+	return err
+}
+
+// save writes the file to w. The library would first hold a copy of the whole of
+// it in memory.
+func (b *workbook) save(w io.Writer) error {
+	a := newArchive(w, b.sheets)
+	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return a })
+	return errors.Join(b.file.Write(w), a.result())
+}
+
 // describe fills the file's properties.
 func (b *workbook) describe(r reports.Report) error {
 	at := r.Created.UTC().Format(time.RFC3339)
 	return b.file.SetDocProps(&excelize.DocProperties{
 		Title:   CellText("disteval run " + r.RunID),
 		Creator: "disteval", LastModifiedBy: "disteval", Created: at, Modified: at,
-	})
-}
-
-// zipTo makes the library compress straight into w, which saves a copy of the
-// whole file in memory, and quickly: sheets shrink tenfold all the same.
-func (b *workbook) zipTo(w io.Writer) {
-	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter {
-		z := zip.NewWriter(w)
-		z.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
-			return flate.NewWriter(out, flate.BestSpeed)
-		})
-		return z
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
@@ -250,6 +251,9 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 		return reports.Report{}, errors.Join(err, asked)
 	}
 	report, err := files.Conclude(ctx, store, o.expected, early)
+	if err == nil {
+		err = writeReports(ctx, report, store)
+	}
 	if err != nil {
 		return report, errors.Join(err, asked)
 	}
@@ -257,6 +261,17 @@ func (a *app) askAndReport(ctx context.Context, s *session.Session, store *runst
 		return report, eval.WithHint(fmt.Errorf("%w; everything received is stored in %s", asked, report.Dir), "disteval run --resume "+report.Dir)
 	}
 	return report, nil
+}
+
+// writeReports writes the files of a run's folder. Where they need the record no
+// more, it is closed beside them: that waits for the disk.
+func writeReports(ctx context.Context, r reports.Report, store *runstore.Store) error {
+	var closing errgroup.Group
+	if r.RepliesOf == nil {
+		closing.Go(store.Close)
+	}
+	err := files.WriteAll(ctx, r)
+	return errors.Join(err, closing.Wait())
 }
 
 // askWatched asks a run's open questions, those to the models that something is

@@ -1,0 +1,195 @@
+package runstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/disteval/disteval/eval"
+)
+
+// memory holds what a store has written, so that the process that asked need
+// not read it again to report it. It takes in what is committed, of a record
+// that the process began: it knows all of it or, beyond memoryBytes, nothing.
+type memory struct {
+	mu      sync.Mutex
+	samples int             // of a query
+	bytes   int             // about what it takes
+	scoring int             // whose scores it has; 0: none
+	rows    [][]*remembered // by model, then by query and sample; nil: nothing is known
+}
+
+// remembered is a reply's row with its scores and its probe, as far as there are.
+type remembered struct {
+	scoredRow
+	replied bool
+}
+
+const (
+	memoryBytes = 32 << 20
+	rowBytes    = 1 << 10 // about what a row takes beside its texts
+)
+
+// fact is a change that a memory takes in.
+type fact interface{ enter(m *memory) }
+
+type replyFact struct {
+	model int
+	row   replyRow
+}
+
+type scoresFact struct {
+	scoring, model, query, sample int
+	vals, flags                   string
+}
+
+type probeFact struct {
+	model, query int
+	row          probeRow
+}
+
+// scoringFact begins a scoring: what scores there were count no more.
+type scoringFact int
+
+// remember begins a memory of a record that holds nothing yet.
+func (s *Store) remember() {
+	plan := s.record.Plan
+	s.memory.samples = max(1, plan.Samples)
+	s.memory.rows = make([][]*remembered, len(plan.Models))
+}
+
+func (m *memory) take(f fact) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rows == nil {
+		return
+	}
+	f.enter(m)
+	if m.bytes > memoryBytes {
+		m.rows = nil
+	}
+}
+
+// at is the row of a job, which is made where there is none.
+func (m *memory) at(model, query, sample int) *remembered {
+	rows, i := m.rows[model], query*m.samples+sample
+	for len(rows) <= i {
+		rows = append(rows, nil)
+	}
+	if m.rows[model] = rows; rows[i] == nil {
+		rows[i] = new(remembered)
+		m.bytes += rowBytes
+	}
+	return rows[i]
+}
+
+func (f replyFact) enter(m *memory) {
+	m.bytes += len(f.row.text) + len(f.row.reasoning) + len(f.row.tokens)
+	row := m.at(f.model, f.row.query, f.row.sample)
+	row.replyRow, row.replied = f.row, true
+}
+
+func (f probeFact) enter(m *memory) {
+	m.bytes += len(f.row.answers.String) + len(f.row.choices.String) + len(f.row.divergences.String)
+	m.at(f.model, f.query, 0).probe = f.row
+}
+
+func (f scoresFact) enter(m *memory) {
+	if f.scoring != m.scoring {
+		return
+	}
+	m.bytes += len(f.vals)
+	row := m.at(f.model, f.query, f.sample)
+	row.vals, row.flags = textOf(f.vals), textOf(f.flags)
+}
+
+func (f scoringFact) enter(m *memory) {
+	m.scoring = int(f)
+	for _, rows := range m.rows {
+		for _, row := range rows {
+			if row != nil {
+				row.vals, row.flags = sql.NullString{}, sql.NullString{}
+			}
+		}
+	}
+}
+
+// handOver lists the rows with the scores of a scoring, and gives them up: what
+// is read again is read from the disk. Without scores they are yet to be scored,
+// and stay. ok is false where the memory does not hold them.
+func (m *memory) handOver(scoring int) (rows [][]*remembered, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rows == nil || m.scoring != scoring {
+		return nil, false
+	}
+	for _, r := range m.rows {
+		rows = append(rows, slices.Clone(r))
+	}
+	if scoring != 0 {
+		m.rows = nil
+	}
+	return rows, true
+}
+
+// copy is a row as it is now.
+func (m *memory) copy(row *remembered) remembered {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return *row
+}
+
+// decodeTogether is how many rows are decoded at a time, on all processors.
+const decodeTogether = 1024
+
+// yieldRemembered yields the outcomes of a model's rows and lets go of these. It
+// returns false where nothing more is wanted.
+func (s *Store) yieldRemembered(ctx context.Context, model int, rows []*remembered, yield func(eval.ScoredReply, error) bool) bool {
+	for some := range slices.Chunk(rows, decodeTogether) {
+		replies, err := s.decodeRemembered(ctx, model, some)
+		for _, r := range replies {
+			if !yield(r, nil) {
+				return false
+			}
+		}
+		if err != nil {
+			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
+			return false
+		}
+		clear(some)
+	}
+	return true
+}
+
+// decodeRemembered decodes those of the rows that have a reply.
+func (s *Store) decodeRemembered(ctx context.Context, model int, rows []*remembered) ([]eval.ScoredReply, error) {
+	floor := s.floor(model)
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r *remembered) bool { return r == nil })
+	out := make([]eval.ScoredReply, len(rows))
+	group, ctx := errgroup.WithContext(ctx)
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		group.Go(func() error {
+			for i := w; i < len(rows); i += workers {
+				row := s.memory.copy(rows[i])
+				if !row.replied {
+					continue
+				}
+				var err error
+				if out[i], err = row.decode(s, model, floor); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(out, func(r eval.ScoredReply) bool { return r.Reply.Model == "" }), nil
+}
