@@ -1,10 +1,7 @@
 package hostload
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -58,86 +55,6 @@ func Inspect(o Options) (Host, error) {
 		h.MemoryGB = memory / (1 << 30)
 	}
 	return h, nil
-}
-
-// load is the first part of /proc/stat.
-type load struct {
-	busy    uint64 // µs of all processors since boot, neither idle nor waiting
-	threads int
-}
-
-// tickUS is the unit of /proc/stat, USER_HZ, which is 100 on every Linux.
-const tickUS = 10_000
-
-func readStat(path string) (load, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return load{}, err
-	}
-	l, err := parseStat(data)
-	if err != nil {
-		return load{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return l, nil
-}
-
-// readBusy is the busy time of a procfs's stat alone, for which the first line does.
-func readBusy(procfs string) (uint64, error) {
-	path := filepath.Join(procfs, "stat")
-	var head [headBytes]byte
-	data, err := readHead(path, &head)
-	if err != nil {
-		return 0, err
-	}
-	busy, err := parseBusy(data)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	return busy, nil
-}
-
-func parseStat(text []byte) (load, error) {
-	busy, err := parseBusy(text)
-	if err != nil {
-		return load{}, err
-	}
-	l := load{busy: busy}
-	for line := range bytes.Lines(text) {
-		if bytes.HasPrefix(line, []byte("cpu")) && !bytes.HasPrefix(line, []byte("cpu ")) {
-			l.threads++
-		}
-	}
-	if l.threads == 0 {
-		return load{}, errNoProcessors
-	}
-	return l, nil
-}
-
-var errNoProcessors = errors.New("there are no processor lines")
-
-// parseBusy adds user, nice, system, irq, softirq and steal of the line of all
-// processors, which is the first; guest time is within user time.
-func parseBusy(text []byte) (busy uint64, err error) {
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	counts, ok := bytes.CutPrefix(line, []byte("cpu "))
-	if !ok {
-		return 0, errNoProcessors
-	}
-	n := 0
-	for field := range bytes.FieldsSeq(counts) {
-		if n++; n > 8 || n == 4 || n == 5 { // guest; idle, waiting
-			continue
-		}
-		ticks, err := strconv.ParseUint(string(field), 10, 48)
-		if err != nil {
-			return 0, fmt.Errorf("%q is not a count of ticks", field)
-		}
-		busy += ticks * tickUS
-	}
-	if n < 4 {
-		return 0, errNoProcessors
-	}
-	return busy, nil
 }
 
 func parseCPUInfo(text string) (model string, sockets int) {

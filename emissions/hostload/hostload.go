@@ -12,6 +12,7 @@ package hostload
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ type Meter struct {
 	sampler *emissions.Sampler
 
 	mu   sync.Mutex
+	stat statFile
 	read time.Time // when the load was read last
 	last uint64    // what it was, µs
 }
@@ -71,7 +73,7 @@ func New(o Options) *Meter {
 	if o.Host == nil {
 		o.Host = func() (Host, error) { return Inspect(o) }
 	}
-	return &Meter{opts: o}
+	return &Meter{opts: o, stat: statFile{path: filepath.Join(o.Procfs, "stat")}}
 }
 
 // Start looks at the host and begins to read its load. It does not fail:
@@ -91,7 +93,11 @@ func (m *Meter) Start(ctx context.Context) error {
 }
 
 // Close ends the sampling.
-func (m *Meter) Close() error { return m.sampler.Close() }
+func (m *Meter) Close() error {
+	err := m.sampler.Close()
+	m.stat.close()
+	return err
+}
 
 // sample reads the load, or, within a tick of the last time, repeats what was
 // read then: the kernel counts in ticks, and a question may take far less.
@@ -100,7 +106,7 @@ func (m *Meter) sample() {
 	defer m.mu.Unlock()
 	now := time.Now()
 	if now.Sub(m.read) >= tick {
-		busy, err := readBusy(m.opts.Procfs)
+		busy, err := m.stat.busy()
 		if err != nil {
 			return // the next good reading bridges it: the count goes on
 		}
@@ -141,7 +147,7 @@ func (m *Meter) Read(from, to time.Time) emissions.Reading {
 	}
 	r.Modelled = r.Energy
 	r.Warnings = append([]string(nil), p.notes...)
-	if memory > cpu && m.host.MemoryGB > 0 {
+	if memory > cpu && m.host.MemoryGB > 0 && seconds >= tick.Seconds() { // less says nothing of the load
 		r.Warnings = append(r.Warnings, fmt.Sprintf("of the estimate, memory is the larger part (%.3g W beside the processor's %.3g W), by nothing but its size or the number of its modules",
 			p.memory.w, cpu.Joules()/seconds))
 	}

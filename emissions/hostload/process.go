@@ -3,7 +3,6 @@ package hostload
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,31 +47,22 @@ func descends(all map[int]process, pid, root int) bool {
 	return false
 }
 
-// headBytes hold the first line of /proc/stat and the whole of a process's.
-const headBytes = 1024
+// processBytes hold a process's stat up to its times.
+const processBytes = 1024
 
-// readHead reads the beginning of a file of /proc, which the kernel makes anew
-// for each reader and hands over at once.
-func readHead(path string, head *[headBytes]byte) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	n, err := f.Read(head[:])
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return head[:n], err
-}
-
+// readProcess reads at once what the kernel hands over at once.
 func readProcess(procfs string, pid int) (process, error) {
-	var head [headBytes]byte
-	data, err := readHead(filepath.Join(procfs, strconv.Itoa(pid), "stat"), &head)
+	f, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return process{}, err
 	}
-	return parseProcess(data)
+	defer f.Close()
+	var line [processBytes]byte
+	n, err := f.Read(line[:])
+	if err != nil {
+		return process{}, err
+	}
+	return parseProcess(line[:n])
 }
 
 // parseProcess reads /proc/<pid>/stat, whose second field is a name in

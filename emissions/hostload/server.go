@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -25,7 +26,8 @@ const rescan = 5 * time.Second
 // machine of many processes: a reading does. Nor has an interval a share that
 // is shorter than the tick in which the kernel counts.
 func WithServerShare(m emissions.Meter, procfs, addr string) emissions.Meter {
-	return &serverShare{Meter: m, procfs: procfs, addr: addr, looked: make(chan struct{}), used: map[int]uint64{}}
+	return &serverShare{Meter: m, procfs: procfs, addr: addr, stat: statFile{path: filepath.Join(procfs, "stat")},
+		looked: make(chan struct{}), used: map[int]uint64{}}
 }
 
 type serverShare struct {
@@ -35,6 +37,7 @@ type serverShare struct {
 	looked       chan struct{} // closed when the server has been looked for once
 
 	mu      sync.Mutex
+	stat    statFile
 	root    int
 	scanned time.Time
 	used    map[int]uint64 // CPU time by process at its last sample, µs
@@ -59,7 +62,11 @@ func (s *serverShare) Start(ctx context.Context) error {
 	return nil
 }
 
-func (s *serverShare) Close() error { return errors.Join(s.sampler.Close(), s.Meter.Close()) }
+func (s *serverShare) Close() error {
+	err := errors.Join(s.sampler.Close(), s.Meter.Close())
+	s.stat.close()
+	return err
+}
 
 func (s *serverShare) Read(from, to time.Time) emissions.Reading {
 	r := s.Meter.Read(from, to)
@@ -108,7 +115,7 @@ func (s *serverShare) sample() {
 		s.note(now, s.total)
 		return
 	}
-	total, err := readBusy(s.procfs)
+	total, err := s.stat.busy()
 	if s.why = cmp.Or(s.why, err); s.why != nil {
 		return
 	}
@@ -138,7 +145,7 @@ func (s *serverShare) note(now time.Time, total uint64) {
 func (s *serverShare) scan() error {
 	first := len(s.used) == 0
 	now := time.Now()
-	total, err := readBusy(s.procfs)
+	total, err := s.stat.busy()
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/emissions/codecarbon"
@@ -99,17 +100,21 @@ func Examine(ctx context.Context, o Options) Probe {
 	return p
 }
 
+// examine probes the sources at the same time: each waits for other files or
+// another library.
 func examine(o Options) []Finding {
-	var all []Finding
-	for _, s := range sources {
-		if s.probe == nil {
-			continue
-		}
-		f := s.probe(o)
-		f.Method, f.Title, f.source = s.method, s.title, s
-		f.Zones, f.Missing, f.Notes = append([]Zone{}, f.Zones...), append([]string{}, f.Missing...), append([]string{}, f.Notes...)
-		all = append(all, f)
+	probed := slices.DeleteFunc(slices.Clone(sources), func(s source) bool { return s.probe == nil })
+	all := make([]Finding, len(probed))
+	var probing sync.WaitGroup
+	for i, s := range probed {
+		probing.Go(func() {
+			f := s.probe(o)
+			f.Method, f.Title, f.source = s.method, s.title, s
+			f.Zones, f.Missing, f.Notes = append([]Zone{}, f.Zones...), append([]string{}, f.Missing...), append([]string{}, f.Notes...)
+			all[i] = f
+		})
 	}
+	probing.Wait()
 	return all
 }
 

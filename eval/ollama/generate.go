@@ -23,6 +23,7 @@ const keepAlive = 30 * time.Minute
 type Generator struct {
 	client  *Client
 	model   eval.Model
+	address string // of the call that asks it
 	options map[string]any
 
 	mute atomic.Bool // the server gives no log-probabilities
@@ -34,7 +35,11 @@ type Generator struct {
 
 // Generator returns model m, which Resolve has described.
 func (c *Client) Generator(m eval.Model) *Generator {
-	return &Generator{client: c, model: m, options: options(m.Generation)}
+	call := "/api/generate"
+	if m.API == eval.APIChat {
+		call = "/api/chat"
+	}
+	return &Generator{client: c, model: m, address: c.base.JoinPath(call).String(), options: options(m.Generation)}
 }
 
 // options holds every option by Ollama's name. Ollama ignores all of these
@@ -132,15 +137,9 @@ func (g *Generator) Verify(ctx context.Context) error {
 	return replaced
 }
 
-// ask is a question in the words of one of Ollama's calls.
-type ask struct {
-	path string
-	body any
-}
-
-// request asks r; one without a prompt only loads or, with nothing to keep,
-// unloads.
-func (g *Generator) request(r eval.Request, options map[string]any, keep time.Duration) ask {
+// request asks r in the words of the call at g's address; one without a prompt
+// only loads or, with nothing to keep, unloads.
+func (g *Generator) request(r eval.Request, options map[string]any, keep time.Duration) (body any) {
 	no := false // a prompt that does not fit is refused, a full context ends the reply: neither is cut in silence
 	var think *api.ThinkValue
 	if t := g.model.Generation.Think; t != nil {
@@ -154,22 +153,22 @@ func (g *Generator) request(r eval.Request, options map[string]any, keep time.Du
 		if r.Prompt != "" {
 			chat.Messages = append(chat.Messages, api.Message{Role: "user", Content: r.Prompt})
 		}
-		return ask{"/api/chat", chat}
+		return chat
 	}
-	return ask{"/api/generate", api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
+	return api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
 		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think,
-		Logprobs: r.Logprobs > 0, TopLogprobs: min(r.Logprobs, mostAlternatives)}}
+		Logprobs: r.Logprobs > 0, TopLogprobs: min(r.Logprobs, mostAlternatives)}
 }
 
 // stream sends one request and reads its answer to the end.
-func (g *Generator) stream(ctx context.Context, ask ask, silence time.Duration) (eval.Reply, error) {
-	payload, err := json.Marshal(ask.body)
+func (g *Generator) stream(ctx context.Context, body any, silence time.Duration) (eval.Reply, error) {
+	payload, err := json.Marshal(body)
 	if err != nil {
 		return eval.Reply{}, fmt.Errorf("encode request for %s: %w", g.model.Name, err)
 	}
 	answer := g.client.server.NewAnswer(ctx, silence)
 	defer answer.Close()
-	req, err := http.NewRequestWithContext(answer.Context(), http.MethodPost, g.client.base.JoinPath(ask.path).String(), bytes.NewReader(payload))
+	req, err := http.NewRequestWithContext(answer.Context(), http.MethodPost, g.address, bytes.NewReader(payload))
 	if err != nil {
 		return eval.Reply{}, fmt.Errorf("make request for %s: %w", g.model.Name, err)
 	}

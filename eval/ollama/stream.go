@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -38,6 +39,13 @@ type piece struct {
 }
 
 func decode(line []byte) (piece, error) {
+	if p, ok := plainEnd(line); ok {
+		return p, nil
+	}
+	return parse(line)
+}
+
+func parse(line []byte) (piece, error) {
 	var p piece
 	if err := json.Unmarshal(line, &p); err != nil {
 		return p, eval.Malformed("the answer is not Ollama's JSON (%v): %s", err, eval.Excerpt(line))
@@ -57,6 +65,60 @@ func plainPiece(line []byte) (text []byte, ok bool) {
 	created, rest, hasText := bytes.Cut(rest, []byte(`","response":"`))
 	text, isOpen := bytes.CutSuffix(rest, []byte(`","done":false}`))
 	return text, isPiece && hasTime && hasText && isOpen && plainString(model) && plainString(created) && plainString(text)
+}
+
+// plainEnd returns the last line of an answer that is written as Ollama writes
+// it for a raw question, with no escape in it: the text and why it ends, and
+// then such figures as there are, in order. For every other line ok is false.
+func plainEnd(line []byte) (p piece, ok bool) {
+	rest, isPiece := bytes.CutPrefix(line, []byte(`{"model":"`))
+	model, rest, hasTime := bytes.Cut(rest, []byte(`","created_at":"`))
+	created, rest, hasText := bytes.Cut(rest, []byte(`","response":"`))
+	text, rest, isEnd := bytes.Cut(rest, []byte(`","done":true,"done_reason":"`))
+	reason, rest, hasReason := bytes.Cut(rest, []byte(`"`))
+	if !(isPiece && hasTime && hasText && isEnd && hasReason && plainString(model) && plainString(created) && plainString(text) && plainString(reason)) {
+		return piece{}, false
+	}
+	p = piece{Model: string(model), Response: string(text), Done: true, DoneReason: string(reason)}
+	_, rest, _ = cutFigure(rest, `,"total_duration":`)
+	p.LoadDuration, rest = cutDuration(rest, `,"load_duration":`)
+	p.PromptTokens, rest = cutCount(rest, `,"prompt_eval_count":`)
+	p.PromptEvalDuration, rest = cutDuration(rest, `,"prompt_eval_duration":`)
+	p.CompletionTokens, rest = cutCount(rest, `,"eval_count":`)
+	p.EvalDuration, rest = cutDuration(rest, `,"eval_duration":`)
+	return p, string(rest) == "}"
+}
+
+func cutDuration(line []byte, key string) (time.Duration, []byte) {
+	n, rest, _ := cutFigure(line, key)
+	return time.Duration(n), rest
+}
+
+func cutCount(line []byte, key string) (*int, []byte) {
+	n, rest, ok := cutFigure(line, key)
+	if !ok || int64(int(n)) != n {
+		return nil, line
+	}
+	count := int(n)
+	return &count, rest
+}
+
+// cutFigure takes a key and a whole number from the beginning of a line. Where
+// they are not there the line stays as it is.
+func cutFigure(line []byte, key string) (n int64, rest []byte, ok bool) {
+	digits, ok := bytes.CutPrefix(line, []byte(key))
+	end := 0
+	for end < len(digits) && '0' <= digits[end] && digits[end] <= '9' {
+		end++
+	}
+	if !ok || end > 1 && digits[0] == '0' {
+		return 0, line, false
+	}
+	n, err := strconv.ParseInt(string(digits[:end]), 10, 64)
+	if err != nil {
+		return 0, line, false
+	}
+	return n, digits[end:], true
 }
 
 // plainString reports whether what stands between two quotes of JSON is the

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +43,58 @@ func TestPlainPiece(t *testing.T) {
 	const line = `{"model":"m","created_at":"2026-01-02T15:04:05Z","response":" Zürich","done":false}`
 	if text, ok := plainPiece([]byte(line)); !ok || string(text) != " Zürich" {
 		t.Errorf("%s: %q, %v", line, text, ok)
+	}
+}
+
+// lastLine is the last of a raw answer as Ollama writes it.
+const lastLine = `{"model":"m","created_at":"2026-01-02T15:04:05.123456789Z","response":"","done":true,"done_reason":"stop",` +
+	`"total_duration":5000000,"load_duration":1000000,"prompt_eval_count":6,"prompt_eval_duration":1000000,"eval_count":9,"eval_duration":3000000}`
+
+// FuzzPlainEnd: what is read without a JSON parser is what the parser reads.
+func FuzzPlainEnd(f *testing.F) {
+	const head = `{"model":"m","created_at":"","response":"é","done":true,"done_reason":"length"`
+	for _, line := range []string{lastLine, head + `}`, head + `,"load_duration":0}`, head + `,"eval_count":007}`, head + `,"eval_count":-1}`, head + `,"eval_count":1.5}`,
+		head + `,"eval_count":}`, head + `,"eval_count":1e3}`, head + `,"eval_count":99999999999999999999}`, head + `,"eval_count":1,"eval_count":2}`,
+		head + `,"eval_count":1,"done":false}`, head + `,"context":[1,2],"eval_count":1}`, head + `,"eval_count":1}}`, head + `,"error":"broken"}`,
+		head + `,"eval_duration":1,"eval_count":2}`, head + `,"prompt_eval_count":0,"eval_count":3`, `{"model":"a\"b","created_at":"","response":"","done":true,"done_reason":"stop"}`,
+		"{\"model\":\"\xff\",\"created_at\":\"\",\"response\":\"\",\"done\":true,\"done_reason\":\"stop\"}"} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		got, ok := plainEnd(line)
+		if !ok {
+			return
+		}
+		want, err := parse(line)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, want %+v, %v", line, got, want, err)
+		}
+	})
+}
+
+func TestPlainEnd(t *testing.T) {
+	p, ok := plainEnd([]byte(lastLine))
+	if !ok || p.DoneReason != "stop" || *p.PromptTokens != 6 || *p.CompletionTokens != 9 || p.EvalDuration != 3*time.Millisecond {
+		t.Errorf("%+v, %v", p, ok)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for b.Loop() {
+		if _, err := decode([]byte(lastLine)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	m := eval.Model{Name: "m", Model: "m", Generation: eval.Generation{Raw: true, RepeatPenalty: 1, NumPredict: 64, NumCtx: 128}}
+	g := New(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, eval.DefaultLimits).Generator(m)
+	r := eval.Request{Prompt: "The capital of France is", Seed: 42}
+	for b.Loop() {
+		if _, err := json.Marshal(g.request(r, g.optionsOf(r), keepAlive)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

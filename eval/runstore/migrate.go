@@ -40,7 +40,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if version == len(migrations) {
 		return tx.Commit()
 	}
-	for _, m := range migrations[version:] {
+	steps := migrations[version:]
+	if version == 0 { // there is no record yet
+		steps = []string{newest}
+	}
+	for _, m := range steps {
 		if _, err := tx.ExecContext(ctx, m); err != nil {
 			return err
 		}

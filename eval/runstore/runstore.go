@@ -95,12 +95,12 @@ func initialise(ctx context.Context, dir string, rec eval.RunRecord) error {
 		return err
 	}
 	// Nobody relies on the file before it is whole: until then one sync does.
-	db, err := connect(filepath.Join(dir, FileName), "mode=rwc", "_pragma=journal_mode(MEMORY)", "_pragma=synchronous(OFF)")
+	db, err := connect(filepath.Join(dir, FileName), "mode=rwc", "_pragma=locking_mode(EXCLUSIVE)", "_pragma=journal_mode(MEMORY)", "_pragma=synchronous(OFF)")
 	if err != nil {
 		return err
 	}
 	s := &Store{dir: dir, db: db, record: rec}
-	if err := errors.Join(explain(migrate(ctx, db)), s.init(ctx), db.Close()); err != nil {
+	if err := errors.Join(explain(migrate(ctx, db)), s.init(ctx), s.logAhead(ctx), db.Close()); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_RDWR, 0)
@@ -109,6 +109,13 @@ func initialise(ctx context.Context, dir string, rec eval.RunRecord) error {
 	}
 	syncFolder(dir)
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// logAhead gives a file the journal that open asks for, which then has nothing
+// to change, and to wait for.
+func (s *Store) logAhead(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+	return explain(err)
 }
 
 // syncFolder waits until what a folder lists is on disk, on systems that can.
@@ -137,13 +144,15 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	return open(ctx, dir, func(s *Store) error { return s.whole(ctx) })
 }
 
-// open opens the record in dir to write to it; load brings the plan.
+// open opens the record in dir to write to it; load brings the plan. The
+// driver sets the mode of locking before that of the journal: otherwise the log
+// of a file that has one already gets an index on disk, which nobody shares.
 func open(ctx context.Context, dir string, load func(*Store) error) (*Store, error) {
 	dir, path, err := recordIn(dir)
 	if err != nil {
 		return nil, err
 	}
-	db, err := connect(path, "mode=rw", "_txlock=immediate", "_pragma=locking_mode(EXCLUSIVE)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)")
+	db, err := connect(path, "mode=rw", "_txlock=immediate", "_pragma=locking_mode(EXCLUSIVE)", "_journal_mode=WAL", "_pragma=synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
