@@ -38,17 +38,17 @@ func fidelity(p eval.Plan, t []*tally) []Fidelity {
 // uncompared says why there is nothing to compare, or less than was asked for,
 // where no probe does.
 func (t *tally) uncompared(p eval.Plan, m eval.Model) string {
-	missing := 0
+	missing := t.probed.queries
 	for _, ds := range t.probed.divergences {
-		if len(ds) == 0 {
-			missing++
+		if len(ds) > 0 {
+			missing--
 		}
 	}
 	asked := p.Probing(m).FidelityTokens > 0
 	switch {
 	case asked && missing > 0:
-		return fmt.Sprintf("%d of %d queries are not compared, for want of the reference's reply or of this model's probabilities", missing, len(t.probed.divergences))
-	case missing == len(t.probed.divergences):
+		return fmt.Sprintf("%d of %d queries are not compared, for want of the reference's reply or of this model's probabilities", missing, t.probed.queries)
+	case missing == t.probed.queries:
 		return "not asked for: likelihood.fidelity in the models file asks, where both models give log-probabilities"
 	}
 	return ""

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
@@ -88,42 +89,41 @@ type ranked struct {
 
 // probed gathers what a model's probes yield, by query.
 type probed struct {
-	bounds       map[string][]metrics.Bound // by metric
-	chance       []float64                  // of a blind choice, where there was one
-	ranks        []ranked
-	chosen       []string
-	divergences  [][]likelihood.Divergence
-	incomparable string // the first reason
-	unknown      string // the first reason why an answer's bits are not known
-
-	blank []float64 // the values of every metric, while all of this is shared; nil once it is the tally's own
+	queries      int
+	bounds       map[string][]bound        // by metric; nil where none is scored
+	chance       []float64                 // of a blind choice, where there was one
+	ranks        []ranked                  // of the queries that are listed
+	chosen       []string                  // likewise
+	divergences  [][]likelihood.Divergence // nil where there are none
+	incomparable string                    // the first reason
+	unknown      string                    // the first reason why an answer's bits are not known
 }
 
-// unprobed is what is known before any probe, of all models alike: they share it,
-// for in a large run without probabilities it would take more room than the rest.
-func unprobed(queries int) probed {
-	p := probed{bounds: make(map[string][]metrics.Bound), ranks: make([]ranked, queries), chosen: make([]string, queries),
-		divergences: make([][]likelihood.Divergence, queries), blank: unknowns(queries)}
-	none := make([]metrics.Bound, queries)
-	for _, m := range metrics.Likelihood() {
-		p.bounds[m.Name] = none
-	}
-	return p
+// bound is a metrics.Bound in a byte: a large run has one for each score.
+type bound uint8
+
+// allBounds are what bounds stand for.
+var allBounds = [...]metrics.Bound{metrics.Exact, metrics.AtLeast, metrics.AtMost}
+
+func boundOf(b metrics.Bound) bound { return bound(slices.Index(allBounds[:], b)) }
+
+func newProbed(queries int) probed {
+	listed := min(mostKnowledge, queries)
+	return probed{queries: queries, ranks: make([]ranked, listed), chosen: make([]string, listed)}
 }
 
-// ownProbed gives the tally figures of its own to write to.
-func (t *tally) ownProbed() {
-	if t.probed.blank == nil {
+// ownScores gives the tally scores of its own to write to. Until a model has one,
+// all share the same blanks: in a large run without probabilities they would
+// take more room than the rest.
+func (t *tally) ownScores() {
+	if t.probed.bounds != nil {
 		return
 	}
-	queries := len(t.probed.blank)
-	own := unprobed(queries)
+	t.probed.bounds = make(map[string][]bound)
 	for _, m := range metrics.Likelihood() {
-		own.bounds[m.Name] = make([]metrics.Bound, queries)
-		t.values[m.Name] = unknowns(queries)
+		t.probed.bounds[m.Name] = make([]bound, t.probed.queries)
+		t.values[m.Name] = unknowns(t.probed.queries)
 	}
-	own.unknown, own.blank = t.probed.unknown, nil
-	t.probed = own
 }
 
 // addLikelihood takes in the scores that follow from probabilities. They are of
@@ -136,8 +136,8 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 		s := metrics.Find(r.Scores, m.Name)
 		switch {
 		case s.Status == metrics.Scored:
-			t.ownProbed()
-			t.values[m.Name][query], t.probed.bounds[m.Name][query] = s.Value, s.Bound
+			t.ownScores()
+			t.values[m.Name][query], t.probed.bounds[m.Name][query] = s.Value, boundOf(s.Bound)
 		case m.Name == metrics.AnswerBits && t.probed.unknown == "":
 			t.probed.unknown = s.Reason
 		}
@@ -145,18 +145,22 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 	if r.Probe == nil {
 		return
 	}
-	t.ownProbed()
 	if choice := metrics.Find(r.Scores, metrics.Choice); choice.Status == metrics.Scored {
 		t.probed.chance = append(t.probed.chance, 1/float64(len(r.Probe.Choices)))
 	}
-	if len(r.Probe.Answers) > 0 {
+	if listed := query < len(t.probed.ranks); listed && len(r.Probe.Answers) > 0 {
 		a := likelihood.Score(r.Probe.Answers)
 		t.probed.ranks[query] = ranked{a.Rank, a.RankBound}
 	}
-	if len(r.Probe.Choices) > 0 {
+	if listed := query < len(t.probed.chosen); listed && len(r.Probe.Choices) > 0 {
 		t.probed.chosen[query] = likelihood.Choose(r.Probe.Choices[0], r.Probe.Choices[1:]).Chosen
 	}
-	t.probed.divergences[query] = r.Probe.Divergences
+	if len(r.Probe.Divergences) > 0 {
+		if t.probed.divergences == nil {
+			t.probed.divergences = make([][]likelihood.Divergence, t.probed.queries)
+		}
+		t.probed.divergences[query] = r.Probe.Divergences
+	}
 	if t.probed.incomparable == "" {
 		t.probed.incomparable = r.Probe.Incomparable
 	}
@@ -166,7 +170,7 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 func (t *tally) score(metric string, query int) (s metrics.Score, ok bool) {
 	s = metrics.Score{Metric: metric, Value: t.values[metric][query], Status: metrics.Scored}
 	if bounds, has := t.probed.bounds[metric]; has {
-		s.Bound = bounds[query]
+		s.Bound = allBounds[bounds[query]]
 	}
 	return s, !math.IsNaN(s.Value)
 }

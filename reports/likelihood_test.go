@@ -25,11 +25,11 @@ func knowing(n int) eval.Plan {
 // least so much.
 func tallyOf(p eval.Plan, m eval.Model, em, bits []float64, bounded ...int) *tally {
 	t := newTallies(eval.RunRecord{Plan: eval.Plan{Queries: p.Queries, Samples: p.Samples, Models: []eval.Model{m}}})[0]
-	t.ownProbed()
+	t.ownScores()
 	for q := range em {
 		t.values[metrics.EM][q], t.values[metrics.AnswerBits][q] = em[q], bits[q]
 		if slices.Contains(bounded, q) {
-			t.probed.bounds[metrics.AnswerBits][q] = metrics.AtLeast
+			t.probed.bounds[metrics.AnswerBits][q] = boundOf(metrics.AtLeast)
 		}
 	}
 	return t
@@ -53,11 +53,11 @@ func TestMeanWithBounds(t *testing.T) {
 	if m := part.mean(bits); m.Mean != 3 || m.Bound != metrics.AtLeast || m.BoundedN != 1 || m.HasInterval || m.MeanText() != "≥ 3.0" || m.IntervalText() != None {
 		t.Errorf("%+v", m)
 	}
-	part.probed.bounds[metrics.AnswerBits][0] = metrics.AtMost
+	part.probed.bounds[metrics.AnswerBits][0] = boundOf(metrics.AtMost)
 	if m := part.mean(bits); m.Mean != 11.0/4 || m.Bound != metrics.AtLeast || m.BoundedN != 2 {
 		t.Errorf("an upper bound among lower ones counts as nothing: %+v", m)
 	}
-	part.probed.bounds[metrics.AnswerBits][3] = metrics.Exact
+	part.probed.bounds[metrics.AnswerBits][3] = boundOf(metrics.Exact)
 	if m := part.mean(bits); m.Mean != 3 || m.Bound != metrics.AtMost || m.MeanText() != "≤ 3.0" {
 		t.Errorf("%+v", m)
 	}
@@ -105,6 +105,7 @@ func TestRivals(t *testing.T) {
 func TestFidelity(t *testing.T) {
 	p := knowing(3)
 	ref, m := tallyOf(p, p.Models[0], []float64{1, 1, 0}, ramp(3, 1, 1)), tallyOf(p, p.Models[1], []float64{0, 1, 1}, ramp(3, 1, 1))
+	m.probed.divergences = make([][]likelihood.Divergence, 3)
 	m.probed.divergences[0] = []likelihood.Divergence{{SameTop1: true, KLD: 0, DeltaP: 0.5}, {KLD: 2, DeltaP: -0.5}}
 	m.probed.divergences[2] = []likelihood.Divergence{{SameTop1: true, KLD: 1, DeltaP: 0}, {SameTop1: true, KLD: 1, DeltaP: 0}}
 	f := fidelity(p, []*tally{ref, m})[0]

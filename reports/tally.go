@@ -39,16 +39,16 @@ type tally struct {
 // newTallies returns a tally of every model, in the plan's order.
 func newTallies(rec eval.RunRecord) []*tally {
 	queries := len(rec.Plan.Queries.Queries)
-	nothing := unprobed(queries)
+	blank := unknowns(queries)
 	var out []*tally
 	for _, m := range rec.Plan.Models {
 		t := &tally{of: m, failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
-			phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan), probed: nothing}
+			phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan), probed: newProbed(queries)}
 		for _, m := range metrics.Text() {
 			t.values[m.Name] = unknowns(queries)
 		}
 		for _, m := range metrics.Likelihood() {
-			t.values[m.Name] = nothing.blank
+			t.values[m.Name] = blank
 		}
 		out = append(out, t)
 	}

@@ -83,14 +83,16 @@ const longestName = 60
 // reason is why the form is not exact.
 func (f Form) reason() string {
 	name := f.Text
-	if r := []rune(name); len(r) > longestName {
-		name = string(r[:longestName-1]) + "…"
+	if len(name) > longestName {
+		if r := []rune(name); len(r) > longestName {
+			name = string(r[:longestName-1]) + "…"
+		}
 	}
 	switch {
 	case f.Reason != "":
-		return fmt.Sprintf("%s: %s", name, f.Reason)
+		return name + ": " + f.Reason
 	case len(f.Steps) == 0:
-		return fmt.Sprintf("%s: no token was looked at", name)
+		return name + ": no token was looked at"
 	case f.Cut:
 		return fmt.Sprintf("%s: it was followed for %d tokens only", name, len(f.Steps))
 	}
