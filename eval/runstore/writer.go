@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +41,7 @@ type writer struct {
 
 // change is one thing to write, or only a sign that all before is on disk.
 type change struct {
-	query string
+	query string // empty: nothing is written
 	args  []any
 	reply *eval.Reply   // that it stores, for who follows
 	fact  fact          // that the memory takes in; nil: none
@@ -108,15 +110,13 @@ func (w *writer) commit(group []change) error {
 	if err := w.store.inPlace(); err != nil {
 		return err
 	}
-	if err := w.prepare(ctx, group); err != nil {
+	steps := statements(group)
+	if err := w.prepare(ctx, steps); err != nil {
 		return err
 	}
 	return w.store.inTx(ctx, func(tx *sql.Tx) error {
-		for _, c := range group {
-			if c.query == "" {
-				continue
-			}
-			if _, err := tx.StmtContext(ctx, w.prepared[c.query]).ExecContext(ctx, c.args...); err != nil {
+		for _, s := range steps {
+			if _, err := tx.StmtContext(ctx, w.prepared[s.query]).ExecContext(ctx, s.args...); err != nil {
 				return err
 			}
 		}
@@ -124,17 +124,55 @@ func (w *writer) commit(group []change) error {
 	})
 }
 
-// prepare prepares what a group has SQLite do, once for the life of the writer.
-func (w *writer) prepare(ctx context.Context, group []change) error {
-	for _, c := range group {
-		if c.query == "" || w.prepared[c.query] != nil {
+// statement is what SQLite is asked to do at once.
+type statement struct {
+	query string
+	args  []any
+}
+
+// together is how many rows of one table that come one after the other go into
+// one statement, which saves a fifth of the time of writing them.
+const together = 16
+
+// statements lists what changes ask for, in their order.
+func statements(group []change) (out []statement) {
+	for len(group) > 0 {
+		first := group[0]
+		alike := slices.IndexFunc(group, func(c change) bool { return c.query != first.query })
+		if alike < 0 {
+			alike = len(group)
+		}
+		n := 1
+		into, row, rows := strings.Cut(first.query, " VALUES ")
+		if rows && alike >= together {
+			n = together
+		}
+		if first.query != "" {
+			s := statement{first.query, first.args}
+			if n > 1 {
+				s = statement{query: into + " VALUES " + row + strings.Repeat(","+row, n-1), args: make([]any, 0, n*len(first.args))}
+				for _, c := range group[:n] {
+					s.args = append(s.args, c.args...)
+				}
+			}
+			out = append(out, s)
+		}
+		group = group[n:]
+	}
+	return out
+}
+
+// prepare prepares statements, once for the life of the writer.
+func (w *writer) prepare(ctx context.Context, steps []statement) error {
+	for _, s := range steps {
+		if w.prepared[s.query] != nil {
 			continue
 		}
-		stmt, err := w.store.db.PrepareContext(ctx, c.query)
+		stmt, err := w.store.db.PrepareContext(ctx, s.query)
 		if err != nil {
 			return explain(err)
 		}
-		w.prepared[c.query] = stmt
+		w.prepared[s.query] = stmt
 	}
 	return nil
 }
