@@ -77,8 +77,8 @@ func BenchmarkRunBig(b *testing.B) {
 	program, server := build(b), startServer(b, 0)
 	var small, big usage
 	for b.Loop() {
-		small = runOnce(b, program, server, workplace(b, 10_000), 1)
-		big = runOnce(b, program, server, workplace(b, 100_000), 1)
+		small = runOnce(b, program, server, workplace(b, 10_000, 1), 1)
+		big = runOnce(b, program, server, workplace(b, 100_000, 1), 1)
 	}
 	growth := big.Wall.Seconds() / 10 / small.Wall.Seconds()
 	b.ReportMetric(0, "ns/op")
@@ -124,19 +124,21 @@ func build(b *testing.B) string {
 	return path
 }
 
-// workplace is a folder with a models file and n made-up queries.
-func workplace(b *testing.B, n int) string {
+// workplace is a folder with a models file of so many models and n made-up
+// queries.
+func workplace(b *testing.B, n, models int) string {
 	b.Helper()
 	dir := b.TempDir()
-	var queries bytes.Buffer
+	var queries, file bytes.Buffer
 	for i := range n {
 		fmt.Fprintf(&queries, `{"id":"q%06d","prompt":%q,"keyword":%q}`+"\n", i, prompt(i), benchKeywords[i%len(benchKeywords)])
 	}
-	for name, text := range map[string]string{
-		"queries.jsonl": queries.String(),
-		"models.yaml":   "version: 1\nqueries: queries.jsonl\nmodels:\n  - {name: Bench, provider: ollama, model: bench}\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+	file.WriteString("version: 1\nqueries: queries.jsonl\nmodels:\n")
+	for i := range models {
+		fmt.Fprintf(&file, "  - {name: Bench %d, provider: ollama, model: bench}\n", i+1)
+	}
+	for name, text := range map[string][]byte{"queries.jsonl": queries.Bytes(), "models.yaml": file.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -184,7 +186,7 @@ type figures struct {
 // run measures in turn, so that what else the machine does meets both sides.
 func (c comparison) run(b *testing.B) figures {
 	b.Helper()
-	program, server, dir := build(b), startServer(b, c.delay), workplace(b, c.queries)
+	program, server, dir := build(b), startServer(b, c.delay), workplace(b, c.queries, 1)
 	var bare, run, bareCPU, runCPU, ratio []float64
 	var f figures
 	for b.Loop() {

@@ -3,6 +3,9 @@
 package main_test
 
 import (
+	"bufio"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,6 +48,81 @@ func BenchmarkLarge(b *testing.B) {
 		}
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkLargeRun measures the asking of such runs too, on a server that
+// answers at once.
+func BenchmarkLargeRun(b *testing.B) {
+	program, server := build(b), startServer(b, 0)
+	before := 0.0
+	for b.Loop() {
+		for _, n := range largeSizes(b) {
+			u := runOnce(b, program, server, workplace(b, n/largeModels, largeModels), 16)
+			each := u.CPU.Seconds() * 1e6 / float64(n)
+			b.Logf("%9d replies  run %8.1f s, of processors %8.1f s, %7.1f µs a reply  %5.0f MB  growth %.2f", n, u.Wall.Seconds(), u.CPU.Seconds(), each, u.MemoryMB, each/before)
+			if n > 100_000 {
+				check(b, "times the processor time a reply", each/before, targetGrowth*slack)
+			}
+			before = each
+			check(b, "MB of "+strconv.Itoa(n), u.MemoryMB, targetLargeMB)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkGate holds the time of the gate, which scores a run's replies again,
+// beside that of scoring the same texts as pairs.
+func BenchmarkGate(b *testing.B) {
+	const n = 100_000
+	program, dir := build(b), writeLargeRun(b, n/largeModels)
+	out := b.TempDir()
+	expected, pairs := filepath.Join(out, "expected.yaml"), filepath.Join(out, "pairs.jsonl")
+	measured(b, exec.Command(program, "score", dir))
+	measured(b, exec.Command(program, "gate", dir, "--expected", expected, "--bless"))
+	measured(b, exec.Command(program, "report", dir, "--out", out, "--format", "jsonl"))
+	writePairs(b, pairs, filepath.Join(out, "replies.jsonl"))
+	var ratio []float64
+	for b.Loop() {
+		for range 3 {
+			gate := measured(b, exec.Command(program, "gate", dir, "--expected", expected))
+			scored := measured(b, exec.Command(program, "score", "--pairs", pairs))
+			b.Logf("%d replies: gate %.1f s, %.1f s of processors; the same texts as pairs %.1f s, %.1f s", n,
+				gate.Wall.Seconds(), gate.CPU.Seconds(), scored.Wall.Seconds(), scored.CPU.Seconds())
+			ratio = append(ratio, gate.Wall.Seconds()/scored.Wall.Seconds())
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(ratio), "gate/pairs")
+	check(b, "times as long as score --pairs", median(ratio), slack)
+}
+
+// writePairs makes what score --pairs reads out of a run's replies.
+func writePairs(b *testing.B, path, replies string) {
+	b.Helper()
+	in, err := os.Open(replies)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	lines, pairs := bufio.NewScanner(in), bufio.NewWriter(out)
+	encode := json.NewEncoder(pairs)
+	for lines.Scan() {
+		var r struct{ Prompt, Keyword, Text string }
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			b.Fatal(err)
+		}
+		if err := encode.Encode(map[string]string{"reference": r.Keyword, "keyword": r.Keyword, "prompt": r.Prompt, "reply": r.Text}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := errors.Join(lines.Err(), pairs.Flush()); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // writeLargeRun has a child write a run and returns its folder.

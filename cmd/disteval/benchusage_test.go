@@ -49,10 +49,10 @@ func init() {
 	os.Exit(0)
 }
 
-// launch runs a command to its end.
+// launch runs a command to its end. Nobody reads what it prints.
 func launch(args []string) (u usage, err error) {
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Stderr = os.Stderr
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return u, err
