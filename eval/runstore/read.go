@@ -12,7 +12,7 @@ import (
 
 // page is how many replies are read at a time; between pages others may use
 // the file.
-const page = 1000
+const page = 500
 
 // Done tells which jobs have an outcome. The failures of a model that was
 // given up do not count: they belong to the outage that stopped it.
@@ -88,21 +88,57 @@ func (s *Store) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.Scor
 	return func(yield func(eval.ScoredReply, error) bool) { s.yieldReplies(ctx, s.models[model], yield) }
 }
 
-// yieldReplies returns false where nothing more is wanted.
+// pageRead is a page that was read, or why it could not be.
+type pageRead struct {
+	replies []eval.ScoredReply
+	err     error
+}
+
+// yieldReplies returns false where nothing more is wanted. The next page is read
+// while this one is used.
 func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
-	for after := (place{query: -1}); ; {
-		rows, last, err := s.pageOf(ctx, model, after, page)
-		if err != nil {
-			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
-			return false
+	reading, cancel := context.WithCancel(ctx)
+	pages := make(chan pageRead)
+	defer func() {
+		cancel()
+		for range pages { // nothing reads any more when this returns
 		}
-		for _, r := range rows {
+	}()
+	go s.readPages(reading, model, pages)
+	for p := range pages {
+		for _, r := range p.replies {
 			if !yield(r, nil) {
 				return false
 			}
 		}
-		if len(rows) < page {
-			return true
+		if p.err != nil {
+			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, p.err))
+			return false
+		}
+	}
+	if ctx.Err() != nil {
+		yield(eval.ScoredReply{}, ctx.Err())
+		return false
+	}
+	return true
+}
+
+// readPages reads a model's replies page by page to the last one, or until ctx
+// ends.
+func (s *Store) readPages(ctx context.Context, model int, to chan<- pageRead) {
+	defer close(to)
+	for after := (place{query: -1}); ; {
+		replies, last, err := s.pageOf(ctx, model, after, page)
+		if err != nil {
+			replies = nil
+		}
+		select {
+		case to <- pageRead{replies, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil || len(replies) < page {
+			return
 		}
 		after = last
 	}

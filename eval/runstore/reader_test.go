@@ -1,6 +1,7 @@
 package runstore_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -177,4 +178,29 @@ func content(t *testing.T, dir string) (stored, error) {
 	}
 	all.Reviews, err = s.Reviews(t.Context())
 	return all, err
+}
+
+// TestReadingThatIsInterrupted ends with an error, never with fewer replies.
+func TestReadingThatIsInterrupted(t *testing.T) {
+	s, dir := filled(t, 1200)
+	must(t, s.Close())
+	r, err := runstore.Read(t.Context(), dir)
+	must(t, err)
+	defer r.Close()
+	for _, after := range []int{0, 1, 499, 500, 501, 1199} {
+		ctx, cancel := context.WithCancel(t.Context())
+		n, failed := 0, error(nil)
+		for _, err := range r.Replies(ctx) {
+			if failed = err; err != nil {
+				break
+			}
+			if n++; n > after {
+				cancel()
+			}
+		}
+		cancel()
+		if !errors.Is(failed, context.Canceled) {
+			t.Errorf("interrupted after %d: %d replies and error %v", after, n, failed)
+		}
+	}
 }

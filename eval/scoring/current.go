@@ -20,36 +20,33 @@ type Changed struct {
 	First eval.JobID // in the run's order; of no meaning where N is 0
 }
 
-// Current scores the replies of a stored run again, by the scoring that the
-// run states, and returns the run with the scores that its replies give, and
-// how many have others stored: a reply or a score was changed, or another
-// version of the program followed other rules. A reply without any stored score
-// stays without. Cosines by an embedding server are taken as they are stored,
-// for the server may not be there, and so is the floor. It scores on all
-// processors and holds few replies at a time.
-func Current(ctx context.Context, run eval.Run) (eval.Run, Changed, error) {
-	by := run.Record().Scoring
-	if by == nil {
-		return run, Changed{}, nil
-	}
-	out := current{Run: run, by: *by, anew: make(map[eval.JobID]eval.ScoredReply),
-		cfg: Config{IncludePrompt: by.Scoring.IncludePrompt, Answers: NewAnswers(run.Record().Plan.Queries)}}
-	var changed Changed
-	for r, err := range out.renewed(ctx, run.Replies) {
-		if err != nil {
-			return nil, Changed{}, fmt.Errorf("score the run again: %w", err)
-		}
-		if r.rescored {
-			if changed.N++; changed.N == 1 {
-				changed.First = r.Reply.JobID
-			}
-		}
-		if r.rescored || r.reflagged {
-			out.note(r.ScoredReply)
-		}
-	}
-	return out, changed, ctx.Err()
+// Current is a stored run with the scores that its replies give, by the scoring
+// that the run states. A reply without any stored score stays without. Cosines by
+// an embedding server are taken as they are stored, for the server may not be
+// there, and so is the floor. It scores on all processors and holds few replies
+// at a time.
+type Current struct {
+	eval.Run
+	by      *eval.ScoringRecord // nil: the run is not scored
+	cfg     Config
+	scored  bool // once, all of it
+	changed Changed
+	anew    map[eval.JobID]eval.ScoredReply // that differ from what is stored; nil: too many to keep
 }
+
+// NewCurrent returns what run is now.
+func NewCurrent(run eval.Run) *Current {
+	c := &Current{Run: run, by: run.Record().Scoring}
+	if c.by != nil {
+		c.cfg = Config{IncludePrompt: c.by.Scoring.IncludePrompt, Answers: NewAnswers(run.Record().Plan.Queries)}
+	}
+	return c
+}
+
+// Changed says how many replies have other scores stored than they give: a reply
+// or a score was changed, or another version of the program followed other
+// rules. That is known once Replies has been gone over to its end.
+func (c *Current) Changed() Changed { return c.changed }
 
 // Any reports whether any metric of the text is scored; em_strict always is once
 // a reply was.
@@ -88,37 +85,52 @@ func renew(r *eval.ScoredReply, fresh Result, by eval.Scoring, floor *float64) b
 // more differ, all are scored again whenever they are read.
 const mostAnew = 5_000
 
-// current is a run with the scores that its replies give.
-type current struct {
-	eval.Run
-	by   eval.ScoringRecord
-	cfg  Config
-	anew map[eval.JobID]eval.ScoredReply // nil: too many to keep
+// Replies yields the replies of all models. It scores them when it is gone over
+// for the first time.
+func (c *Current) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
+	if c.by == nil || c.scored {
+		return c.shown(ctx, c.Run.Replies)
+	}
+	return func(yield func(eval.ScoredReply, error) bool) {
+		c.changed, c.anew = Changed{}, make(map[eval.JobID]eval.ScoredReply)
+		for r, err := range c.renewed(ctx, c.Run.Replies) {
+			if err != nil {
+				yield(eval.ScoredReply{}, fmt.Errorf("score the run again: %w", err))
+				return
+			}
+			c.note(r)
+			if !yield(r.ScoredReply, nil) {
+				return
+			}
+		}
+		c.scored = true
+	}
 }
 
-// note keeps a reply that differs from what is stored.
-func (c *current) note(r eval.ScoredReply) {
-	if c.anew == nil {
+// note takes in what has become of a reply.
+func (c *Current) note(r renewal) {
+	if r.rescored {
+		if c.changed.N++; c.changed.N == 1 {
+			c.changed.First = r.Reply.JobID
+		}
+	}
+	if c.anew == nil || !r.rescored && !r.reflagged {
 		return
 	}
-	if c.anew[r.Reply.JobID] = r; len(c.anew) > mostAnew {
+	if c.anew[r.Reply.JobID] = r.ScoredReply; len(c.anew) > mostAnew {
 		c.anew = nil
 	}
 }
 
-// Replies yields the replies of all models.
-func (c current) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
-	return c.shown(ctx, c.Run.Replies)
-}
-
 // RepliesOf yields those of one model.
-func (c current) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
+func (c *Current) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.ScoredReply, error] {
 	return c.shown(ctx, func(ctx context.Context) iter.Seq2[eval.ScoredReply, error] { return eval.RepliesOf(ctx, c.Run, model) })
 }
 
-func (c current) shown(ctx context.Context, stored func(context.Context) iter.Seq2[eval.ScoredReply, error]) iter.Seq2[eval.ScoredReply, error] {
+// shown puts the scores that replies give in place of the stored ones.
+func (c *Current) shown(ctx context.Context, stored func(context.Context) iter.Seq2[eval.ScoredReply, error]) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
-		if c.anew == nil {
+		if c.by != nil && (!c.scored || c.anew == nil) {
 			for r, err := range c.renewed(ctx, stored) {
 				if !yield(r.ScoredReply, err) {
 					return

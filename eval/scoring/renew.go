@@ -31,7 +31,7 @@ type batch struct {
 // renewed yields the stored replies in their order, as they score now. One
 // goroutine reads, one for each processor scores; all have ended when the
 // iteration has.
-func (c current) renewed(ctx context.Context, stored func(context.Context) iter.Seq2[eval.ScoredReply, error]) iter.Seq2[renewal, error] {
+func (c *Current) renewed(ctx context.Context, stored func(context.Context) iter.Seq2[eval.ScoredReply, error]) iter.Seq2[renewal, error] {
 	return func(yield func(renewal, error) bool) {
 		workers := runtime.GOMAXPROCS(0)
 		ctx, cancel := context.WithCancel(ctx)
@@ -114,7 +114,7 @@ func yieldBatches(ctx context.Context, ordered <-chan *batch, yield func(renewal
 }
 
 // renewAll scores a batch again. After an error the rest of it is left out.
-func (c current) renewAll(ctx context.Context, scorer *Scorer, b *batch) {
+func (c *Current) renewAll(ctx context.Context, scorer *Scorer, b *batch) {
 	for i := range b.replies {
 		r := &b.replies[i]
 		if r.Reply.Failure != nil || !Any(r.Scores) {

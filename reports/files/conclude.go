@@ -41,10 +41,7 @@ func WriteAll(ctx context.Context, r reports.Report) error {
 // give, whatever scores are stored, and says of how many others are stored.
 // country is Build's.
 func Current(ctx context.Context, stored eval.Run, country *string) (reports.Report, scoring.Changed, error) {
-	run, changed, err := scoring.Current(ctx, stored)
-	if err != nil {
-		return reports.Report{}, changed, err
-	}
+	run := scoring.NewCurrent(stored)
 	r, err := Build(ctx, run, country)
-	return r, changed, err
+	return r, run.Changed(), err
 }
