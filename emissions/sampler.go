@@ -19,8 +19,8 @@ func StartSampler(ctx context.Context, sample func() (next time.Duration)) *Samp
 	return startSampler(ctx, sample(), sample)
 }
 
-// StartSamplerAside is StartSampler for a first call that is worth no wait: it
-// too comes from the sampler's own goroutine.
+// StartSamplerAside is StartSampler for a first call that is not worth waiting for:
+// it too comes from the sampler's own goroutine.
 func StartSamplerAside(ctx context.Context, sample func() (next time.Duration)) *Sampler {
 	return startSampler(ctx, 0, sample)
 }

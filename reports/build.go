@@ -107,6 +107,7 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 			s.Probe = &slim
 			bytes += stepBytes*steps(s.Probe.Answers) + stepBytes/4*steps(s.Probe.Choices)
 		}
+		s.Reply.Tokens, s.Reply.Reasoning = nil, "" // no file shows them
 		if bytes += len(s.Reply.Text); bytes > keepBytes {
 			kept = nil
 			continue

@@ -93,7 +93,7 @@ type probed struct {
 	bounds       map[string][]bound        // by metric; nil where none is scored
 	chance       []float64                 // of a blind choice, where there was one
 	ranks        []ranked                  // of the queries that are listed
-	chosen       []string                  // likewise
+	chosen       []string                  // as ranks
 	divergences  [][]likelihood.Divergence // nil where there are none
 	incomparable string                    // the first reason
 	unknown      string                    // the first reason why an answer's bits are not known

@@ -3,6 +3,7 @@
 package hostload
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -59,7 +60,7 @@ func TestServerFoundLate(t *testing.T) {
 	if r := m.Read(from, time.Now()); r.ServerShare == nil || math.Abs(*r.ServerShare-0.5) > 1e-3 {
 		t.Errorf("share %v, want 0.5 (200 of 400 ticks): %q", r.ServerShare, r.Warnings)
 	}
-	if r := m.Read(began.Add(-time.Second), time.Now()); r.ServerShare != nil || !strings.Contains(strings.Join(r.Warnings, ";"), "before its processes were first read") {
+	if r := m.Read(began.Add(-time.Second), time.Now()); r.ServerShare != nil || !strings.Contains(strings.Join(r.Warnings, ";"), "its processes were not read") {
 		t.Errorf("an interval that begins before: %+v", r)
 	}
 }
@@ -85,5 +86,16 @@ func TestListenerOfWorkers(t *testing.T) {
 	}
 	if pid, err := Listener(proc, "127.0.0.1:11434"); err != nil || pid != 20 {
 		t.Errorf("process %d, %v; want 20", pid, err)
+	}
+}
+
+// TestReadAfterClose ends, though the server may never have been looked for.
+func TestReadAfterClose(t *testing.T) {
+	for range 50 {
+		m := WithServerShare(emissions.NewUnavailable("none", "nothing is metered"), "/proc", "")
+		if err := errors.Join(m.Start(t.Context()), m.Close()); err != nil {
+			t.Fatal(err)
+		}
+		m.Read(time.Now().Add(-time.Second), time.Now())
 	}
 }

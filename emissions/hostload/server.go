@@ -26,8 +26,9 @@ const rescan = 5 * time.Second
 // machine of many processes: a reading does. Nor has an interval a share that
 // is shorter than the tick in which the kernel counts.
 func WithServerShare(m emissions.Meter, procfs, addr string) emissions.Meter {
+	looked := make(chan struct{})
 	return &serverShare{Meter: m, procfs: procfs, addr: addr, stat: statFile{path: filepath.Join(procfs, "stat")},
-		looked: make(chan struct{}), used: map[int]uint64{}}
+		looked: looked, hasLooked: sync.OnceFunc(func() { close(looked) }), used: map[int]uint64{}}
 }
 
 type serverShare struct {
@@ -35,6 +36,7 @@ type serverShare struct {
 	procfs, addr string
 	sampler      *emissions.Sampler
 	looked       chan struct{} // closed when the server has been looked for once
+	hasLooked    func()        // closes it
 
 	mu      sync.Mutex
 	stat    statFile
@@ -50,9 +52,8 @@ type serverShare struct {
 }
 
 func (s *serverShare) Start(ctx context.Context) error {
-	looked := sync.OnceFunc(func() { close(s.looked) })
 	s.sampler = emissions.StartSamplerAside(context.WithoutCancel(ctx), func() time.Duration {
-		defer looked()
+		defer s.hasLooked()
 		s.sample()
 		return period
 	})
@@ -64,6 +65,7 @@ func (s *serverShare) Start(ctx context.Context) error {
 
 func (s *serverShare) Close() error {
 	err := errors.Join(s.sampler.Close(), s.Meter.Close())
+	s.hasLooked() // or never will
 	s.stat.close()
 	return err
 }
@@ -95,7 +97,7 @@ func (s *serverShare) share(from, to time.Time) (*float64, error) {
 	own, busy := s.own.Between(from, to), s.busy.Between(from, to)
 	switch {
 	case own.Lost >= tick: // the kernel's count cannot tell less
-		return nil, fmt.Errorf("%v of the interval passed before its processes were first read", own.Lost.Round(time.Millisecond))
+		return nil, fmt.Errorf("its processes were not read for %v of the interval", own.Lost.Round(time.Millisecond))
 	case busy.Amount == 0:
 		return nil, nil
 	}

@@ -32,3 +32,9 @@ var ReadCopy = readCopy
 
 // Remembers reports whether s knows what it wrote without reading it.
 func (s *Store) Remembers() bool { return s.memory.rows != nil && s.memory.scoring == s.scoring() }
+
+// InTransaction reports whether s is within one: another cannot begin.
+func (s *Store) InTransaction() bool {
+	_, err := s.db.Exec("BEGIN")
+	return err != nil
+}

@@ -24,7 +24,7 @@ type memory struct {
 	rows    [][]*remembered // by model, then by query and sample; nil: nothing is known
 }
 
-// remembered is a reply's row with its scores and its probe, as far as there are.
+// remembered is a reply's row with its scores and its probe, where it has them.
 type remembered struct {
 	scoredRow
 	replied bool
@@ -53,7 +53,7 @@ type probeFact struct {
 	row          probeRow
 }
 
-// scoringFact begins a scoring: what scores there were count no more.
+// scoringFact begins a scoring: earlier scores no longer count.
 type scoringFact int
 
 // remember begins a memory of a record that holds nothing yet.
@@ -89,7 +89,7 @@ func (m *memory) at(model, query, sample int) *remembered {
 }
 
 func (f replyFact) enter(m *memory) {
-	m.bytes += len(f.row.text) + len(f.row.reasoning) + len(f.row.tokens)
+	m.bytes += len(f.row.text) + len(f.row.reasoning) + len(f.row.tokens) + len(f.row.message.String)
 	row := m.at(f.model, f.row.query, f.row.sample)
 	row.replyRow, row.replied = f.row, true
 }
@@ -119,29 +119,17 @@ func (f scoringFact) enter(m *memory) {
 	}
 }
 
-// handOver lists the rows with the scores of a scoring, and gives them up: what
-// is read again is read from the disk. Without scores they are yet to be scored,
-// and stay. ok is false where the memory does not hold them.
+// handOver gives up the rows with the scores of a scoring: what is read again is
+// read from the disk. ok is false where the memory does not hold them; replies
+// that are yet to be scored, scoring 0, are always read from the disk.
 func (m *memory) handOver(scoring int) (rows [][]*remembered, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.rows == nil || m.scoring != scoring {
+	if m.rows == nil || scoring == 0 || m.scoring != scoring {
 		return nil, false
 	}
-	for _, r := range m.rows {
-		rows = append(rows, slices.Clone(r))
-	}
-	if scoring != 0 {
-		m.rows = nil
-	}
+	rows, m.rows = m.rows, nil
 	return rows, true
-}
-
-// copy is a row as it is now.
-func (m *memory) copy(row *remembered) remembered {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return *row
 }
 
 // decodeTogether is how many rows are decoded at a time, on all processors.
@@ -176,12 +164,11 @@ func (s *Store) decodeRemembered(ctx context.Context, model int, rows []*remembe
 	for w := range workers {
 		group.Go(func() error {
 			for i := w; i < len(rows); i += workers {
-				row := s.memory.copy(rows[i])
-				if !row.replied {
+				if !rows[i].replied {
 					continue
 				}
 				var err error
-				if out[i], err = row.decode(s, model, floor); err != nil {
+				if out[i], err = rows[i].decode(s, model, floor); err != nil {
 					return err
 				}
 			}

@@ -71,7 +71,8 @@ type place struct{ query, sample int }
 
 // Replies yields every outcome with the scores of the record's scoring,
 // ordered by model, query and sample. It stops at the first error, which it
-// yields.
+// yields. What this process has written comes out of its memory, once, without
+// the check that rows of the disk go through.
 func (s *Store) Replies(ctx context.Context) iter.Seq2[eval.ScoredReply, error] {
 	return func(yield func(eval.ScoredReply, error) bool) {
 		known, ok := s.memory.handOver(s.scoring())
@@ -97,14 +98,13 @@ type pageRead struct {
 // yieldReplies returns false where nothing more is wanted. The next page is read
 // while this one is used.
 func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
-	reading, cancel := context.WithCancel(ctx)
-	pages := make(chan pageRead)
+	pages, enough := make(chan pageRead), make(chan struct{})
 	defer func() {
-		cancel()
+		close(enough)
 		for range pages { // nothing reads any more when this returns
 		}
 	}()
-	go s.readPages(reading, model, pages)
+	go s.readPages(ctx, model, pages, enough)
 	for p := range pages {
 		for _, r := range p.replies {
 			if !yield(r, nil) {
@@ -116,16 +116,13 @@ func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.Sco
 			return false
 		}
 	}
-	if ctx.Err() != nil {
-		yield(eval.ScoredReply{}, ctx.Err())
-		return false
-	}
 	return true
 }
 
-// readPages reads a model's replies page by page to the last one, or until ctx
-// ends.
-func (s *Store) readPages(ctx context.Context, model int, to chan<- pageRead) {
+// readPages reads a model's replies page by page to the last one, or until it is
+// enough. A page that has begun is read to its end: the driver gives up a
+// connection on which a query was broken off, and with it the transaction.
+func (s *Store) readPages(ctx context.Context, model int, to chan<- pageRead, enough <-chan struct{}) {
 	defer close(to)
 	for after := (place{query: -1}); ; {
 		replies, last, err := s.pageOf(ctx, model, after, page)
@@ -134,7 +131,7 @@ func (s *Store) readPages(ctx context.Context, model int, to chan<- pageRead) {
 		}
 		select {
 		case to <- pageRead{replies, err}:
-		case <-ctx.Done():
+		case <-enough:
 			return
 		}
 		if err != nil || len(replies) < page {

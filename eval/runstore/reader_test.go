@@ -204,3 +204,21 @@ func TestReadingThatIsInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestReadingThatEndsEarly leaves the reader as it was: a record of an older
+// version is still seen through its views.
+func TestReadingThatEndsEarly(t *testing.T) {
+	s, dir := filled(t, 1200)
+	must(t, s.Close())
+	r, err := runstore.Read(t.Context(), dir)
+	must(t, err)
+	defer r.Close()
+	for range 100 {
+		for range r.Replies(t.Context()) {
+			break
+		}
+		if !r.InTransaction() {
+			t.Fatal("the transaction is gone that all is read in")
+		}
+	}
+}

@@ -41,7 +41,7 @@ type writer struct {
 
 // change is one thing to write, or only a sign that all before is on disk.
 type change struct {
-	query string // empty: nothing is written
+	query string // ends in VALUES and its row, or is no insert; empty: nothing is written
 	args  []any
 	reply *eval.Reply   // that it stores, for who follows
 	fact  fact          // that the memory takes in; nil: none

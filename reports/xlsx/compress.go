@@ -19,17 +19,20 @@ type pending struct {
 	text []byte
 }
 
-// newCompressor compresses quickly: sheets shrink tenfold all the same. To make
-// the writer takes longer than to compress most parts of a file, so that one
-// serves all.
 func newCompressor() *compressor {
-	deflate, err := flate.NewWriter(nil, flate.BestSpeed)
+	c := &compressor{blocks: make(chan pending, 1), used: make(chan []byte, 2), stopped: make(chan struct{}), deflate: newDeflate()}
+	go c.run()
+	return c
+}
+
+// newDeflate compresses quickly: sheets shrink tenfold all the same. Making one
+// takes longer than compressing most parts of a file, so it serves many.
+func newDeflate() *flate.Writer {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		panic(err) // there is no such level
 	}
-	c := &compressor{blocks: make(chan pending, 1), used: make(chan []byte, 2), stopped: make(chan struct{}), deflate: deflate}
-	go c.run()
-	return c
+	return w
 }
 
 func (c *compressor) run() {

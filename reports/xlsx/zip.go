@@ -15,18 +15,20 @@ import (
 // nothing of their columns and rows.
 type archive struct {
 	*zip.Writer
-	deflate *flate.Writer
+	deflate *flate.Writer    // of sheets
 	bodies  map[string]*body // by the name of the part, until they are in it
 	err     error            // the first; the library passes over some
 }
 
 // newArchive takes over the compressor of the sheets' bodies, which must have
-// stopped: parts come one after the other.
+// stopped. Other parts have one of their own: what the last of them has not
+// written yet may still be in it when a sheet comes.
 func newArchive(w io.Writer, c *compressor, sheets []*sheet) *archive {
 	a := &archive{Writer: zip.NewWriter(w), deflate: c.deflate, bodies: make(map[string]*body, len(sheets))}
+	others := newDeflate()
 	a.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
-		a.deflate.Reset(out)
-		return a.deflate, nil
+		others.Reset(out)
+		return others, nil
 	})
 	for i, s := range sheets {
 		// The library numbers sheets as they are made.
@@ -41,7 +43,7 @@ func (a *archive) Create(name string) (io.Writer, error) {
 		return &sheetPart{a, name, b}, nil
 	}
 	w, err := a.Writer.Create(name)
-	return &otherPart{a, w}, err
+	return &otherPart{a, w}, a.note(err)
 }
 
 func (a *archive) note(err error) error {

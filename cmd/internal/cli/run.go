@@ -126,7 +126,11 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	}
 	report, err := a.askAndReport(ctx, s, store, o)
 	if errors.Is(err, eval.ErrInterrupted) && report.RunID != "" {
-		return errors.Join(err, store.Close(), a.printTable(report))
+		closed := store.Close()
+		if errors.Is(err, closed) {
+			closed = nil // it is said already
+		}
+		return errors.Join(err, closed, a.printTable(report))
 	}
 	if err != nil {
 		return err
