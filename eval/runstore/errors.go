@@ -31,6 +31,13 @@ func isCode(err error, code int) bool {
 	return errors.As(err, &e) && e.Code()&0xff == code
 }
 
+// isReadOnly reports whether the file cannot be written, which shows when a
+// writer wants its lock.
+func isReadOnly(err error) bool {
+	var e *sqlite.Error
+	return isCode(err, sqlite3.SQLITE_READONLY) || errors.As(err, &e) && e.Code() == sqlite3.SQLITE_IOERR_LOCK
+}
+
 // explain says in words what SQLite's codes mean for a run.
 func explain(err error) error {
 	switch {
@@ -40,7 +47,7 @@ func explain(err error) error {
 		return fmt.Errorf("%w; wait for it to end, or end it", ErrBusy)
 	case isCode(err, sqlite3.SQLITE_FULL):
 		return fmt.Errorf("the disk is full; all that was stored before is whole: make room, then go on with --resume (%w)", err)
-	case isCode(err, sqlite3.SQLITE_READONLY):
+	case isReadOnly(err):
 		return fmt.Errorf("the file cannot be written; check its permissions and the file system (%w)", err)
 	case isCode(err, sqlite3.SQLITE_IOERR):
 		return fmt.Errorf("the disk does not take it; all that was stored before is whole: check free space and limits, then go on with --resume (%w)", err)

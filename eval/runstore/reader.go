@@ -32,7 +32,7 @@ func Read(ctx context.Context, dir string) (*Store, error) {
 			if err := writable.Close(); err != nil {
 				return nil, err
 			}
-		case isCode(err, sqlite3.SQLITE_READONLY), isCode(err, sqlite3.SQLITE_CANTOPEN), errors.Is(err, fs.ErrPermission):
+		case isReadOnly(err), isCode(err, sqlite3.SQLITE_CANTOPEN), errors.Is(err, fs.ErrPermission):
 			return readCopy(ctx, dir)
 		default:
 			return nil, err

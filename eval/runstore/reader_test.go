@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,25 @@ func TestReadLeftLog(t *testing.T) {
 			t.Errorf("%s: %d replies, want 4", name, got)
 		}
 		must(t, r.Close())
+	}
+}
+
+// TestReadLeftLogReadOnly reads what a killed process left where nobody may
+// write, and wants all of it.
+func TestReadLeftLogReadOnly(t *testing.T) {
+	s, dir := filled(t, 4)
+	must(t, s.Flush(t.Context()))
+	killed := filepath.Join(t.TempDir(), "killed")
+	must(t, os.CopyFS(killed, os.DirFS(dir)))
+	readOnly(t, killed)
+	r, err := runstore.Read(t.Context(), killed)
+	must(t, err)
+	defer r.Close()
+	if got := len(collect(t, r)); got != 4 {
+		t.Errorf("%d replies, want 4", got)
+	}
+	if _, err := runstore.Open(t.Context(), killed); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+		t.Errorf("it is opened to write: %v", err)
 	}
 }
 
