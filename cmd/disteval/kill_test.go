@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -109,6 +110,9 @@ func TestInterrupted(t *testing.T) {
 }
 
 func testInterrupted(t *testing.T, signals ...syscall.Signal) {
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, signals[0]) // under nohup the program would inherit that it is ignored, and go on
+	defer signal.Stop(heard)
 	f := evaltest.NewOllama(t, "teacher:latest", "student:latest")
 	f.Set(func(o *evaltest.Ollama) { o.Delay = 20 * time.Millisecond })
 	dir := t.TempDir()

@@ -23,7 +23,11 @@ func appendInt(b []byte, n int) []byte {
 	return append(strconv.AppendInt(append(b, "><v>"...), int64(n), 10), "</v>"...)
 }
 
+// appendFloat leaves the cell empty where x is no number: no sheet can hold it.
 func appendFloat(b []byte, x float64) []byte {
+	if finite(x) == nil {
+		return append(b, '>')
+	}
 	return append(strconv.AppendFloat(append(b, "><v>"...), x, 'f', -1, 64), "</v>"...)
 }
 

@@ -3,6 +3,7 @@ package xlsx
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,11 @@ func TestCellsAsTheLibraryWritesThem(t *testing.T) {
 		}
 		if got, want := ourCell(t, v), libraryCell(t, v); got != want {
 			t.Errorf("%#v is written as\n%s, want\n%s", v, got, want)
+		}
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if got := ourCell(t, v); strings.Contains(got, "<v>") {
+			t.Errorf("%v is written as %s, which no sheet can hold", v, got)
 		}
 	}
 	for v, want := range map[any]string{
