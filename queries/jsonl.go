@@ -21,10 +21,15 @@ func readJSONL(r io.Reader, c *collector) error {
 		}
 		if at := faultAt(text); at >= 0 {
 			c.fail(line, "%s at byte %d of the line", encodingFault(text[at:]), at+1)
+			c.add(line, Query{})
+			continue
 		}
-		q, err := decodeObject(text)
-		if err != nil && !c.bad {
-			c.fail(line, "%v", err)
+		q, plain := decodePlain(text)
+		if !plain {
+			var err error
+			if q, err = decodeObject(text); err != nil {
+				c.fail(line, "%v", err)
+			}
 		}
 		c.add(line, q)
 	}

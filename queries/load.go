@@ -156,12 +156,12 @@ func (c *collector) add(line int, q Query) {
 }
 
 func (c *collector) check(line int, q Query) {
-	for _, f := range []struct{ name, value string }{{"id", q.ID}, {"prompt", q.Prompt}, {"keyword", q.Keyword}} {
+	for _, f := range [...]struct{ name, value string }{{"id", q.ID}, {"prompt", q.Prompt}, {"keyword", q.Keyword}} {
 		if strings.TrimSpace(f.value) == "" {
 			c.breaks(RuleEmpty, line, "%s is missing or empty; every query needs id, prompt and keyword", f.name)
 		}
 	}
-	for _, s := range []string{q.ID, q.Prompt, q.Keyword, q.Reference, q.Category, q.Difficulty, q.AsOf} {
+	for _, s := range [...]string{q.ID, q.Prompt, q.Keyword, q.Reference, q.Category, q.Difficulty, q.AsOf} {
 		c.checkText(line, s)
 	}
 	for i, a := range q.Aliases {
@@ -178,6 +178,9 @@ func (c *collector) check(line int, q Query) {
 // checkText refuses what no author means: U+FFFD is what is left of an
 // unpaired surrogate, or of an earlier wrong conversion.
 func (c *collector) checkText(line int, s string) {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 && !strings.ContainsRune(s, utf8.RuneError) {
+		return
+	}
 	if i := strings.IndexFunc(s, func(r rune) bool { return r == 0 || r == utf8.RuneError }); i >= 0 {
 		c.fail(line, "%s in %q", encodingFault([]byte(s[i:])), short(s))
 	}
