@@ -36,6 +36,24 @@ func BenchmarkReplies(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/reply")
 }
 
+// BenchmarkCreate begins runs, as Create does before any question.
+func BenchmarkCreate(b *testing.B) {
+	for _, n := range []int{2000, 20_000} {
+		rec := record(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				s, err := runstore.Create(b.Context(), filepath.Join(b.TempDir(), "run"), rec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkWrite writes 5,000 replies, their scores and probes.
 func BenchmarkWrite(b *testing.B) {
 	const n = 5000

@@ -99,8 +99,11 @@ func initialise(ctx context.Context, dir string, rec eval.RunRecord) error {
 	if err != nil {
 		return err
 	}
+	ahead, stop := context.WithCancel(ctx)
+	defer stop()
+	rows := encodeQueries(ahead, rec.Plan.Queries.Queries)
 	s := &Store{dir: dir, db: db, record: rec}
-	if err := errors.Join(explain(migrate(ctx, db)), s.init(ctx), s.logAhead(ctx), db.Close()); err != nil {
+	if err := errors.Join(explain(migrate(ctx, db)), s.init(ctx, rows), s.logAhead(ctx), db.Close()); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_RDWR, 0)
