@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/disteval/disteval/queries"
 )
 
 // TokenCounter is a Generator that can count a text's tokens without answering.
@@ -27,18 +25,18 @@ const markers = 3
 // nil, or fails, a prompt has at least as many tokens as it has words. It is not
 // asked where even a token for every byte would fit.
 func (p Plan) Unfit(m Model, count func(text string) (int, error)) string {
-	list := slices.Clone(p.Queries.Queries)
-	texts := make(map[string]string, len(list))
-	for _, q := range list {
-		texts[q.ID] = p.Prompt(m, q)
-	}
-	slices.SortStableFunc(list, func(a, b queries.Query) int { return len(texts[b.ID]) - len(texts[a.ID]) })
 	room := m.Generation.NumCtx - m.Generation.NumPredict
-	for _, q := range list[:min(longest, len(list))] {
-		text := texts[q.ID]
-		if m.Generation.Raw && len(text)+markers <= room {
-			return "" // nor do shorter ones need more
+	mayExceed := func(text string) bool { return !m.Generation.Raw || len(text)+markers > room }
+	type prompt struct{ query, text string }
+	var list []prompt // that may not fit
+	for _, q := range p.Queries.Queries {
+		if text := p.Prompt(m, q); mayExceed(text) {
+			list = append(list, prompt{q.ID, text})
 		}
+	}
+	slices.SortStableFunc(list, func(a, b prompt) int { return len(b.text) - len(a.text) })
+	for _, asked := range list[:min(longest, len(list))] {
+		text := asked.text
 		n, least := len(strings.Fields(text)), "at least "
 		if count != nil {
 			if exact, err := count(text); err == nil {
@@ -49,7 +47,7 @@ func (p Plan) Unfit(m Model, count func(text string) (int, error)) string {
 		}
 		if n > room {
 			return fmt.Sprintf("%s: the prompt of %s has %s%d tokens, and with num_predict %d more it does not fit num_ctx %d: raise num_ctx, lower num_predict, or ask for fewer shots",
-				m.Name, q.ID, least, n, m.Generation.NumPredict, m.Generation.NumCtx)
+				m.Name, asked.query, least, n, m.Generation.NumPredict, m.Generation.NumCtx)
 		}
 	}
 	return ""

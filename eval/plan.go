@@ -238,7 +238,10 @@ func (p Plan) Request(m Model, q queries.Query, sample int) Request {
 // SAMPLE are decimal and QUERY is quoted as Go quotes a string. With one seed
 // for all, every reply would share its first draw.
 func requestSeed(seed int, query string, sample int) int {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %d", seed, query, sample))
+	b := make([]byte, 0, 64)
+	b = append(strconv.AppendInt(b, int64(seed), 10), ' ')
+	b = append(strconv.AppendQuote(b, query), ' ')
+	sum := sha256.Sum256(strconv.AppendInt(b, int64(sample), 10))
 	return int(binary.BigEndian.Uint32(sum[:]) >> 1)
 }
 

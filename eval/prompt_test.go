@@ -1,6 +1,8 @@
 package eval_test
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -111,6 +113,20 @@ func TestPromptIsHashed(t *testing.T) {
 		seen[p.Hash()] = name
 		if facts := p.Facts(); name == "none" && strings.Contains(fmt.Sprint(facts), "prompt.") {
 			t.Errorf("facts of a plain prompt: %v", facts)
+		}
+	}
+}
+
+// The seed of a request follows from seed, query and sample as stated, whatever
+// the ID holds.
+func TestRequestSeed(t *testing.T) {
+	m := eval.Model{Name: "m", Generation: eval.Generation{Seed: -7}}
+	plan := eval.Plan{Rules: eval.RulesNow}
+	for _, id := range []string{"geo-capital-france", `a "quoted" one\`, "é\x00\u2028", strings.Repeat("long", 50), ""} {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %d", -7, id, 12))
+		want := int(binary.BigEndian.Uint32(sum[:]) >> 1)
+		if got := plan.Request(m, queries.Query{ID: id}, 12).Seed; got != want {
+			t.Errorf("%q: %d, not %d", id, got, want)
 		}
 	}
 }

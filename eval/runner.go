@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,16 +120,15 @@ func (r *Runner) runQueue(ctx, drain context.Context, queue []Model, since time.
 // openJobs lists what m has not answered, and the request before the first of
 // these.
 func (r *Runner) openJobs(m Model, done map[JobID]bool) (open []Job, before Request) {
-	before = FirstWarmup
-	for _, job := range r.Plan.Jobs(m) {
-		switch {
-		case !done[job.ID]:
-			open = append(open, job)
-		case len(open) == 0:
-			before = job.Request
-		}
+	jobs := r.Plan.Jobs(m)
+	first := slices.IndexFunc(jobs, func(job Job) bool { return !done[job.ID] })
+	if first < 0 {
+		first = len(jobs)
 	}
-	return open, before
+	if before = FirstWarmup; first > 0 {
+		before = jobs[first-1].Request
+	}
+	return slices.DeleteFunc(jobs, func(job Job) bool { return done[job.ID] }), before
 }
 
 func (r *Runner) runModel(ctx, drain context.Context, m Model, since time.Time, open []Job, before Request, probes []queries.Query) error {
