@@ -2,7 +2,9 @@ package session
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -16,15 +18,45 @@ const largeRequests = 25_000
 // time that a model may want.
 const askingGrowth = 300
 
+// usualGrowth is how far it may grow otherwise, which is what Go says.
+const usualGrowth = 100
+
+// asking is whether the heap may grow further because models answer.
+var asking atomic.Bool
+
 // atEase lets the heap grow further until the function that it returns is
 // called, unless GOGC says how far.
 func atEase() (end func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}
-	before := debug.SetGCPercent(askingGrowth)
-	return func() { debug.SetGCPercent(before) }
+	asking.Store(true)
+	debug.SetGCPercent(askingGrowth)
+	return func() {
+		asking.Store(false)
+		debug.SetGCPercent(usualGrowth)
+	}
 }
+
+// BeginAtEase lets the heap of a run that begins grow to 12 MiB before garbage is
+// collected for the first time, unless GOGC says how far: to what it may take
+// while models answer, instead of 4. Small runs then begin without a collection,
+// and large ones grow as usual after the first.
+func BeginAtEase() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	debug.SetGCPercent(askingGrowth)
+	runtime.AddCleanup(new(firstGarbage), func(struct{}) {
+		if !asking.Load() {
+			debug.SetGCPercent(usualGrowth)
+		}
+	}, struct{}{})
+}
+
+// firstGarbage is what the first collection of garbage finds. It has a pointer, so
+// that nothing else shares its memory.
+type firstGarbage struct{ _ *byte }
 
 // What a command on large runs gets by with and does not collect garbage all the
 // time: queries, and figures by query, live as long as it does.

@@ -99,6 +99,7 @@ func howToModels() string {
 }
 
 func (a *app) run(ctx context.Context, o runOptions) error {
+	session.BeginAtEase()
 	if err := o.check(); err != nil {
 		return err
 	}
