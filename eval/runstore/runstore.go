@@ -94,19 +94,27 @@ func initialise(ctx context.Context, dir string, rec eval.RunRecord) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	// Nobody relies on the file before it is whole: until then one sync does.
-	db, err := connect(filepath.Join(dir, FileName), "mode=rwc", "_pragma=locking_mode(EXCLUSIVE)", "_pragma=journal_mode(MEMORY)", "_pragma=synchronous(OFF)")
-	if err != nil {
-		return err
-	}
 	ahead, stop := context.WithCancel(ctx)
 	defer stop()
 	rows := encodeQueries(ahead, rec.Plan.Queries.Queries)
-	s := &Store{dir: dir, db: db, record: rec}
-	if err := errors.Join(explain(migrate(ctx, db)), s.init(ctx, rows), s.logAhead(ctx), db.Close()); err != nil {
+	path := filepath.Join(dir, FileName)
+	empty, err := blank()
+	if err != nil {
+		return explain(err)
+	}
+	if err := os.WriteFile(path, empty, 0o644); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_RDWR, 0)
+	// Nobody relies on the file before it is whole: until then one sync does.
+	db, err := connect(path, "mode=rw", "_pragma=locking_mode(EXCLUSIVE)", "_pragma=journal_mode(MEMORY)", "_pragma=synchronous(OFF)")
+	if err != nil {
+		return err
+	}
+	s := &Store{dir: dir, db: db, record: rec}
+	if err := errors.Join(s.init(ctx, rows), s.logAhead(ctx), db.Close()); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

@@ -226,6 +226,7 @@ func (a *app) openRun(ctx context.Context, s *session.Session, o runOptions) (*r
 		store, err := s.Resume(a.drain, o.Resume, func(stored eval.Plan) (eval.Plan, error) { return a.statedPlan(o, stored) })
 		return store, a.beforeAsking(err)
 	}
+	runstore.Prepare() // beside the reading of the plan
 	plan, err := a.plan(s, o)
 	if err != nil {
 		return nil, err
