@@ -1,10 +1,13 @@
 package queries
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // commonWords stand in most replies whatever was asked, so that finding one
 // there means nothing.
-var commonWords = func() map[string]bool {
+var commonWords = sync.OnceValue(func() map[string]bool {
 	words := make(map[string]bool)
 	for w := range strings.FieldsSeq(`a about above across after again against all almost along already also although always am among an and another any anything
 	are around as at away back bad based be because become becomes been before began begin below better between big both but by
@@ -23,4 +26,4 @@ var commonWords = func() map[string]bool {
 		words[w] = true
 	}
 	return words
-}()
+})

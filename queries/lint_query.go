@@ -191,7 +191,7 @@ func common(word string) bool {
 	if r, size := utf8.DecodeRuneInString(word); size == len(word) && unicode.IsLetter(r) && !isUnspaced(r) {
 		return true
 	}
-	return commonWords[word]
+	return commonWords()[word]
 }
 
 // isUnspaced says whether r is of a script that puts no spaces between words,

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -22,11 +23,16 @@ import (
 
 // The metrics that are read, and their parts of interest.
 var (
-	nodeRAPL    = regexp.MustCompile(`^node_rapl_(package|dram|core|uncore|psys)(?:_([0-9]+)(?:_die_([0-9]+))?)?_joules_total$`)
-	dcgm        = regexp.MustCompile(`^DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION$`)
-	kepler      = regexp.MustCompile(`^kepler_node_(cpu|package|dram|core|uncore|platform|gpu)(_active|_idle)?_joules_total$`)
-	interesting = regexp.MustCompile(`^(?:# TYPE )?(?:node_rapl_|DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION|kepler_node_[a-z_]+_joules_total)`)
+	nodeRAPL    = pattern(`^node_rapl_(package|dram|core|uncore|psys)(?:_([0-9]+)(?:_die_([0-9]+))?)?_joules_total$`)
+	dcgm        = pattern(`^DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION$`)
+	kepler      = pattern(`^kepler_node_(cpu|package|dram|core|uncore|platform|gpu)(_active|_idle)?_joules_total$`)
+	interesting = pattern(`^(?:# TYPE )?(?:node_rapl_|DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION|kepler_node_[a-z_]+_joules_total)`)
 )
+
+// pattern compiles an expression once it is needed: few runs read an exporter.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // What an answer may hold at the most.
 const (
@@ -111,7 +117,7 @@ func filter(answer io.Reader) (*bytes.Buffer, error) {
 		if err != nil && !long && !end {
 			return nil, err
 		}
-		if !begun && !long && interesting.Match(line) {
+		if !begun && !long && interesting().Match(line) {
 			kept.Write(line)
 		}
 		begun = long // the rest of a line that is too long to be ours
@@ -139,18 +145,18 @@ func identify(name string, m *dto.Metric) (sample, bool) {
 	}
 	s := sample{key: key(name, labels), joules: value(m)}
 	switch {
-	case nodeRAPL.MatchString(name):
-		part := nodeRAPL.FindStringSubmatch(name)
+	case nodeRAPL().MatchString(name):
+		part := nodeRAPL().FindStringSubmatch(name)
 		s.domain, s.index = part[1], cmp.Or(part[2], labels["index"])
 		if part[3] != "" {
 			s.index += "-die-" + part[3]
 		}
 		s.secondary = strings.Contains(labels["path"], "-mmio:")
-	case dcgm.MatchString(name):
+	case dcgm().MatchString(name):
 		s.domain, s.index, s.card = "gpu", labels["gpu"], labels["UUID"]
 		s.joules /= 1000
-	case kepler.MatchString(name):
-		part := kepler.FindStringSubmatch(name)
+	case kepler().MatchString(name):
+		part := kepler().FindStringSubmatch(name)
 		s.domain, s.index = part[1], labels["package"]
 		switch s.domain {
 		case "cpu": // the zone has the domain
@@ -191,7 +197,7 @@ func key(name string, labels map[string]string) string {
 
 // modes are the marks of a counter that Kepler splits into its busy and its
 // idle part.
-var modes = regexp.MustCompile(`(_active|_idle)_joules_total|mode="[a-z]+",?`)
+var modes = pattern(`(_active|_idle)_joules_total|mode="[a-z]+",?`)
 
 // mergeModes adds up what Kepler splits, and leaves it out where the whole is
 // there as well.
@@ -200,16 +206,16 @@ func mergeModes(all []sample) []sample {
 	at := map[string]int{}
 	whole := map[string]bool{}
 	for _, s := range all {
-		if modes.FindString(s.key) == "" {
+		if modes().FindString(s.key) == "" {
 			whole[s.key] = true
 		}
 	}
 	for _, s := range all {
-		if modes.FindString(s.key) == "" {
+		if modes().FindString(s.key) == "" {
 			out = append(out, s)
 			continue
 		}
-		s.key = modes.ReplaceAllStringFunc(s.key, func(m string) string {
+		s.key = modes().ReplaceAllStringFunc(s.key, func(m string) string {
 			if strings.HasPrefix(m, "mode=") {
 				return ""
 			}
@@ -251,12 +257,12 @@ func once(all []sample) []sample {
 	return all
 }
 
-var zonePath = regexp.MustCompile(`path="[^"]*rapl[a-z-]*((?::[0-9]+)+)"`)
+var zonePath = pattern(`path="[^"]*rapl[a-z-]*((?::[0-9]+)+)"`)
 
 // depth is how deep a zone's folder lies: 1 for intel-rapl:0, 2 for
 // intel-rapl:0:1, 0 where the exporter does not say.
 func depth(key string) int {
-	m := zonePath.FindStringSubmatch(key)
+	m := zonePath().FindStringSubmatch(key)
 	if m == nil {
 		return 0
 	}

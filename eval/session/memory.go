@@ -38,10 +38,10 @@ func atEase() (end func()) {
 	}
 }
 
-// BeginAtEase lets the heap of a run that begins grow to 12 MiB before garbage is
+// BeginAtEase lets the heap of a command grow to 12 MiB before garbage is
 // collected for the first time, unless GOGC says how far: to what it may take
-// while models answer, instead of 4. Small runs then begin without a collection,
-// and large ones grow as usual after the first.
+// while models answer, instead of 4. A small run then begins without a
+// collection, and large ones grow as usual after the first.
 func BeginAtEase() {
 	if os.Getenv("GOGC") != "" {
 		return

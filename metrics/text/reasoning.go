@@ -3,6 +3,7 @@ package text
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Reply is a model's reply, parted into the answer and the reasoning that the
@@ -25,17 +26,19 @@ type piece struct {
 // (<think>, <thinking>, <reasoning> …), Mistral's [THINK], Kimi's ◁think▷,
 // special tokens such as <|START_THINKING|> and Gemma's unused ones, and the channels of the harmony
 // format, whose final channel ends the analysis.
-var reasoningTags = regexp.MustCompile(`(?i)` + strings.Join([]string{
-	`<\s*(/?)\s*(?:seed:|ant)?(?:think|thinking|thought|thoughts|thought_process|inner_thoughts|reason|reasoning|reasoning_content|reflection|scratchpad|analysis|inner_monologue|chain_of_thought|cot)(?:\s[^<>]*)?>`,
-	`\[\s*(/?)\s*think(?:ing)?\s*\]`,
-	`◁\s*(/?)\s*think(?:ing)?\s*▷`,
-	`<\|(/?)think(?:ing)?\|>`,
-	`<\|(?:begin|start)_(?:of_)?(?:thought|thinking|reasoning)\|>`,
-	`<\|(end)_(?:of_)?(?:thought|thinking|reasoning)\|>`,
-	`<unused94>(?:thought)?`, `<(unused95)>`,
-	`<\|channel\|>\s*(?:analysis|commentary)\s*(?:<\|message\|>)?`,
-	`<\|channel\|>\s*(final)\s*(?:<\|message\|>)?`,
-}, `|`))
+var reasoningTags = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)` + strings.Join([]string{
+		`<\s*(/?)\s*(?:seed:|ant)?(?:think|thinking|thought|thoughts|thought_process|inner_thoughts|reason|reasoning|reasoning_content|reflection|scratchpad|analysis|inner_monologue|chain_of_thought|cot)(?:\s[^<>]*)?>`,
+		`\[\s*(/?)\s*think(?:ing)?\s*\]`,
+		`◁\s*(/?)\s*think(?:ing)?\s*▷`,
+		`<\|(/?)think(?:ing)?\|>`,
+		`<\|(?:begin|start)_(?:of_)?(?:thought|thinking|reasoning)\|>`,
+		`<\|(end)_(?:of_)?(?:thought|thinking|reasoning)\|>`,
+		`<unused94>(?:thought)?`, `<(unused95)>`,
+		`<\|channel\|>\s*(?:analysis|commentary)\s*(?:<\|message\|>)?`,
+		`<\|channel\|>\s*(final)\s*(?:<\|message\|>)?`,
+	}, `|`))
+})
 
 // SplitReasoning parts a reply. A tag that is never closed ends with the
 // reply, which a limit of tokens cut; one that is closed without being opened
@@ -45,7 +48,7 @@ func SplitReasoning(reply string) Reply {
 	if !mayHoldTag(reply) {
 		return Reply{Answer: reply}
 	}
-	tags := reasoningTags.FindAllStringSubmatchIndex(reply, -1)
+	tags := reasoningTags().FindAllStringSubmatchIndex(reply, -1)
 	if tags == nil {
 		return Reply{Answer: reply}
 	}

@@ -78,12 +78,15 @@ func (p *PullRequest) String() string { return p.name }
 // pull requests commonly get a token that may only read.
 func (p *PullRequest) Fork() bool { return p.fork }
 
-// names are those that a comment can have.
-var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+// names are those that a comment can have, at most longestName bytes long. The
+// length as part of the pattern would make every command begin later.
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+const longestName = 64
 
 // Mark is the hidden start of the comment of this name.
 func Mark(name string) (string, error) {
-	if !names.MatchString(name) || strings.Contains(name, "--") {
+	if len(name) > longestName || !names.MatchString(name) || strings.Contains(name, "--") {
 		return "", eval.BadInput(fmt.Errorf("%q is no name of a comment", name), "letters, digits, single - and . and _, at most 64 of them")
 	}
 	return "<!-- disteval: " + name + " -->\n", nil

@@ -41,6 +41,7 @@ type app struct {
 
 // Main runs the command that os.Args names and returns its exit code.
 func Main() int {
+	session.BeginAtEase()
 	drain, stop := interrupts()
 	defer stop()
 	return run(drain, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)

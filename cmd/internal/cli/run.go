@@ -99,7 +99,6 @@ func howToModels() string {
 }
 
 func (a *app) run(ctx context.Context, o runOptions) error {
-	session.BeginAtEase()
 	if err := o.check(); err != nil {
 		return err
 	}
