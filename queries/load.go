@@ -102,6 +102,7 @@ func Read(r io.Reader, name string, format Format) (Set, error) {
 	default:
 		err = fmt.Errorf("unknown format %q", format)
 	}
+	c.set.Queries = c.list.all()
 	if err != nil {
 		return c.set, fmt.Errorf("read queries %s: %w", name, err)
 	}
@@ -111,11 +112,36 @@ func Read(r io.Reader, name string, format Format) (Set, error) {
 // collector builds a set out of queries as they are read and gathers what is
 // wrong with them.
 type collector struct {
-	set   Set
+	set   Set            // without its queries
+	list  list           // of these
 	first map[string]int // line of an ID's first query
 	errs  Errors
 	bad   bool // a fault was found in the query being read
 }
+
+// list grows in parts, which copies each query once: a large slice that grows by
+// a quarter at a time copies each several times.
+type list struct {
+	full [][]Query
+	part []Query
+}
+
+// Lengths of parts: each is twice as long as the one before.
+const (
+	firstPart   = 64
+	longestPart = 4096
+)
+
+func (l *list) add(q Query) {
+	if n := cap(l.part); len(l.part) == n {
+		l.full = append(l.full, l.part)
+		l.part = make([]Query, 0, min(max(2*n, firstPart), longestPart))
+	}
+	l.part = append(l.part, q)
+}
+
+// all is the whole list; nil where it is empty.
+func (l *list) all() []Query { return slices.Concat(append(l.full, l.part)...) }
 
 func newCollector(name string) *collector {
 	return &collector{set: Set{Name: filepath.Base(name), file: name}, first: map[string]int{}}
@@ -151,7 +177,7 @@ func (c *collector) add(line int, q Query) {
 		q.Reference = q.Keyword
 	}
 	c.first[q.ID] = line
-	c.set.Queries = append(c.set.Queries, q)
+	c.list.add(q)
 	c.set.lines = append(c.set.lines, line)
 }
 
