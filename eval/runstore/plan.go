@@ -1,6 +1,7 @@
 package runstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -83,13 +84,18 @@ func encodeQueries(ctx context.Context, list []queries.Query) <-chan encodedQuer
 	rows := make(chan encodedQueries, 64)
 	go func() {
 		defer close(rows)
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
 		first := 0
 		for some := range slices.Chunk(list, queriesTogether) {
 			group := encodedQueries{args: make([]any, 1, 1+len(some))}
 			group.args[0] = first
-			for _, q := range some {
-				b, err := json.Marshal(q)
-				group.args, group.err = append(group.args, string(b)), errors.Join(group.err, err)
+			for i := range some {
+				text.Reset()
+				if err := enc.Encode(&some[i]); err != nil {
+					group.err = err
+				}
+				group.args = append(group.args, strings.TrimSuffix(text.String(), "\n"))
 			}
 			first += len(some)
 			select {
