@@ -21,6 +21,7 @@ func (p Plan) OpenProbes(m Model, probed map[ProbeID]bool, answered func(JobID) 
 	if !asks.Any() {
 		return nil, nil
 	}
+	open = make([]queries.Query, 0, max(0, len(p.Queries.Queries)-len(probed)))
 	for _, q := range p.Queries.Queries {
 		compared, there := probed[ProbeID{m.Name, q.ID}]
 		if there && !compared && asks.FidelityTokens > 0 {
