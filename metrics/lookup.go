@@ -14,8 +14,10 @@ func Named(name string) (m Metric, ok bool) {
 
 // Find returns one metric's score of a reply; without one, an Unscored one.
 func Find(scores []Score, name string) Score {
-	if i := slices.IndexFunc(scores, func(s Score) bool { return s.Metric == name }); i >= 0 {
-		return scores[i]
+	for i := range scores { // in place: a score is large to copy
+		if scores[i].Metric == name {
+			return scores[i]
+		}
 	}
 	return Score{Metric: name, Status: Unscored, Reason: "not scored"}
 }
