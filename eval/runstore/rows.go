@@ -140,8 +140,7 @@ func (row *scoredRow) decode(s *Store, model int, floor *float64) (out eval.Scor
 	}
 	out.Scores, err = decodeScores(row.vals, floor, out.Reply.Failure)
 	if row.sample == 0 && err == nil {
-		plan := &s.record.Plan
-		copy(out.Scores[len(metrics.Text()):], plan.LikelihoodScores(plan.Models[model], out.Query, out.Probe))
+		copy(out.Scores[len(metrics.Text()):], s.record.LikelihoodScores(s.record.Plan.Models[model], out.Query, out.Probe))
 	}
 	return out, err
 }
