@@ -45,9 +45,6 @@ func (s *Store) PutProbe(ctx context.Context, p eval.Probe) error {
 		args: append(row.values(model, query), checksumOf(row.checked(model, query)...), p.Host), fact: probeFact{model, query, row}})
 }
 
-// probeColumns selects a probe joined to its query's first reply.
-const probeColumns = "p.answers, p.choices, p.divergences, p.incomparable, p.start_ns, p.end_ns, p.failure_kind, p.failure_message, p.checksum, p.host"
-
 // probeRow is a probe as the table has it; all of it is NULL where there is none.
 type probeRow struct {
 	answers, choices, divergences, incomparable sql.NullString
@@ -77,10 +74,6 @@ func probeRowOf(p eval.Probe) (row probeRow, err error) {
 
 // there reports whether there is a probe.
 func (r *probeRow) there() bool { return r.start.Valid }
-
-func (r *probeRow) columns() []any {
-	return []any{&r.answers, &r.choices, &r.divergences, &r.incomparable, &r.start, &r.end, &r.kind, &r.message, &r.sum, &r.host}
-}
 
 // values are the columns in the table's order up to the checksum.
 func (r *probeRow) values(model, query int) []any {
