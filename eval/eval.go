@@ -241,6 +241,7 @@ type RunRecord struct {
 	Phases      []Phase
 	Power       []TurnPower       // by model and process; empty in a record from before it was kept
 	GaveUp      map[string]string // by Model.Name: why the model was stopped
+	Unprobed    map[string]string // by Model.Name: why it says nothing of any text, so that no probe of it may be stored
 	Scoring     *ScoringRecord    // nil before the first scoring
 	Warnings    []string          // of the run itself, such as an overlap of two metered runs
 	Hosts       map[string]Host   // by Reply.Host: the workers that answered; empty where the machine of the run did
@@ -302,7 +303,8 @@ type Store interface {
 	// Probed tells which probes have an outcome that is no failure: true where it
 	// holds a comparison with the reference, or why there can be none.
 	Probed(ctx context.Context) (map[ProbeID]bool, error)
-	// PutProbe queues a probe's outcome.
+	// PutProbe queues a probe's outcome. That of a model that is unable stands for
+	// all of its queries that have no other.
 	PutProbe(ctx context.Context, p Probe) error
 	// Flush waits until everything queued is on disk.
 	Flush(ctx context.Context) error

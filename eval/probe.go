@@ -34,6 +34,7 @@ type ProbeReply struct {
 	Choices      []likelihood.Form       // likewise
 	Divergences  []likelihood.Divergence // one for each token of Reply that both models have room for
 	Incomparable string                  // why there are no Divergences although Reply was given
+	Unable       string                  // why nothing can be said of these texts, or of any other; empty where that is not so
 }
 
 // ProbeID names a probe: one query to one model.
@@ -52,6 +53,7 @@ type Probe struct {
 	Start, End   time.Time
 	Failure      *Failure // nil where the probe was answered
 	Host         string   // that looked, by name; empty: the machine of the run
+	Unable       string   // why the model says nothing of any text, which stands for its other queries too; mostly empty
 }
 
 // Likelihood says which probabilities a plan asks for beside the answers. What
@@ -226,7 +228,11 @@ func (p Plan) NoProbe(m Model, probe *Probe) string {
 
 // LikelihoodScores derives the scores of metrics.Likelihood from what m said of
 // q, in their order; probe is nil where it said nothing.
-func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics.Score {
+func (r *RunRecord) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics.Score {
+	if why := r.Unprobed[m.Name]; probe == nil && why != "" {
+		return noLikelihood(why)
+	}
+	p := r.Plan
 	if probe == nil || probe.Failure != nil {
 		return noLikelihood(p.NoProbe(m, probe))
 	}
@@ -246,6 +252,7 @@ func (p Plan) LikelihoodScores(m Model, q queries.Query, probe *Probe) []metrics
 	return scores
 }
 
+// noLikelihood are the scores where there is nothing to derive them from.
 func noLikelihood(reason string) []metrics.Score {
 	out := make([]metrics.Score, 0, len(metrics.Likelihood()))
 	for _, m := range metrics.Likelihood() {

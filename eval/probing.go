@@ -68,7 +68,7 @@ func (t *turn) probe(ctx, drain context.Context, open []queries.Query) error {
 	switch {
 	case p.err != nil:
 		return p.err
-	case p.interrupted, drain.Err() != nil && p.next < len(open), ctx.Err() != nil:
+	case p.interrupted, drain.Err() != nil && p.next < len(open) && !p.unable, ctx.Err() != nil:
 		return ErrInterrupted
 	}
 	return nil
@@ -86,6 +86,7 @@ type probing struct {
 	inARow      int // failures
 	end         time.Time
 	lastStored  time.Time
+	unable      bool // to say anything of any text
 	interrupted bool
 	err         error // of the store
 
@@ -155,12 +156,12 @@ func (p *probing) closeReference(ctx context.Context) {
 }
 
 // take is the index of the next query in open; ok is false where none is left,
-// or the model has failed so often in a row that the rest is left for a
-// resumption.
+// or the model can say nothing of any, or has failed so often in a row that the
+// rest is left for a resumption.
 func (p *probing) take() (at int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.next == len(p.open) || p.inARow >= MaxConsecutiveFailures {
+	if p.next == len(p.open) || p.unable || p.inARow >= MaxConsecutiveFailures {
 		return 0, false
 	}
 	p.next++
@@ -213,7 +214,7 @@ func (p *Probe) Fill(r ProbeReply, forms, candidates []string) {
 		return
 	}
 	p.Answers, p.Choices = named(r.Forms, forms), named(r.Choices, candidates)
-	p.Divergences, p.Incomparable = r.Divergences, r.Incomparable
+	p.Divergences, p.Incomparable, p.Unable = r.Divergences, r.Incomparable, r.Unable
 	for _, f := range p.Choices {
 		for i := range f.Steps {
 			f.Steps[i].Top = nil // the choice does not hang on them, and they are the bulk
@@ -261,6 +262,7 @@ func (p *probing) received(ctx context.Context, result Probe, err error) bool {
 		return false
 	}
 	p.Observer.ProbeReceived(p.model, result)
+	p.unable = p.unable || result.Unable != ""
 	if p.inARow++; result.Failure == nil {
 		p.inARow = 0
 	}

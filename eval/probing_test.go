@@ -117,6 +117,23 @@ func TestProbesResume(t *testing.T) {
 	}
 }
 
+// TestUnableModel: a model that says nothing of one text for a reason that holds
+// for all is asked no further.
+func TestUnableModel(t *testing.T) {
+	const why = "the server gives none"
+	s, g := newMemory(), &probing{told: told{answer: yes}}
+	g.probe = func(context.Context, eval.ProbeRequest) (out eval.ProbeReply, err error) {
+		out.Forms, out.Choices, out.Unable = make([]likelihood.Form, 1), make([]likelihood.Form, 3), why
+		return out, nil
+	}
+	if err := runner(probePlan(3, "A"), s, g).Run(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.probed) != 1 || s.probes[eval.ProbeID{Model: "A", Query: "q0"}].Unable != why {
+		t.Errorf("%d probed, %+v", len(g.probed), s.probes)
+	}
+}
+
 // TestUncomparedProbes: a probe that had no reply of the reference to compare on
 // is made again once there is one, and not before.
 func TestUncomparedProbes(t *testing.T) {
@@ -266,10 +283,10 @@ func TestContinuation(t *testing.T) {
 }
 
 func TestLikelihoodScores(t *testing.T) {
-	p := probePlan(2, "A")
-	m, q := p.Models[0], p.Queries.Queries[0]
+	rec := eval.RunRecord{Plan: probePlan(2, "A")}
+	m, q := rec.Plan.Models[0], rec.Plan.Queries.Queries[0]
 	status := func(probe *eval.Probe, q queries.Query) (out []metrics.Status, reasons []string) {
-		for _, s := range p.LikelihoodScores(m, q, probe) {
+		for _, s := range rec.LikelihoodScores(m, q, probe) {
 			out, reasons = append(out, s.Status), append(reasons, s.Reason)
 		}
 		return out, reasons
@@ -296,6 +313,14 @@ func TestLikelihoodScores(t *testing.T) {
 			t.Errorf("%v, %q; want %q", got, reasons, c.want)
 		}
 	}
+	rec.Unprobed = map[string]string{m.Name: "it says nothing"}
+	if got, reasons := status(nil, q); got[0] != metrics.Unscored || reasons[0] != "it says nothing" {
+		t.Errorf("%v, %q", got, reasons)
+	}
+	if got, _ := status(&eval.Probe{Answers: answers}, q); got[0] != metrics.Scored {
+		t.Errorf("what was said before is gone: %v", got)
+	}
+	rec.Unprobed = nil
 	m.Capabilities = eval.Capabilities{}
 	if _, reasons := status(nil, q); !strings.Contains(reasons[0], "no log-probabilities") {
 		t.Errorf("%q", reasons)

@@ -107,9 +107,9 @@ var allBounds = [...]metrics.Bound{metrics.Exact, metrics.AtLeast, metrics.AtMos
 
 func boundOf(b metrics.Bound) bound { return bound(slices.Index(allBounds[:], b)) }
 
-func newProbed(queries int) probed {
+func newProbed(queries int, incomparable string) probed {
 	listed := min(mostKnowledge, queries)
-	return probed{queries: queries, ranks: make([]ranked, listed), chosen: make([]string, listed)}
+	return probed{queries: queries, incomparable: incomparable, ranks: make([]ranked, listed), chosen: make([]string, listed)}
 }
 
 // ownScores gives the tally scores of its own to write to. Until a model has one,

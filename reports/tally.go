@@ -43,7 +43,7 @@ func newTallies(rec eval.RunRecord) []*tally {
 	var out []*tally
 	for _, m := range rec.Plan.Models {
 		t := &tally{of: m, failKinds: make(map[eval.FailureKind]int), reused: make(map[string]int), values: make(map[string][]float64),
-			phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan), probed: newProbed(queries)}
+			phases: phasesOf(rec, m.Name, eval.PhaseAnswer), samples: newSamples(rec.Plan), probed: newProbed(queries, rec.Unprobed[m.Name])}
 		for _, m := range metrics.Text() {
 			t.values[m.Name] = unknowns(queries)
 		}

@@ -26,7 +26,10 @@ const (
 	scatter = 100
 )
 
-var errMute = errors.New("the server returned no log-probabilities: it ignores `logprobs`, or something before it drops them")
+var (
+	errMute     = errors.New("the server returned no log-probabilities: it ignores `logprobs`, or something before it drops them")
+	errTemplate = errors.New("the server puts its prompt template around the text: set generation.raw: true")
+)
 
 // Probe walks over the texts, one request a token. It makes the Generator an
 // eval.Prober.
@@ -39,7 +42,9 @@ func (g *Generator) Probe(ctx context.Context, r eval.ProbeRequest) (out eval.Pr
 	case errors.As(err, &broken):
 		return out, broken
 	case err != nil:
-		return lostReply(r, err.Error()), nil
+		out = lostReply(r, err.Error())
+		out.Unable = g.unable()
+		return out, nil
 	}
 	if out.Forms, err = w.forms(ctx, r.Texts); err == nil {
 		out.Choices, err = w.candidates(ctx, r.Choices)
@@ -50,7 +55,23 @@ func (g *Generator) Probe(ctx context.Context, r eval.ProbeRequest) (out eval.Pr
 	if err != nil {
 		return eval.ProbeReply{}, err
 	}
+	out.Unable = g.unable()
 	return out, nil
+}
+
+// unable is why no text can be followed after any prompt; empty where some may be.
+func (g *Generator) unable() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.model.Generation.Raw:
+		return errTemplate.Error()
+	case g.noVocabulary != nil:
+		return g.noVocabulary.Error()
+	case g.mute.Load():
+		return errMute.Error()
+	}
+	return ""
 }
 
 // lostReply is the reply where nothing can be followed.
@@ -82,7 +103,7 @@ type look struct {
 // walk begins at a prompt. Its error says why no text can be followed.
 func (g *Generator) walk(ctx context.Context, prompt string) (*walk, error) {
 	if !g.model.Generation.Raw {
-		return nil, errors.New("the server puts its prompt template around the text: set generation.raw: true")
+		return nil, errTemplate
 	}
 	words, err := g.words(ctx)
 	if err != nil {

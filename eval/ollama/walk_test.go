@@ -219,7 +219,11 @@ func TestWalkRefuses(t *testing.T) {
 		{"another count", func(api.GenerateRequest, int) said { return said{token: "b", top: alternatives("b", 0.5), count: 77} }, "counts 77 tokens"},
 	} {
 		s := newWalkServer(t, c.answer)
-		f := s.probe(t, "c", " b", " c")
+		r, err := s.prober(t, true).Probe(t.Context(), eval.ProbeRequest{Prompt: "c", Texts: []string{" b", " c"}})
+		if err != nil || (r.Unable != "") != (c.name == "it ignores logprobs") {
+			t.Errorf("%s: unable %q, %v", c.name, r.Unable, err)
+		}
+		f := r.Forms
 		if !strings.Contains(f[0].Reason, c.want) || len(f[0].Steps) > 0 || f[1].Reason == "" {
 			t.Errorf("%s: %+v", c.name, f)
 		}
@@ -245,7 +249,7 @@ func TestWalkTextsThatCannotBeFollowed(t *testing.T) {
 		t.Errorf("across the seam: %+v", f)
 	}
 	r, err := s.prober(t, false).Probe(t.Context(), eval.ProbeRequest{Prompt: "c", Texts: []string{" a"}})
-	if err != nil || !strings.Contains(r.Forms[0].Reason, "generation.raw") {
+	if err != nil || !strings.Contains(r.Forms[0].Reason, "generation.raw") || r.Unable == "" {
 		t.Errorf("behind a template: %+v, %v", r, err)
 	}
 }

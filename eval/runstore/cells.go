@@ -44,7 +44,7 @@ const checkedColumns = 19
 
 // take reads the columns of a row: replyColumns and, where they were read,
 // probeColumns.
-func (row *scoredRow) take(columns []any, probe bool) error {
+func (row *scoredRow) take(columns []any) error {
 	c := cells{rest: columns}
 	row.query, row.sample = c.number(), c.number()
 	row.text, row.reasoning, row.doneReason = c.text(), c.text(), c.text()
@@ -54,7 +54,7 @@ func (row *scoredRow) take(columns []any, probe bool) error {
 	row.energy, row.kind, row.message = c.nullInteger(), c.nullText(), c.nullText()
 	row.tokens, row.host, row.reusedFrom, row.sum = c.text(), c.text(), c.text(), c.blob()
 	row.vals, row.flags = c.nullText(), c.nullText()
-	if p := &row.probe; probe {
+	if p := &row.probe; len(c.rest) > 0 {
 		p.answers, p.choices, p.divergences, p.incomparable = c.nullText(), c.nullText(), c.nullText(), c.nullText()
 		p.start, p.end = c.nullInteger(), c.nullInteger()
 		p.kind, p.message, p.sum, p.host = c.nullText(), c.nullText(), c.blob(), c.nullText()

@@ -28,6 +28,11 @@ func (s *Store) Probed(ctx context.Context) (map[eval.ProbeID]bool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what %s was probed for: %w", s.dir, err)
 	}
+	for model := range s.record.Unprobed {
+		for _, q := range s.record.Plan.Queries.Queries {
+			done[eval.ProbeID{Model: model, Query: q.ID}] = true
+		}
+	}
 	return done, nil
 }
 
@@ -41,8 +46,51 @@ func (s *Store) PutProbe(ctx context.Context, p eval.Probe) error {
 	if err != nil {
 		return fmt.Errorf("encode the probe of %s %s: %w", p.Model, p.Query, err)
 	}
+	if p.Unable != "" {
+		if err := s.PutUnprobed(ctx, p.Model, p.Unable); err != nil {
+			return err
+		}
+	}
 	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO probes VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
 		args: append(row.values(model, query), checksumOf(row.checked(model, query)...), p.Host), fact: probeFact{model, query, row}})
+}
+
+// unprobedPrefix begins the keys in meta that say why nothing is known of a
+// model's texts; the model's name follows.
+const unprobedPrefix = "unprobed "
+
+// unprobed is what such a key holds.
+type unprobed struct{ Why, Checksum string }
+
+func unprobedChecksum(model, why string) string {
+	return checksumText(fmt.Sprintf("%q %q", model, why))
+}
+
+// PutUnprobed queues why a model says nothing of any text. It stands for all
+// queries of the model that have no probe.
+func (s *Store) PutUnprobed(ctx context.Context, model, why string) error {
+	b, err := json.Marshal(unprobed{why, unprobedChecksum(model, why)})
+	if err != nil {
+		return fmt.Errorf("encode why %s is not probed: %w", model, err)
+	}
+	return s.enqueue(ctx, change{query: `INSERT OR REPLACE INTO meta VALUES (?, ?)`, args: []any{unprobedPrefix + model, string(b)}})
+}
+
+// unprobed reads which models say nothing of any text.
+func (s *Store) unprobed(ctx context.Context) (map[string]string, error) {
+	out := make(map[string]string)
+	err := s.eachMeta(ctx, unprobedPrefix, func(model, text string) error {
+		var u unprobed
+		if err := json.Unmarshal([]byte(text), &u); err != nil || u.Checksum != unprobedChecksum(model, u.Why) {
+			return damaged(s.dir, fmt.Sprintf("why %s was not probed is not what was stored", model))
+		}
+		out[model] = u.Why
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what %s was not probed for: %w", s.dir, err)
+	}
+	return out, nil
 }
 
 // probeRow is a probe as the table has it; all of it is NULL where there is none.

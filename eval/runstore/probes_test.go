@@ -73,6 +73,37 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestUnableModel: what a model says nothing of is stored once, for all of its
+// queries, and counts as an outcome of each.
+func TestUnableModel(t *testing.T) {
+	s, dir := create(t, 2)
+	ctx := t.Context()
+	const why = "the server gives none"
+	for _, query := range []string{"q0000", "q0001"} {
+		must(t, s.Put(ctx, eval.Reply{JobID: eval.JobID{Model: "A", Query: query}}))
+	}
+	must(t, s.PutProbe(ctx, eval.Probe{ProbeID: eval.ProbeID{Model: "A", Query: "q0000"}, Answers: []likelihood.Form{{Text: "K", Bytes: 2, Reason: why}}, Unable: why}),
+		s.Flush(ctx), s.Close())
+	s, err := runstore.Read(ctx, dir)
+	must(t, err)
+	if got := s.Record().Unprobed["A"]; got != why {
+		t.Errorf("unprobed because %q", got)
+	}
+	done, err := s.Probed(ctx)
+	if must(t, err); !done[eval.ProbeID{Model: "A", Query: "q0001"}] || done[eval.ProbeID{Model: "B", Query: "q0001"}] {
+		t.Errorf("%v", done)
+	}
+	for _, r := range collect(t, s)[:2] {
+		if bits := metrics.Find(r.Scores, metrics.AnswerBits); bits.Status != metrics.Unscored || !strings.Contains(bits.Reason, why) {
+			t.Errorf("%s: %+v", r.Query.ID, bits)
+		}
+	}
+	must(t, s.Close(), runstore.Damage(dir, `UPDATE meta SET value = replace(value, 'gives', 'gave') WHERE key = 'unprobed A'`))
+	if s, err := runstore.Read(ctx, dir); err == nil || !strings.Contains(err.Error(), "not what was stored") {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
 // TestDamagedProbe: a figure that was changed in the file is not believed.
 func TestDamagedProbe(t *testing.T) {
 	s, dir := create(t, 1)

@@ -97,7 +97,7 @@ func (s *Store) Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, o
 	if err != nil {
 		return r, false, err
 	}
-	replies, err := scan.decode(page)
+	replies, err := scan.page(page)
 	if err != nil || len(replies) == 0 || replies[0].Reply.JobID != id {
 		return r, false, err
 	}

@@ -80,6 +80,9 @@ func (s *Store) Refresh(ctx context.Context) error {
 	if rec.Reused, err = s.reused(ctx); err != nil {
 		return err
 	}
+	if rec.Unprobed, err = s.unprobed(ctx); err != nil {
+		return err
+	}
 	rec.Scoring, err = s.newestScoring(ctx)
 	return err
 }
@@ -113,24 +116,31 @@ func (s *Store) refreshPhases(ctx context.Context) error {
 // reused reads which models have all of an earlier run.
 func (s *Store) reused(ctx context.Context) (map[string]eval.Reused, error) {
 	out := make(map[string]eval.Reused)
-	err := s.each(ctx, func(rows *sql.Rows) error {
-		var key, text string
-		if err := rows.Scan(&key, &text); err != nil {
-			return err
-		}
+	err := s.eachMeta(ctx, reusedPrefix, func(model, text string) error {
 		origin := struct {
 			eval.Reused
 			Checksum string
 		}{}
-		model := strings.TrimPrefix(key, reusedPrefix)
 		if err := json.Unmarshal([]byte(text), &origin); err != nil || origin.Checksum != reusedChecksum(model, origin.Reused) {
 			return damaged(s.dir, fmt.Sprintf("where the replies of %s come from is not what was stored", model))
 		}
 		out[model] = origin.Reused
 		return nil
-	}, "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key", reusedPrefix+"%")
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read what %s reuses: %w", s.dir, err)
 	}
 	return out, nil
+}
+
+// eachMeta goes over the values whose keys begin with prefix; name is what
+// follows it.
+func (s *Store) eachMeta(ctx context.Context, prefix string, do func(name, value string) error) error {
+	return s.each(ctx, func(rows *sql.Rows) error {
+		var key, value string
+		if err := rows.Scan(&key, &value); err != nil {
+			return err
+		}
+		return do(strings.TrimPrefix(key, prefix), value)
+	}, "SELECT key, value FROM meta WHERE key LIKE ? ORDER BY key", prefix+"%")
 }

@@ -123,7 +123,8 @@ func (row *scoredRow) check(s *Store, model int, reply []any) error {
 	return nil
 }
 
-// decoder makes scored replies of a model's rows. Several goroutines may use it.
+// decoder makes scored replies of a model's rows. Several goroutines may use it
+// while nobody refreshes the record.
 type decoder struct {
 	store    *Store
 	model    int
@@ -132,16 +133,16 @@ type decoder struct {
 }
 
 func (s *Store) decoder(model int) decoder {
-	plan := &s.record.Plan
-	return decoder{store: s, model: model, floor: s.floor(model), unprobed: plan.LikelihoodScores(plan.Models[model], queries.Query{}, nil)}
+	rec := &s.record
+	return decoder{store: s, model: model, floor: s.floor(model), unprobed: rec.LikelihoodScores(rec.Plan.Models[model], queries.Query{}, nil)}
 }
 
 func (d decoder) decode(row *scoredRow) (out eval.ScoredReply, err error) {
 	if out.Reply, err = row.reply(d.store, d.model); err != nil {
 		return out, err
 	}
-	plan := &d.store.record.Plan
-	out.Query = plan.Queries.Queries[row.query]
+	rec := &d.store.record
+	out.Query = rec.Plan.Queries.Queries[row.query]
 	out.Flags = strings.Fields(row.flags.String)
 	if out.Probe, err = row.probe.decode(d.store, d.model, row.query); err != nil {
 		return out, err
@@ -150,7 +151,7 @@ func (d decoder) decode(row *scoredRow) (out eval.ScoredReply, err error) {
 	if row.sample == 0 && err == nil {
 		known := d.unprobed
 		if out.Probe != nil {
-			known = plan.LikelihoodScores(plan.Models[d.model], out.Query, out.Probe)
+			known = rec.LikelihoodScores(rec.Plan.Models[d.model], out.Query, out.Probe)
 		}
 		copy(out.Scores[len(metrics.Text()):], known)
 	}

@@ -3,7 +3,9 @@ package runstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -18,8 +20,9 @@ type place struct{ query, sample int }
 // scan reads the rows of one model, page by page.
 type scan struct {
 	decoder
-	rows   *sql.Stmt
-	probes bool // the model's probes are read beside them
+	rows      *sql.Stmt // compiled once and not for every page
+	probed    bool      // rows reads probes too
+	lastProbe int       // index of the last query with a probe; below 0: none
 }
 
 const (
@@ -34,37 +37,53 @@ const (
 	pageAfter = ` WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`
 )
 
-// scan begins to read a model's rows. Its statement is compiled once and not for
-// every page. A record that is only read says at once whether to look for probes.
+// scan begins to read a model's rows. Beyond the last probe none is looked for;
+// to a record that is written more may come.
 func (s *Store) scan(ctx context.Context, model int) (*scan, error) {
-	sc := &scan{decoder: s.decoder(model), probes: true}
+	sc := &scan{decoder: s.decoder(model), lastProbe: math.MaxInt}
 	if s.writer == nil {
-		if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM probes WHERE model = ?)", model).Scan(&sc.probes); err != nil {
+		err := s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(query), -1) FROM probes WHERE model = ?", model).Scan(&sc.lastProbe)
+		if err != nil {
 			return nil, explain(err)
 		}
 	}
-	query := "SELECT " + replyColumns + replyJoin + pageAfter
-	if sc.probes {
-		query = "SELECT " + replyColumns + probeColumns + replyJoin + probeJoin + pageAfter
-	}
-	var err error
-	sc.rows, err = s.db.PrepareContext(ctx, query)
-	return sc, explain(err)
+	return sc, sc.prepare(ctx, sc.lastProbe >= 0)
 }
 
-func (sc *scan) close() { _ = sc.rows.Close() } // nothing hangs on it
+// prepare compiles the statement, which reads probes or does not.
+func (sc *scan) prepare(ctx context.Context, probed bool) (err error) {
+	query := "SELECT " + replyColumns + replyJoin + pageAfter
+	if probed {
+		query = "SELECT " + replyColumns + probeColumns + replyJoin + probeJoin + pageAfter
+	}
+	sc.close()
+	sc.probed = probed
+	sc.rows, err = sc.store.db.PrepareContext(ctx, query)
+	return explain(err)
+}
+
+func (sc *scan) close() {
+	if sc.rows != nil {
+		_ = sc.rows.Close() // nothing hangs on it
+	}
+}
 
 // page is a part of a model's rows, as the driver gives their columns.
 type page struct {
 	rows  []any // the columns of all of them, row after row
 	width int   // columns of a row
-	last  place
+	last  place // of the last row
 }
 
-func (p *page) len() int { return len(p.rows) / p.width }
+func (p *page) len() int { return len(p.rows) / max(p.width, 1) }
 
 // read reads the rows after a place.
 func (sc *scan) read(ctx context.Context, after place, most int) (p page, err error) {
+	if sc.probed && after.query > sc.lastProbe {
+		if err := sc.prepare(ctx, false); err != nil {
+			return p, err
+		}
+	}
 	rows, err := sc.rows.QueryContext(ctx, sc.store.scoring(), sc.model, after.query, after.sample, most)
 	if err != nil {
 		return p, explain(err)
@@ -94,20 +113,20 @@ func (sc *scan) read(ctx context.Context, after place, most int) (p page, err er
 	return p, explain(rows.Err())
 }
 
-// decode checks the rows of a page and makes replies of them.
-func (sc *scan) decode(p page) ([]eval.ScoredReply, error) {
+// page checks the rows of a page and makes replies of them.
+func (d decoder) page(p page) ([]eval.ScoredReply, error) {
 	out := make([]eval.ScoredReply, p.len())
-	var row scoredRow
 	for i := range out {
+		var row scoredRow
 		columns := p.rows[i*p.width : (i+1)*p.width]
-		if err := row.take(columns, sc.probes); err != nil {
-			return nil, damaged(sc.store.dir, fmt.Sprintf("a reply of %s cannot be read: %v", sc.store.record.Plan.Models[sc.model].Name, err))
+		if err := row.take(columns); err != nil {
+			return nil, damaged(d.store.dir, fmt.Sprintf("a reply of %s cannot be read: %v", d.store.record.Plan.Models[d.model].Name, err))
 		}
-		if err := row.check(sc.store, sc.model, columns[:checkedColumns]); err != nil {
+		if err := row.check(d.store, d.model, columns[:checkedColumns]); err != nil {
 			return nil, err
 		}
 		var err error
-		if out[i], err = sc.decoder.decode(&row); err != nil {
+		if out[i], err = d.decode(&row); err != nil {
 			return nil, err
 		}
 	}
@@ -149,34 +168,47 @@ func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.Sco
 }
 
 // readPages reads a model's replies page by page to the last one, or until it is
-// enough. A page that has begun is read to its end: the driver gives up a
-// connection on which a query was broken off, and with it the transaction. What
-// is sent is decoded by a goroutine that ends with it.
+// enough or ctx ends. A page that has begun is read to its end: the driver gives
+// up a connection on which a query was broken off, and with it the transaction.
+// What is sent is decoded by a goroutine that ends when it is ready.
 func (s *Store) readPages(ctx context.Context, model int, to chan<- *pageRead, enough <-chan struct{}) {
 	defer close(to)
-	sc, err := s.scan(ctx, model)
-	if err == nil {
-		defer sc.close()
-	}
-	for after, more := (place{query: -1}), true; more; {
-		out := &pageRead{err: err, ready: make(chan struct{})}
-		var p page
-		if err == nil {
-			p, out.err = sc.read(ctx, after, pageRows)
-		}
+	send := func(p *pageRead) bool {
 		select {
-		case to <- out:
+		case to <- p:
+			return true
 		case <-enough:
+			return false
+		}
+	}
+	fail := func(err error) {
+		p := &pageRead{err: err, ready: make(chan struct{})}
+		close(p.ready)
+		send(p)
+	}
+	sc, err := s.scan(ctx, model)
+	if err != nil {
+		fail(err)
+		return
+	}
+	defer sc.close()
+	for after := (place{query: -1}); ; {
+		p, err := sc.read(context.WithoutCancel(ctx), after, pageRows)
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			fail(err)
 			return
 		}
-		if out.err != nil {
-			close(out.ready)
+		out := &pageRead{ready: make(chan struct{})}
+		if !send(out) {
 			return
 		}
-		after, more = p.last, p.len() == pageRows
 		go func() {
-			out.replies, out.err = sc.decode(p)
+			out.replies, out.err = sc.page(p)
 			close(out.ready)
 		}()
+		if p.len() < pageRows {
+			return
+		}
+		after = p.last
 	}
 }

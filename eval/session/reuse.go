@@ -292,7 +292,13 @@ func (t *taking) put(ctx context.Context, source *runstore.Store, m eval.Model, 
 	if t.store == nil {
 		return nil
 	}
-	probes := eval.SameProbes(t.plan, t.model, source.Record().Plan, m)
+	rec := source.Record()
+	probes := eval.SameProbes(t.plan, t.model, rec.Plan, m)
+	if why := rec.Unprobed[m.Name]; probes && why != "" {
+		if err := t.store.PutUnprobed(ctx, t.model.Name, why); err != nil {
+			return err
+		}
+	}
 	for _, r := range replies {
 		if err := t.store.Put(ctx, r.Reply); err != nil {
 			return err
