@@ -26,6 +26,11 @@ func atEase() (end func()) {
 	return func() { debug.SetGCPercent(before) }
 }
 
+// largeGrowth is how far the heap may grow over what is in use in a command on
+// large runs, in percent: it reaches the limit, which holds the memory in its
+// stead, and collects less often before that.
+const largeGrowth = 400
+
 // What a command on large runs gets by with and does not collect garbage all the
 // time: queries, and figures by query, live as long as it does.
 const (
@@ -55,6 +60,7 @@ func (m *Memory) Hold(rec eval.RunRecord) {
 	m.requests += rec.Plan.Requests()
 	m.queries += len(rec.Plan.Queries.Queries)
 	if m.requests >= largeRequests {
+		debug.SetGCPercent(largeGrowth)
 		debug.SetMemoryLimit(int64(bytesAtLeast + bytesByQuery*m.queries + bytesByRequest*m.requests))
 	}
 }
