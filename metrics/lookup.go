@@ -12,10 +12,21 @@ func Named(name string) (m Metric, ok bool) {
 	return all[i], true
 }
 
+// At returns the score of All()[i]; without one, an Unscored one. Scores mostly
+// stand in that order, so that it need not look for it.
+func At(scores []Score, i int) Score {
+	if i < len(scores) && scores[i].Metric == all[i].Name {
+		return scores[i]
+	}
+	return Find(scores, all[i].Name)
+}
+
 // Find returns one metric's score of a reply; without one, an Unscored one.
 func Find(scores []Score, name string) Score {
-	if i := slices.IndexFunc(scores, func(s Score) bool { return s.Metric == name }); i >= 0 {
-		return scores[i]
+	for i := range scores { // in place: a score is large to copy
+		if scores[i].Metric == name {
+			return scores[i]
+		}
 	}
 	return Score{Metric: name, Status: Unscored, Reason: "not scored"}
 }
@@ -25,5 +36,6 @@ func (s Score) Number() *float64 {
 	if s.Status != Scored {
 		return nil
 	}
-	return &s.Value
+	value := s.Value // alone: what is returned is kept, and a score is large
+	return &value
 }

@@ -19,6 +19,7 @@ type Scorer struct {
 	interned       table
 	pattern, match []int32
 	lcs            blocks
+	longest        []int32 // Align's table
 }
 
 // Match is what em and em_substring see. Offsets are bytes of the text.

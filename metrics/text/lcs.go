@@ -1,6 +1,9 @@
 package text
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // table gives the distinct tokens of a text numbers from 0, by open addressing.
 type table struct {
@@ -134,7 +137,9 @@ func (s *Scorer) Align(reference, text string) (shared []Shared, ok bool) {
 		return nil, false
 	}
 	same := func(i, j int) bool { return r.equal(i, t, j) }
-	longest := make([]int32, (n+1)*(m+1)) // of the tokens from i and from j on
+	longest := slices.Grow(s.longest[:0], (n+1)*(m+1))[:(n+1)*(m+1)] // of the tokens from i and from j on
+	clear(longest)
+	s.longest = longest
 	at := func(i, j int) *int32 { return &longest[i*(m+1)+j] }
 	for i := n - 1; i >= 0; i-- {
 		for j := m - 1; j >= 0; j-- {

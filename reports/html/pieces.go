@@ -2,11 +2,12 @@ package html
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/base64"
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // Bounds of a piece before it is compressed.

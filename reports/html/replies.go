@@ -133,14 +133,14 @@ const scoreDecimals = 4
 
 func appendScores(d []byte, s eval.ScoredReply) []byte {
 	d = append(d, '[')
-	for i, m := range metrics.All() {
+	for i := range metrics.All() {
 		if s.Reply.Failure != nil {
 			break
 		}
 		if i > 0 {
 			d = append(d, ',')
 		}
-		score := metrics.Find(s.Scores, m.Name)
+		score := metrics.At(s.Scores, i)
 		if score.Status == metrics.Scored {
 			d = appendNumber(d, score.Value, scoreDecimals)
 		} else {

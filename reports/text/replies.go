@@ -157,8 +157,8 @@ func appendScores(b []byte, scores []metrics.Score) []byte {
 			b = append(b, ',')
 		}
 		b = append(append(append(b, '"'), name...), '"', ':')
-		if s := score(scores, name); s != nil {
-			b = appendFloat(b, *s)
+		if s := metrics.At(scores, i); s.Status == metrics.Scored {
+			b = appendFloat(b, s.Value)
 		} else {
 			b = append(b, "null"...)
 		}

@@ -2,13 +2,14 @@ package xlsx
 
 import (
 	"bytes"
-	"compress/flate"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
 	"strconv"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // Sizes in bytes.

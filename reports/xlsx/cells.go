@@ -25,7 +25,7 @@ func appendInt(b []byte, n int) []byte {
 
 // appendFloat leaves the cell empty where x is no number: no sheet can hold it.
 func appendFloat(b []byte, x float64) []byte {
-	if finite(x) == nil {
+	if !isFinite(x) {
 		return append(b, '>')
 	}
 	return append(strconv.AppendFloat(append(b, "><v>"...), x, 'f', -1, 64), "</v>"...)

@@ -1,8 +1,9 @@
 package xlsx
 
 import (
-	"compress/flate"
 	"hash/crc32"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // compressor compresses the sheets' bodies while their next rows are written.

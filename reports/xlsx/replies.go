@@ -167,8 +167,11 @@ func (t *series) reply(sr eval.ScoredReply) error {
 		add(string(f.Kind))
 		add(f.Message)
 	}
-	for _, m := range metrics.All() {
-		add(scoreOf(sr.Scores, m.Name))
+	for k := range metrics.All() {
+		if score := metrics.At(sr.Scores, k); score.Status == metrics.Scored && isFinite(score.Value) {
+			s.number(i, t.cols[i].kind, score.Value)
+		}
+		i++
 	}
 	add(optional(strings.Join(sr.Flags, " ")))
 	add(optional(r.DoneReason))
@@ -189,12 +192,6 @@ func (t *series) reply(sr eval.ScoredReply) error {
 	}
 	s.end(0)
 	return nil
-}
-
-// scoreOf is one metric's value; nil where it is Unscored.
-func scoreOf(scores []metrics.Score, metric string) any {
-	s := metrics.Find(scores, metric)
-	return given(s.Status == metrics.Scored, s.Value)
 }
 
 func latencyOf(t eval.Timing) any {

@@ -128,17 +128,24 @@ func (s *sheet) set(i int, k kind, v any) {
 	case int:
 		s.cells = appendInt(s.begin(i, count), v)
 	case measured:
-		s.cells = appendFloat(s.begin(i, kindOf(v.metric)), v.value)
+		s.number(i, kindOf(v.metric), v.value)
+		return
 	case float64:
 		if k == general {
 			k = sized(v)
 		}
-		s.cells = appendFloat(s.begin(i, k), v)
+		s.number(i, k, v)
+		return
 	default:
 		s.set(i, k, fmt.Sprint(v))
 		return
 	}
 	s.cells = append(s.cells, "</c>"...)
+}
+
+// number is set for a float64, which most cells of a large table are.
+func (s *sheet) number(i int, k kind, v float64) {
+	s.cells = append(appendFloat(s.begin(i, k), v), "</c>"...)
 }
 
 // begin begins a cell of the next row.
@@ -305,11 +312,13 @@ func value(p *float64) any {
 
 // finite keeps what is no number out of a cell.
 func finite(v float64) any {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	if !isFinite(v) {
 		return nil
 	}
 	return v
 }
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // given is v where it exists.
 func given(exists bool, v float64) any {
