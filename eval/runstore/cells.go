@@ -53,11 +53,17 @@ func (row *scoredRow) take(columns []any) error {
 	row.load, row.promptEval, row.evaluated = c.integer(), c.integer(), c.integer()
 	row.energy, row.kind, row.message = c.nullInteger(), c.nullText(), c.nullText()
 	row.tokens, row.host, row.reusedFrom, row.sum = c.text(), c.text(), c.text(), c.blob()
-	row.vals, row.flags = c.nullText(), c.nullText()
 	if p := &row.probe; len(c.rest) > 0 {
 		p.answers, p.choices, p.divergences, p.incomparable = c.nullText(), c.nullText(), c.nullText(), c.nullText()
 		p.start, p.end = c.nullInteger(), c.nullInteger()
 		p.kind, p.message, p.sum, p.host = c.nullText(), c.nullText(), c.blob(), c.nullText()
 	}
+	return c.wrong
+}
+
+// takeScores reads scoreColumns.
+func (row *scoredRow) takeScores(columns []any) error {
+	c := cells{rest: columns[2:]} // after the place
+	row.vals, row.flags = textOf(c.text()), textOf(c.text())
 	return c.wrong
 }
