@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ type Generator struct {
 	model   eval.Model
 	address string // of the call that asks it
 	options map[string]any
+	fixed   []byte // the options as JSON, without the seed and the brace before them
 
 	mute atomic.Bool // the server gives no log-probabilities
 
@@ -39,7 +41,19 @@ func (c *Client) Generator(m eval.Model) *Generator {
 	if m.API == eval.APIChat {
 		call = "/api/chat"
 	}
-	return &Generator{client: c, model: m, address: c.base.JoinPath(call).String(), options: options(m.Generation)}
+	o := options(m.Generation)
+	fixed := maps.Clone(o)
+	delete(fixed, "seed")
+	return &Generator{client: c, model: m, address: c.base.JoinPath(call).String(), options: o, fixed: encoded(fixed)[1:]}
+}
+
+// encoded writes options as JSON. They are numbers, words and lists of words.
+func encoded(options map[string]any) json.RawMessage {
+	b, err := json.Marshal(options)
+	if err != nil {
+		panic(err) // a plan with a number that JSON cannot hold is refused
+	}
+	return b
 }
 
 // options holds every option by Ollama's name. Ollama ignores all of these
@@ -70,15 +84,15 @@ func options(g eval.Generation) map[string]any {
 // Load makes the server load the model with the options of the questions;
 // other options would make it load again.
 func (g *Generator) Load(ctx context.Context) error {
-	_, err := g.stream(ctx, g.request(eval.Request{}, g.options, keepAlive), g.client.limits.LoadSilence)
+	_, err := g.stream(ctx, g.request(eval.Request{}, encoded(g.options), keepAlive), g.client.limits.LoadSilence)
 	return err
 }
 
 // Warmup asks for one token.
 func (g *Generator) Warmup(ctx context.Context, r eval.Request) error {
-	o := g.optionsOf(r)
-	o["num_predict"] = 1
-	_, err := g.stream(ctx, g.request(r, o, keepAlive), g.client.limits.LoadSilence)
+	o := maps.Clone(g.options)
+	o["seed"], o["num_predict"] = r.Seed, 1
+	_, err := g.stream(ctx, g.request(r, encoded(o), keepAlive), g.client.limits.LoadSilence)
 	return err
 }
 
@@ -104,11 +118,22 @@ func (g *Generator) nameTokens(ctx context.Context, tokens []eval.Token) {
 	}
 }
 
-// optionsOf is the model's options with those of one request.
-func (g *Generator) optionsOf(r eval.Request) map[string]any {
-	o := maps.Clone(g.options)
-	o["seed"] = r.Seed
-	return o
+// optionsOf is the model's options with the seed of one request.
+func (g *Generator) optionsOf(r eval.Request) json.RawMessage {
+	b := strconv.AppendInt([]byte(`{"seed":`), int64(r.Seed), 10)
+	return append(append(b, ','), g.fixed...)
+}
+
+// generateRequest is the library's with options that are encoded once: each
+// question changes only the seed in them.
+type generateRequest struct {
+	api.GenerateRequest
+	Options json.RawMessage `json:"options"`
+}
+
+type chatRequest struct {
+	api.ChatRequest
+	Options json.RawMessage `json:"options"`
 }
 
 // Unload makes the server free the model's memory.
@@ -139,14 +164,14 @@ func (g *Generator) Verify(ctx context.Context) error {
 
 // request asks r in the words of the call at g's address; one without a prompt
 // only loads or, with nothing to keep, unloads.
-func (g *Generator) request(r eval.Request, options map[string]any, keep time.Duration) (body any) {
+func (g *Generator) request(r eval.Request, options json.RawMessage, keep time.Duration) (body any) {
 	no := false // a prompt that does not fit is refused, a full context ends the reply: neither is cut in silence
 	var think *api.ThinkValue
 	if t := g.model.Generation.Think; t != nil {
 		think = &api.ThinkValue{Value: *t}
 	}
 	if g.model.API == eval.APIChat {
-		chat := api.ChatRequest{Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think}
+		chat := chatRequest{api.ChatRequest{Model: g.model.Model, KeepAlive: &api.Duration{Duration: keep}, Truncate: &no, Shift: &no, Think: think}, options}
 		if r.System != "" {
 			chat.Messages = append(chat.Messages, api.Message{Role: "system", Content: r.System})
 		}
@@ -155,9 +180,9 @@ func (g *Generator) request(r eval.Request, options map[string]any, keep time.Du
 		}
 		return chat
 	}
-	return api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
-		KeepAlive: &api.Duration{Duration: keep}, Options: options, Truncate: &no, Shift: &no, Think: think,
-		Logprobs: r.Logprobs > 0, TopLogprobs: min(r.Logprobs, mostAlternatives)}
+	return generateRequest{api.GenerateRequest{Model: g.model.Model, Prompt: r.Prompt, System: r.System, Raw: g.model.Generation.Raw,
+		KeepAlive: &api.Duration{Duration: keep}, Truncate: &no, Shift: &no, Think: think,
+		Logprobs: r.Logprobs > 0, TopLogprobs: min(r.Logprobs, mostAlternatives)}, options}
 }
 
 // stream sends one request and reads its answer to the end.

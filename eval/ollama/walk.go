@@ -245,7 +245,7 @@ func (w *walk) ask(ctx context.Context, sofar string, n int) (look, error) {
 		return look{lost: errMute.Error()}, nil
 	}
 	for try := range mostTries {
-		r := w.request(eval.Request{Prompt: sofar, Logprobs: mostAlternatives}, w.drawing(try), keepAlive)
+		r := w.request(eval.Request{Prompt: sofar, Logprobs: mostAlternatives}, encoded(w.drawing(try)), keepAlive)
 		reply, err := w.stream(ctx, r, w.client.limits.Silence)
 		if err != nil {
 			return look{}, err
