@@ -17,6 +17,10 @@ const seed = 42
 type Options struct {
 	Factor *emissions.CarbonFactor // nil: no CO2
 	PUE    float64                 // at least 1; 0 is taken as 1
+
+	// Each is told of every outcome, in order, while the report goes over them;
+	// nil: nobody is.
+	Each func(eval.ScoredReply)
 }
 
 // Build computes the report of one run from its stored replies and readings.
@@ -31,7 +35,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 		Warnings: slices.Clone(rec.Warnings),
 	}
 	machines := newHosts(rec)
-	t, err := gather(ctx, run, &r, machines)
+	t, err := gather(ctx, run, &r, machines, o.Each)
 	if err != nil {
 		return Report{}, err
 	}
@@ -72,7 +76,7 @@ func Build(ctx context.Context, run eval.Run, o Options) (Report, error) {
 // gather goes once over the replies. It gives the report their digest and the
 // way to go over them again: a short run's are kept, so that each file need not
 // read them anew.
-func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*tally, error) {
+func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts, each func(eval.ScoredReply)) ([]*tally, error) {
 	p := run.Record().Plan
 	byName := make(map[string]*tally, len(p.Models))
 	out := newTallies(run.Record())
@@ -92,6 +96,9 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts) ([]*t
 	for s, err := range run.Replies(ctx) {
 		if err != nil {
 			return nil, err
+		}
+		if each != nil {
+			each(s)
 		}
 		t, query := byName[s.Reply.JobID.Model], queryAt[s.Query.ID]
 		t.add(s, query)

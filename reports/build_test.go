@@ -258,3 +258,16 @@ func TestAgreementOfReviewers(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// TestEachOutcomeIsTold wants whoever is told of the outcomes to hear of all of
+// them, in order, failures too.
+func TestEachOutcomeIsTold(t *testing.T) {
+	run := madeRun(20, "teacher", "student")
+	run.replies[3].Reply.Failure = &eval.Failure{Kind: eval.FailTimeout}
+	run.replies[3].Scores = nil
+	var told []eval.ScoredReply
+	build(t, run, Options{Each: func(s eval.ScoredReply) { told = append(told, s) }})
+	if diff := cmp.Diff(run.replies, told); diff != "" {
+		t.Errorf("stored -, told +:\n%s", diff)
+	}
+}

@@ -61,10 +61,11 @@ const mostKnowledge = 2000
 // knowledge lists the first queries of which anything is known.
 func (t *tally) knowledge(p eval.Plan) []Knowledge {
 	var out []Knowledge
+	bits := t.column(metrics.AnswerBits)
 	for q, query := range p.Queries.Queries[:min(mostKnowledge, len(p.Queries.Queries))] {
 		k := Knowledge{Query: query.ID, Chosen: t.probed.chosen[q], Rank: t.probed.ranks[q].rank, RankBound: t.probed.ranks[q].bound,
 			EM: known(t.values[metrics.EM][q]), Choice: known(t.values[metrics.Choice][q])}
-		if s, ok := t.score(metrics.AnswerBits, q); ok {
+		if s, ok := bits.score(q); ok {
 			k.Bits, k.Bound = &s.Value, s.Bound
 		}
 		if k.Bits != nil || k.Rank > 0 || k.Choice != nil {
@@ -166,11 +167,22 @@ func (t *tally) addLikelihood(r eval.ScoredReply, query int) {
 	}
 }
 
+// scoreColumn is one metric's scores by query.
+type scoreColumn struct {
+	metric string
+	values []float64
+	bounds []bound // nil: all are exact
+}
+
+func (t *tally) column(metric string) scoreColumn {
+	return scoreColumn{metric, t.values[metric], t.probed.bounds[metric]}
+}
+
 // score is one query's score, as far as it is known.
-func (t *tally) score(metric string, query int) (s metrics.Score, ok bool) {
-	s = metrics.Score{Metric: metric, Value: t.values[metric][query], Status: metrics.Scored}
-	if bounds, has := t.probed.bounds[metric]; has {
-		s.Bound = allBounds[bounds[query]]
+func (c scoreColumn) score(query int) (s metrics.Score, ok bool) {
+	s = metrics.Score{Metric: c.metric, Value: c.values[query], Status: metrics.Scored}
+	if c.bounds != nil {
+		s.Bound = allBounds[c.bounds[query]]
 	}
 	return s, !math.IsNaN(s.Value)
 }
@@ -181,8 +193,9 @@ func (t *tally) mean(def metrics.Metric) Metric {
 	out := Metric{Name: def.Name, Title: def.Title}
 	var xs []float64
 	var upper []int
-	for q := range t.values[def.Name] {
-		s, ok := t.score(def.Name, q)
+	column := t.column(def.Name)
+	for q := range column.values {
+		s, ok := column.score(q)
 		if !ok {
 			continue
 		}
@@ -228,9 +241,10 @@ func pairWhere(a, b *tally, m metrics.Metric, keep func(query int) bool) stat.Co
 	var xs, ys []float64
 	var wins, losses, ties, undecided int
 	bounded := false
-	for q := range a.values[m.Name] {
-		x, okX := a.score(m.Name, q)
-		y, okY := b.score(m.Name, q)
+	ofA, ofB := a.column(m.Name), b.column(m.Name)
+	for q := range ofA.values {
+		x, okX := ofA.score(q)
+		y, okY := ofB.score(q)
 		if !okX || !okY || !keep(q) {
 			continue
 		}

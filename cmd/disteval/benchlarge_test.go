@@ -7,12 +7,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/eval/scoring"
 )
 
 // What the commands on a large run may take; docs/speed.md explains.
@@ -80,7 +87,8 @@ func growth(now, before float64) string {
 }
 
 // BenchmarkGate holds the time of the gate, which scores a run's replies again,
-// beside that of scoring the same texts as pairs.
+// beside that of scoring the same texts as pairs; and that of the scoring alone,
+// without all else that a gate does.
 func BenchmarkGate(b *testing.B) {
 	const n = 100_000
 	program, dir := build(b), writeLargeRun(b, n/largeModels)
@@ -90,7 +98,7 @@ func BenchmarkGate(b *testing.B) {
 	measured(b, exec.Command(program, "gate", dir, "--expected", expected, "--bless"))
 	measured(b, exec.Command(program, "report", dir, "--out", out, "--format", "jsonl"))
 	writePairs(b, pairs, filepath.Join(out, "replies.jsonl"))
-	var ratio []float64
+	var ratio, rescoring, rescoringCPU []float64
 	for b.Loop() {
 		for range 3 {
 			gate := measured(b, exec.Command(program, "gate", dir, "--expected", expected))
@@ -98,11 +106,57 @@ func BenchmarkGate(b *testing.B) {
 			b.Logf("%d replies: gate %.1f s, %.1f s of processors; the same texts as pairs %.1f s, %.1f s", n,
 				gate.Wall.Seconds(), gate.CPU.Seconds(), scored.Wall.Seconds(), scored.CPU.Seconds())
 			ratio = append(ratio, gate.Wall.Seconds()/scored.Wall.Seconds())
+			wall, cpu := scoringAgain(b, dir, pairs)
+			rescoring, rescoringCPU = append(rescoring, wall), append(rescoringCPU, cpu)
 		}
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(ratio), "gate/pairs")
+	b.ReportMetric(median(rescoring), "rescoring/pairs")
+	b.ReportMetric(median(rescoringCPU), "rescoring-cpu/pairs-cpu")
 	check(b, "times as long as score --pairs", median(ratio), targetGate+slackGate)
+}
+
+// scoringAgain is how long a stored run takes longer to go over where its
+// replies are scored again on the way, as the gate does, in times of scoring the
+// same texts as pairs; all of it in this process. The processor time is told
+// too, since going over a run leaves a part of a processor idle that scoring uses.
+func scoringAgain(b *testing.B, dir, pairs string) (wall, cpu float64) {
+	b.Helper()
+	stored, err := runstore.Read(b.Context(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stored.Close()
+	timed := func(what func() error) (wall, cpu float64) {
+		runtime.GC()
+		before, start := ownCPU(b), time.Now()
+		if err := what(); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start).Seconds(), (ownCPU(b) - before).Seconds()
+	}
+	over := func(run eval.Run) func() error {
+		return func() (failed error) {
+			for _, err := range run.Replies(b.Context()) {
+				failed = errors.Join(failed, err)
+			}
+			return failed
+		}
+	}
+	read, readCPU := timed(over(stored))
+	again, againCPU := timed(over(scoring.NewCurrent(stored)))
+	asPairs, asPairsCPU := timed(func() error {
+		in, err := os.Open(pairs)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		return scoring.Pairs(b.Context(), in, io.Discard, scoring.Config{})
+	})
+	b.Logf("in this process: reading %.2f s, %.2f s of processors; reading and scoring again %.2f s, %.2f s; scoring as pairs %.2f s, %.2f s",
+		read, readCPU, again, againCPU, asPairs, asPairsCPU)
+	return (again - read) / asPairs, (againCPU - readCPU) / asPairsCPU
 }
 
 // writePairs makes what score --pairs reads out of a run's replies.

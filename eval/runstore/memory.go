@@ -156,7 +156,7 @@ func (s *Store) yieldRemembered(ctx context.Context, model int, rows []*remember
 
 // decodeRemembered decodes those of the rows that have a reply.
 func (s *Store) decodeRemembered(ctx context.Context, model int, rows []*remembered) ([]eval.ScoredReply, error) {
-	floor := s.floor(model)
+	decoder := s.decoder(model)
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r *remembered) bool { return r == nil })
 	out := make([]eval.ScoredReply, len(rows))
 	group, ctx := errgroup.WithContext(ctx)
@@ -168,7 +168,7 @@ func (s *Store) decodeRemembered(ctx context.Context, model int, rows []*remembe
 					continue
 				}
 				var err error
-				if out[i], err = rows[i].decode(s, model, floor); err != nil {
+				if out[i], err = decoder.decode(&rows[i].scoredRow); err != nil {
 					return err
 				}
 			}

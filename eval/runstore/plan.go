@@ -131,36 +131,63 @@ func putQueries(ctx context.Context, tx *sql.Tx, rows <-chan encodedQueries) (er
 	return ctx.Err()
 }
 
-// load reads the plan and holds it to the checksum and the hash that were
-// stored with it.
-func (s *Store) load(ctx context.Context) error {
-	var text string
-	err := s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run'").Scan(&text)
+// planText is a plan as it is stored.
+type planText struct {
+	header  string   // JSON
+	queries []string // JSON, each
+}
+
+// load reads the plan and holds it to the checksum that was stored with it.
+func (s *Store) load(ctx context.Context) (plan planText, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run'").Scan(&plan.header)
 	if isCode(err, sqlite3.SQLITE_BUSY) {
-		return fmt.Errorf("open %s: %w", s.dir, explain(err))
+		return plan, fmt.Errorf("open %s: %w", s.dir, explain(err))
 	}
 	if err != nil {
-		return eval.BadInput(fmt.Errorf("read %s: %w: its record has no plan (%w)", s.dir, ErrNotRun, explain(err)), "name the folder of another run")
+		return plan, eval.BadInput(fmt.Errorf("read %s: %w: its record has no plan (%w)", s.dir, ErrNotRun, explain(err)), "name the folder of another run")
 	}
 	if s.unchecked, err = s.hasUnchecked(ctx); err != nil {
-		return fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
+		return plan, fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
 	}
 	var sum string
 	err = s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'run checksum'").Scan(&sum)
 	switch {
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
+		return plan, fmt.Errorf("read the plan in %s: %w", s.dir, explain(err))
 	case err != nil && s.unchecked: // none was stored
-	case sum != checksumText(text):
-		return damaged(s.dir, "the plan is not what was stored")
+	case sum != checksumText(plan.header):
+		return plan, damaged(s.dir, "the plan is not what was stored")
 	}
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		var idx int
+		var text string
+		err := rows.Scan(&idx, &text)
+		if err == nil && idx != len(plan.queries) {
+			return damaged(s.dir, fmt.Sprintf("query %d is missing", len(plan.queries)))
+		}
+		plan.queries = append(plan.queries, text)
+		return err
+	}, "SELECT idx, query FROM queries ORDER BY idx")
+	if err != nil {
+		return plan, fmt.Errorf("read the queries in %s: %w", s.dir, err)
+	}
+	return plan, nil
+}
+
+// decodePlan makes the record of the plan's text, and holds it to the hash that
+// was stored with it.
+func (s *Store) decodePlan(plan planText) error {
 	var h header
-	if err := json.Unmarshal([]byte(text), &h); err != nil {
+	if err := json.Unmarshal([]byte(plan.header), &h); err != nil {
 		return damaged(s.dir, "the plan cannot be read: "+err.Error())
 	}
-	list, err := s.loadQueries(ctx)
-	if err != nil {
-		return fmt.Errorf("read the queries in %s: %w", s.dir, err)
+	list := make([]queries.Query, len(plan.queries))
+	for i, text := range plan.queries {
+		known := json.NewDecoder(strings.NewReader(text))
+		known.DisallowUnknownFields() // a flipped bit in a name would drop its value
+		if err := known.Decode(&list[i]); err != nil {
+			return damaged(s.dir, fmt.Sprintf("query %d cannot be read: %v", i, err))
+		}
 	}
 	s.record = eval.RunRecord{ID: h.ID, Dir: s.dir, ToolVersion: h.ToolVersion, Created: h.Created, PlanHash: h.PlanHash, Host: h.Host,
 		Plan: h.Plan.plan(list)}
@@ -192,26 +219,4 @@ func (s *Store) check(ctx context.Context) error {
 		return damaged(s.dir, found)
 	}
 	return nil
-}
-
-func (s *Store) loadQueries(ctx context.Context) (list []queries.Query, err error) {
-	err = s.each(ctx, func(rows *sql.Rows) error {
-		var idx int
-		var b string
-		if err := rows.Scan(&idx, &b); err != nil {
-			return err
-		}
-		if idx != len(list) {
-			return damaged(s.dir, fmt.Sprintf("query %d is missing", len(list)))
-		}
-		var q queries.Query
-		known := json.NewDecoder(strings.NewReader(b))
-		known.DisallowUnknownFields() // a flipped bit in a name would drop its value
-		if err := known.Decode(&q); err != nil {
-			return damaged(s.dir, fmt.Sprintf("query %d cannot be read: %v", idx, err))
-		}
-		list = append(list, q)
-		return nil
-	}, "SELECT idx, query FROM queries ORDER BY idx")
-	return list, err
 }

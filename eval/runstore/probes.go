@@ -62,7 +62,9 @@ const unprobedPrefix = "unprobed "
 // unprobed is what such a key holds.
 type unprobed struct{ Why, Checksum string }
 
-func unprobedChecksum(model, why string) string { return checksumText(fmt.Sprintf("%q %q", model, why)) }
+func unprobedChecksum(model, why string) string {
+	return checksumText(fmt.Sprintf("%q %q", model, why))
+}
 
 // PutUnprobed queues why a model says nothing of any text. It stands for all
 // queries of the model that have no probe.
@@ -90,9 +92,6 @@ func (s *Store) unprobed(ctx context.Context) (map[string]string, error) {
 	}
 	return out, nil
 }
-
-// probeColumns selects a probe joined to its query's first reply.
-const probeColumns = "p.answers, p.choices, p.divergences, p.incomparable, p.start_ns, p.end_ns, p.failure_kind, p.failure_message, p.checksum, p.host"
 
 // probeRow is a probe as the table has it; all of it is NULL where there is none.
 type probeRow struct {
@@ -123,10 +122,6 @@ func probeRowOf(p eval.Probe) (row probeRow, err error) {
 
 // there reports whether there is a probe.
 func (r *probeRow) there() bool { return r.start.Valid }
-
-func (r *probeRow) columns() []any {
-	return []any{&r.answers, &r.choices, &r.divergences, &r.incomparable, &r.start, &r.end, &r.kind, &r.message, &r.sum, &r.host}
-}
 
 // values are the columns in the table's order up to the checksum.
 func (r *probeRow) values(model, query int) []any {

@@ -10,10 +10,6 @@ import (
 	"github.com/disteval/disteval/eval"
 )
 
-// page is how many replies are read at a time; between pages others may use
-// the file.
-const page = 500
-
 // Done tells which jobs have an outcome. The failures of a model that was
 // given up do not count: they belong to the outage that stopped it.
 func (s *Store) Done(ctx context.Context) (map[eval.JobID]bool, error) {
@@ -66,9 +62,6 @@ func (s *Store) SetParallel(n int) { s.record.Plan.Parallel = n }
 // Record returns the record as of the last Refresh.
 func (s *Store) Record() eval.RunRecord { return s.record }
 
-// place is where a reply stands among those of a model.
-type place struct{ query, sample int }
-
 // Replies yields every outcome with the scores of the record's scoring,
 // ordered by model, query and sample. It stops at the first error, which it
 // yields. What this process has written comes out of its memory, once, without
@@ -89,69 +82,26 @@ func (s *Store) RepliesOf(ctx context.Context, model string) iter.Seq2[eval.Scor
 	return func(yield func(eval.ScoredReply, error) bool) { s.yieldReplies(ctx, s.models[model], yield) }
 }
 
-// pageRead is a page that was read, or why it could not be.
-type pageRead struct {
-	replies []eval.ScoredReply
-	err     error
-}
-
-// yieldReplies returns false where nothing more is wanted. The next page is read
-// while this one is used.
-func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
-	pages, enough := make(chan pageRead), make(chan struct{})
-	defer func() {
-		close(enough)
-		for range pages { // nothing reads any more when this returns
-		}
-	}()
-	go s.readPages(ctx, model, pages, enough)
-	for p := range pages {
-		for _, r := range p.replies {
-			if !yield(r, nil) {
-				return false
-			}
-		}
-		if p.err != nil {
-			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, p.err))
-			return false
-		}
-	}
-	return true
-}
-
-// readPages reads a model's replies page by page to the last one, or until it is
-// enough. A page that has begun is read to its end: the driver gives up a
-// connection on which a query was broken off, and with it the transaction.
-func (s *Store) readPages(ctx context.Context, model int, to chan<- pageRead, enough <-chan struct{}) {
-	defer close(to)
-	for after := (place{query: -1}); ; {
-		replies, last, err := s.pageOf(ctx, model, after, page)
-		if err != nil {
-			replies = nil
-		}
-		select {
-		case to <- pageRead{replies, err}:
-		case <-enough:
-			return
-		}
-		if err != nil || len(replies) < page {
-			return
-		}
-		after = last
-	}
-}
-
 // Reply returns one outcome; ok is false where there is none yet.
 func (s *Store) Reply(ctx context.Context, id eval.JobID) (r eval.ScoredReply, ok bool, err error) {
 	model, query, err := s.job(id)
 	if err != nil {
 		return r, false, err
 	}
-	rows, _, err := s.pageOf(ctx, model, place{query, id.Sample - 1}, 1)
-	if err != nil || len(rows) == 0 || rows[0].Reply.JobID != id {
+	scan, err := s.scan(ctx, model)
+	if err != nil {
 		return r, false, err
 	}
-	return rows[0], true, nil
+	defer scan.close()
+	page, err := scan.read(ctx, place{query, id.Sample - 1}, 1)
+	if err != nil {
+		return r, false, err
+	}
+	replies, err := scan.page(page)
+	if err != nil || len(replies) == 0 || replies[0].Reply.JobID != id {
+		return r, false, err
+	}
+	return replies[0], true, nil
 }
 
 // Tokens returns the tokens of one reply; ok is false where there is none, or a
@@ -178,30 +128,6 @@ func (s *Store) Tokens(ctx context.Context, id eval.JobID) (tokens []eval.Token,
 	return tokens, ok && err == nil, err
 }
 
-// pageOf reads the next replies of one model after a place.
-func (s *Store) pageOf(ctx context.Context, model int, after place, most int) (out []eval.ScoredReply, last place, err error) {
-	floor := s.floor(model)
-	out = make([]eval.ScoredReply, 0, most)
-	var row scoredRow
-	columns := row.columns()
-	err = s.each(ctx, func(rows *sql.Rows) error {
-		if err := rows.Scan(columns...); err != nil {
-			return err
-		}
-		last = place{row.query, row.sample}
-		if err := row.check(s, model); err != nil {
-			return err
-		}
-		r, err := row.decode(s, model, floor)
-		out = append(out, r)
-		return err
-	}, `SELECT `+replyColumns+`, `+probeColumns+`
-		FROM replies r LEFT JOIN probes p ON p.model = r.model AND p.query = r.query AND r.sample = 0
-		LEFT JOIN scores s ON s.scoring = ? AND s.model = r.model AND s.query = r.query AND s.sample = r.sample
-		WHERE r.model = ? AND (r.query, r.sample) > (?, ?) ORDER BY r.query, r.sample LIMIT ?`, s.scoring(), model, after.query, after.sample, most)
-	return out, last, err
-}
-
 // scoring is the number of the record's scoring; 0 where there is none.
 func (s *Store) scoring() int {
 	if s.record.Scoring == nil {
@@ -220,8 +146,3 @@ func (s *Store) floor(model int) *float64 {
 	}
 	return nil
 }
-
-// replyColumns selects a reply joined to its scores.
-const replyColumns = `r.query, r.sample, r.text, r.reasoning, r.done_reason, r.prompt_tokens, r.completion_tokens, r.start_ns, r.end_ns, r.attempts,
-	r.load_ns, r.prompt_eval_ns, r.eval_ns, r.energy_uj, r.failure_kind, r.failure_message, r.tokens, r.host, r.reused_from, r.checksum,
-	s.vals, s.flags`

@@ -11,6 +11,7 @@ import (
 	"github.com/disteval/disteval/emissions"
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/metrics"
+	"github.com/disteval/disteval/queries"
 )
 
 // replyRow is a reply as the table has it.
@@ -106,20 +107,14 @@ type scoredRow struct {
 	probe       probeRow
 }
 
-// columns are where replyColumns and probeColumns are scanned to.
-func (row *scoredRow) columns() []any {
-	return append([]any{&row.query, &row.sample, &row.text, &row.reasoning, &row.doneReason, &row.promptTokens, &row.completed, &row.start, &row.end,
-		&row.attempts, &row.load, &row.promptEval, &row.evaluated, &row.energy, &row.kind, &row.message, &row.tokens, &row.host, &row.reusedFrom, &row.sum,
-		&row.vals, &row.flags}, row.probe.columns()...)
-}
-
-// check refuses a row that is not as it was stored.
-func (row *scoredRow) check(s *Store, model int) error {
+// check refuses a row of a model that is not as it was stored; reply are its
+// columns up to the checksum.
+func (row *scoredRow) check(s *Store, model int, reply []any) error {
 	id, err := s.jobAt(model, row.query, row.sample)
 	if err != nil {
 		return err
 	}
-	if !s.intact(row.sum, row.values(model)...) {
+	if !s.intact(row.sum, append(append(make([]any, 0, 1+len(reply)), model), reply...)...) {
 		return damaged(s.dir, fmt.Sprintf("the reply of %s is not what was stored", id))
 	}
 	if p := &row.probe; p.there() && !s.intact(p.sum, p.checked(model, row.query)...) {
@@ -128,19 +123,37 @@ func (row *scoredRow) check(s *Store, model int) error {
 	return nil
 }
 
-// decode makes a scored reply of a row.
-func (row *scoredRow) decode(s *Store, model int, floor *float64) (out eval.ScoredReply, err error) {
-	if out.Reply, err = row.reply(s, model); err != nil {
+// decoder makes scored replies of a model's rows. Several goroutines may use it
+// while nobody refreshes the record.
+type decoder struct {
+	store    *Store
+	model    int
+	floor    *float64        // nil: not known
+	unprobed []metrics.Score // what there is to say of a query without a probe
+}
+
+func (s *Store) decoder(model int) decoder {
+	rec := &s.record
+	return decoder{store: s, model: model, floor: s.floor(model), unprobed: rec.LikelihoodScores(rec.Plan.Models[model], queries.Query{}, nil)}
+}
+
+func (d decoder) decode(row *scoredRow) (out eval.ScoredReply, err error) {
+	if out.Reply, err = row.reply(d.store, d.model); err != nil {
 		return out, err
 	}
-	out.Query = s.record.Plan.Queries.Queries[row.query]
+	rec := &d.store.record
+	out.Query = rec.Plan.Queries.Queries[row.query]
 	out.Flags = strings.Fields(row.flags.String)
-	if out.Probe, err = row.probe.decode(s, model, row.query); err != nil {
+	if out.Probe, err = row.probe.decode(d.store, d.model, row.query); err != nil {
 		return out, err
 	}
-	out.Scores, err = decodeScores(row.vals, floor, out.Reply.Failure)
+	out.Scores, err = decodeScores(row.vals, d.floor, out.Reply.Failure)
 	if row.sample == 0 && err == nil {
-		copy(out.Scores[len(metrics.Text()):], s.record.LikelihoodScores(s.record.Plan.Models[model], out.Query, out.Probe))
+		known := d.unprobed
+		if out.Probe != nil {
+			known = rec.LikelihoodScores(rec.Plan.Models[d.model], out.Query, out.Probe)
+		}
+		copy(out.Scores[len(metrics.Text()):], known)
 	}
 	return out, err
 }

@@ -195,8 +195,18 @@ func loaded(ctx context.Context, dir string, db *sql.DB, load func(*Store) error
 	return s, nil
 }
 
-// whole reads the plan and holds the file to what was stored.
-func (s *Store) whole(ctx context.Context) error { return errors.Join(s.load(ctx), s.check(ctx)) }
+// whole reads the plan and holds the file to what was stored. The plan is decoded
+// while SQLite looks over the file's pages.
+func (s *Store) whole(ctx context.Context) error {
+	plan, err := s.load(ctx)
+	if err != nil {
+		return errors.Join(err, s.check(ctx))
+	}
+	decoded := make(chan error, 1)
+	go func() { decoded <- s.decodePlan(plan) }()
+	checked := s.check(ctx)
+	return errors.Join(<-decoded, checked)
+}
 
 func recordIn(dir string) (folder, path string, err error) {
 	dir = strings.TrimSuffix(dir, string(filepath.Separator)+FileName) // people name the file as well

@@ -60,25 +60,40 @@ func Any(scores []metrics.Score) bool {
 // renew puts the fresh scores in place of the stored ones that differ, and
 // reports whether any did.
 func renew(r *eval.ScoredReply, fresh Result, by eval.Scoring, floor *float64) bool {
-	served := by.Embedding != eval.EmbeddingBuiltin
-	scores := slices.Clone(r.Scores)
-	differs := false
-	for i, s := range scores[:len(metrics.Text())] {
-		f := fresh.Scores[i]
-		switch {
-		case s.Metric == metrics.CosineLift, served && (s.Metric == metrics.Cosine || s.Metric == metrics.CosineBest):
-		case f.Status != s.Status || math.Abs(f.Value-s.Value) > alike:
-			scores[i], differs = f, true
-		}
+	differs := func(i int) bool { return !sameScore(r.Scores[i], fresh.Scores[i], by) }
+	ofText := len(metrics.Text())
+	first := 0
+	for first < ofText && !differs(first) {
+		first++
 	}
-	if !differs {
+	if first == ofText {
 		return false
+	}
+	scores := slices.Clone(r.Scores)
+	for i := first; i < ofText; i++ {
+		if differs(i) {
+			scores[i] = fresh.Scores[i]
+		}
 	}
 	lift := slices.IndexFunc(scores, func(s metrics.Score) bool { return s.Metric == metrics.CosineLift })
 	scores[lift] = fresh.Scores[lift]
 	metrics.FillLift(scores, floor)
 	r.Scores, r.Flags = scores, fresh.Flags
 	return true
+}
+
+// sameScore reports whether a stored score is what the reply gives, or one that
+// is taken as it is stored.
+func sameScore(stored, fresh metrics.Score, by eval.Scoring) bool {
+	switch stored.Metric {
+	case metrics.CosineLift:
+		return true
+	case metrics.Cosine, metrics.CosineBest:
+		if by.Embedding != eval.EmbeddingBuiltin {
+			return true
+		}
+	}
+	return fresh.Status == stored.Status && math.Abs(fresh.Value-stored.Value) <= alike
 }
 
 // mostAnew is how many replies are kept with the scores that they give. Where

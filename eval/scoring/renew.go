@@ -28,6 +28,10 @@ type batch struct {
 	ready   chan struct{}
 }
 
+func newBatch() *batch {
+	return &batch{replies: make([]renewal, 0, renewBatch), ready: make(chan struct{})}
+}
+
 // renewed yields the stored replies in their order, as they score now. One
 // goroutine reads, one for each processor scores; all have ended when the
 // iteration has.
@@ -73,7 +77,7 @@ func (c *Current) renewed(ctx context.Context, stored func(context.Context) iter
 // readBatches cuts the replies into batches until emit returns false. An error
 // stands in the last one.
 func readBatches(replies iter.Seq2[eval.ScoredReply, error], emit func(*batch) bool) {
-	next := &batch{ready: make(chan struct{})}
+	next := newBatch()
 	for r, err := range replies {
 		if err != nil {
 			next.err = err
@@ -85,7 +89,7 @@ func readBatches(replies iter.Seq2[eval.ScoredReply, error], emit func(*batch) b
 		if !emit(next) {
 			return
 		}
-		next = &batch{ready: make(chan struct{})}
+		next = newBatch()
 	}
 	emit(next)
 }

@@ -181,18 +181,21 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	scores := append(make([]metrics.Score, 0, len(metrics.All())),
+		scored(metrics.EM, binary(match.Found), unless(match.Searchable, "the keyword holds no letter or digit")),
+		scored(metrics.EMSubstring, binary(match.Substring), unless(match.SubstringSearchable, "the keyword is empty")),
+		scored(metrics.EMStrict, binary(strict), ""),
+		scored(metrics.RougeLPrecision, rouge.Precision, ""),
+		scored(metrics.RougeLRecall, rouge.Recall, ""),
+		scored(metrics.RougeLF1, rouge.F1, ""),
+		scored(metrics.Cosine, c.cosine, c.reason),
+		scored(metrics.CosineBest, c.best, c.bestReason),
+		scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)))
+	for _, m := range metrics.Likelihood() {
+		scores = append(scores, scored(m.Name, 0, LikelihoodReason))
+	}
 	return Result{
-		Scores: append([]metrics.Score{
-			scored(metrics.EM, binary(match.Found), unless(match.Searchable, "the keyword holds no letter or digit")),
-			scored(metrics.EMSubstring, binary(match.Substring), unless(match.SubstringSearchable, "the keyword is empty")),
-			scored(metrics.EMStrict, binary(strict), ""),
-			scored(metrics.RougeLPrecision, rouge.Precision, ""),
-			scored(metrics.RougeLRecall, rouge.Recall, ""),
-			scored(metrics.RougeLF1, rouge.F1, ""),
-			scored(metrics.Cosine, c.cosine, c.reason),
-			scored(metrics.CosineBest, c.best, c.bestReason),
-			scored(metrics.CosineLift, 0, cmp.Or(c.reason, LiftReason)),
-		}, likelihoods()...),
+		Scores:    scores,
 		Flags:     flags(match, pair.Reasoned, s.dumps.found(&s.words, pair)),
 		Match:     match,
 		Rouge:     rouge,
@@ -204,14 +207,6 @@ func (s *Scorer) score(ctx context.Context, pair metrics.Pair) (Result, error) {
 // LikelihoodReason is why the metrics of metrics.Likelihood are Unscored where
 // there is only a text.
 const LikelihoodReason = "needs a run: a model's probabilities do not follow from its reply"
-
-func likelihoods() []metrics.Score {
-	out := make([]metrics.Score, 0, len(metrics.Likelihood()))
-	for _, m := range metrics.Likelihood() {
-		out = append(out, scored(m.Name, 0, LikelihoodReason))
-	}
-	return out
-}
 
 // LiftReason is why cosine_lift is Unscored beside a cosine before the floor is
 // known.

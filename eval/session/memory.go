@@ -4,7 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
+	"sync"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -13,44 +13,57 @@ import (
 // than time.
 const largeRequests = 25_000
 
-// askingGrowth is how far the heap may grow over what is in use while models
-// answer, in percent. Little is in use then, and collecting it takes processor
-// time that a model may want.
-const askingGrowth = 300
+// How far the heap may grow over what is in use before garbage is collected, in
+// percent. While models answer little is in use, and collecting it takes
+// processor time that a model may want. In a command on large runs it reaches
+// the limit, which holds the memory in its stead.
+const (
+	usualGrowth  = 100 // as Go has it
+	askingGrowth = 300
+	largeGrowth  = 400
+)
 
-// usualGrowth is how far it may grow otherwise, which is what Go says.
-const usualGrowth = 100
-
-// asking is whether the heap may grow further because models answer.
-var asking atomic.Bool
-
-// atEase lets the heap grow further until the function that it returns is
-// called, unless GOGC says how far.
-func atEase() (end func()) {
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	asking.Store(true)
-	debug.SetGCPercent(askingGrowth)
-	return func() {
-		asking.Store(false)
-		debug.SetGCPercent(usualGrowth)
-	}
+// growth is what holds now.
+var growth struct {
+	sync.Mutex
+	percent int // where no model answers
+	asking  bool
 }
 
-// BeginAtEase lets the heap of a command grow to 12 MiB before garbage is
-// collected for the first time, unless GOGC says how far: to what it may take
-// while models answer, instead of 4. A small run then begins without a
-// collection, and large ones grow as usual after the first.
-func BeginAtEase() {
+// setGrowth changes what holds, unless GOGC does.
+func setGrowth(change func()) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	debug.SetGCPercent(askingGrowth)
+	growth.Lock()
+	defer growth.Unlock()
+	change()
+	percent := growth.percent
+	if growth.asking {
+		percent = max(percent, askingGrowth)
+	}
+	debug.SetGCPercent(percent)
+}
+
+// atEase lets the heap grow further until the function that it returns is
+// called.
+func atEase() (end func()) {
+	setGrowth(func() { growth.asking = true })
+	return func() { setGrowth(func() { growth.asking = false }) }
+}
+
+// BeginAtEase lets the heap of a command grow to 12 MiB before garbage is
+// collected for the first time, instead of 4: to what it may take while models
+// answer. A small run then begins without a collection, and large ones grow as
+// usual after the first.
+func BeginAtEase() {
+	setGrowth(func() { growth.percent = askingGrowth })
 	runtime.AddCleanup(new(firstGarbage), func(struct{}) {
-		if !asking.Load() {
-			debug.SetGCPercent(usualGrowth)
-		}
+		setGrowth(func() {
+			if growth.percent == askingGrowth {
+				growth.percent = usualGrowth
+			}
+		})
 	}, struct{}{})
 }
 
@@ -61,7 +74,7 @@ type firstGarbage struct{ _ *byte }
 // What a command on large runs gets by with and does not collect garbage all the
 // time: queries, and figures by query, live as long as it does.
 const (
-	bytesAtLeast   = 96 << 20
+	bytesAtLeast   = 88 << 20
 	bytesByQuery   = 300
 	bytesByRequest = 75
 )
@@ -87,6 +100,7 @@ func (m *Memory) Hold(rec eval.RunRecord) {
 	m.requests += rec.Plan.Requests()
 	m.queries += len(rec.Plan.Queries.Queries)
 	if m.requests >= largeRequests {
+		setGrowth(func() { growth.percent = largeGrowth })
 		debug.SetMemoryLimit(int64(bytesAtLeast + bytesByQuery*m.queries + bytesByRequest*m.requests))
 	}
 }

@@ -81,6 +81,11 @@ func named(names ...string) (out []Format) {
 // Build computes the report of a run, with the judgement that is kept beside
 // it. country is an ISO code in place of the plan's; nil leaves the plan's.
 func Build(ctx context.Context, run eval.Run, country *string) (reports.Report, error) {
+	return build(ctx, run, country, nil)
+}
+
+// build is Build, which tells each of every outcome on the way.
+func build(ctx context.Context, run eval.Run, country *string, each func(eval.ScoredReply)) (reports.Report, error) {
 	e := run.Record().Plan.Emissions
 	if country != nil {
 		e.Country, e.CarbonIntensity, e.CarbonSource = *country, 0, ""
@@ -89,7 +94,7 @@ func Build(ctx context.Context, run eval.Run, country *string) (reports.Report, 
 	if err != nil {
 		return reports.Report{}, err
 	}
-	r, err := reports.Build(ctx, run, reports.Options{Factor: factor, PUE: e.PUE})
+	r, err := reports.Build(ctx, run, reports.Options{Factor: factor, PUE: e.PUE, Each: each})
 	if err != nil {
 		return reports.Report{}, err
 	}

@@ -52,10 +52,11 @@ func Bless(ctx context.Context, r reports.Report, existing []byte, o BlessOption
 			return nil, "", err
 		}
 	}
-	seen, err := look(ctx, r)
+	look, err := lookAt(ctx, r, Expected{})
 	if err != nil {
 		return nil, "", err
 	}
+	seen := look.sights
 	for _, m := range r.Models {
 		switch s := seen[m.Model.Name]; {
 		case len(s.unscored) > 0:

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -31,37 +30,6 @@ func enough(measure string, answered int) int {
 		return answered
 	}
 	return int(math.Ceil(minScored * float64(answered)))
-}
-
-// Check judges a run. The error is one of reading replies; whatever cannot be
-// judged is a check of its own.
-func Check(ctx context.Context, r reports.Report, e Expected, o Options) (reports.Judgement, error) {
-	c := checker{report: r, expected: e, options: o, judgement: reports.Judgement{RunID: r.RunID}}
-	var err error
-	if c.sights, err = look(ctx, r); err != nil {
-		return reports.Judgement{}, err
-	}
-	c.run()
-	named := make(map[string]bool)
-	for _, m := range e.Models {
-		named[m.Name] = true
-		c.model(m)
-	}
-	for _, m := range r.Models {
-		if !named[m.Model.Name] {
-			c.judgement.Unjudged = append(c.judgement.Unjudged, m.Model.Name)
-		}
-	}
-	c.scores(r, c.sights, "")
-	if err := c.queriesRight(ctx); err != nil {
-		return reports.Judgement{}, err
-	}
-	if o.Baseline != nil {
-		if err := c.paired(ctx); err != nil {
-			return reports.Judgement{}, err
-		}
-	}
-	return c.judgement, nil
 }
 
 type checker struct {

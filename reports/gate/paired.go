@@ -18,10 +18,11 @@ func (c *checker) paired(ctx context.Context) error {
 	base := *c.options.Baseline
 	c.judgement.Baseline = base.RunID
 	checks := len(c.judgement.Checks)
-	before, err := look(ctx, base)
+	look, err := lookAt(ctx, base, Expected{})
 	if err != nil {
 		return err
 	}
+	before := look.sights
 	c.scores(base, before, "baseline's ")
 	c.same("", "paired queries", base.Queries.SHA256, c.report.Queries.SHA256, "the baseline asked other queries")
 	c.same("", "paired scoring", scoringOf(base), scoringOf(c.report), "the baseline was scored in another way; score one of them again")

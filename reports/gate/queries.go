@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/disteval/disteval/eval"
@@ -13,31 +12,13 @@ import (
 const shown = 80
 
 // queriesRight checks the queries that must stay right: one check each for
-// those that are not, and one for all the others of a model.
-func (c *checker) queriesRight(ctx context.Context) error {
-	wanted := make(map[eval.JobID][]eval.ScoredReply) // by job without its sample
-	for _, m := range c.expected.Models {
-		for _, q := range m.QueriesRight {
-			wanted[eval.JobID{Model: m.Name, Query: q}] = nil
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	for s, err := range c.report.Replies(ctx) {
-		if err != nil {
-			return fmt.Errorf("check the replies of run %s: %w", c.report.RunID, err)
-		}
-		id := s.Reply.JobID
-		id.Sample = 0
-		if list, is := wanted[id]; is {
-			wanted[id] = append(list, s)
-		}
-	}
+// those that are not, and one for all the others of a model. replies are those
+// of these queries, by job without its sample.
+func (c *checker) queriesRight(replies map[eval.JobID][]eval.ScoredReply) {
 	for _, m := range c.expected.Models {
 		right := 0
 		for _, q := range m.QueriesRight {
-			check := queryCheck(m.Name, q, wanted[eval.JobID{Model: m.Name, Query: q}], max(1, c.report.Plan.Samples))
+			check := queryCheck(m.Name, q, replies[eval.JobID{Model: m.Name, Query: q}], max(1, c.report.Plan.Samples))
 			if check.Outcome == reports.Pass {
 				right++
 			} else {
@@ -49,7 +30,6 @@ func (c *checker) queriesRight(ctx context.Context) error {
 				Got: fmt.Sprintf("%d right", right), Outcome: reports.Pass})
 		}
 	}
-	return nil
 }
 
 // queryCheck passes where every sample of a query is right.

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -18,28 +17,6 @@ type sight struct {
 	dumps    int                 // replies flagged as dumps of answers
 	sums     map[string]sum      // by metric
 	draws    map[string]*drawing // by query, of a run that asks it more than once
-}
-
-// look goes once over a run's replies, by model.
-func look(ctx context.Context, r reports.Report) (map[string]sight, error) {
-	out := make(map[string]sight)
-	for s, err := range r.Replies(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("check the replies of run %s: %w", r.RunID, err)
-		}
-		seen, known := out[s.Reply.Model]
-		if !known {
-			seen.sums = make(map[string]sum)
-		}
-		if r.Plan.Samples > 1 {
-			seen.draw(s)
-		}
-		if s.Reply.Failure == nil {
-			seen.add(s, r.Scoring != nil) // without a scoring no metric has a value to judge
-		}
-		out[s.Reply.Model] = seen
-	}
-	return out, nil
 }
 
 func (s *sight) add(r eval.ScoredReply, scored bool) {

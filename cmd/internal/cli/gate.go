@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/disteval/disteval/eval"
+	"github.com/disteval/disteval/eval/runstore"
 	"github.com/disteval/disteval/reports"
 	"github.com/disteval/disteval/reports/ci"
 	"github.com/disteval/disteval/reports/files"
@@ -87,21 +88,26 @@ func (a *app) gate(ctx context.Context, dir string, o gateOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.withReport(ctx, dir, func(r reports.Report) error {
+	return withRun(ctx, dir, func(store *runstore.Store) error {
+		look := gate.NewLook(store.Record(), expected)
+		r, err := a.current(ctx, store, nil, look.Take)
+		if err != nil {
+			return err
+		}
 		if o.Paired == "" {
-			return a.judge(ctx, r, expected, gate.Options{AnyHost: o.AnyHost})
+			return a.judge(ctx, r, look, gate.Options{AnyHost: o.AnyHost})
 		}
 		return a.withReport(ctx, o.Paired, func(base reports.Report) error {
 			if r.Same(base) {
 				return eval.BadInput(fmt.Errorf("gate: --paired %s is the run itself", o.Paired), "name an earlier run to compare with")
 			}
-			return a.judge(ctx, r, expected, gate.Options{AnyHost: o.AnyHost, Baseline: &base})
+			return a.judge(ctx, r, look, gate.Options{AnyHost: o.AnyHost, Baseline: &base})
 		})
 	})
 }
 
-func (a *app) judge(ctx context.Context, r reports.Report, expected gate.Expected, o gate.Options) error {
-	judgement, err := gate.Check(ctx, r, expected, o)
+func (a *app) judge(ctx context.Context, r reports.Report, look *gate.Look, o gate.Options) error {
+	judgement, err := look.Check(ctx, r, o)
 	if err != nil {
 		return err
 	}

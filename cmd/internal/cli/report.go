@@ -80,7 +80,7 @@ func (a *app) reportRuns(ctx context.Context, runs, without []string, formats []
 		if err != nil {
 			return err
 		}
-		r, err := a.current(ctx, shown, country)
+		r, err := a.current(ctx, shown, country, nil)
 		if err != nil {
 			return eval.WithHint(fmt.Errorf("report %s: %w", run, err), "")
 		}

@@ -23,7 +23,7 @@ func withRun(ctx context.Context, dir string, do func(*runstore.Store) error) er
 // withReport is withRun with the report of the run by its replies.
 func (a *app) withReport(ctx context.Context, dir string, do func(reports.Report) error) error {
 	return withRun(ctx, dir, func(store *runstore.Store) error {
-		r, err := a.current(ctx, store, nil)
+		r, err := a.current(ctx, store, nil, nil)
 		if err != nil {
 			return err
 		}
@@ -32,10 +32,10 @@ func (a *app) withReport(ctx context.Context, dir string, do func(reports.Report
 }
 
 // current builds the report of a run by its replies, and says where other
-// scores are stored than they give.
-func (a *app) current(ctx context.Context, run eval.Run, country *string) (reports.Report, error) {
+// scores are stored than they give. each is told of every outcome on the way.
+func (a *app) current(ctx context.Context, run eval.Run, country *string, each func(eval.ScoredReply)) (reports.Report, error) {
 	a.memory.Hold(run.Record())
-	r, changed, err := files.Current(ctx, run, country)
+	r, changed, err := files.Current(ctx, run, country, each)
 	if err == nil && changed.N > 0 {
 		dir := inert(run.Record().Dir)
 		fmt.Fprintf(a.err, "disteval: %s: replies with other scores than are stored: %d, the first %s; the figures go by the replies, and disteval score %s stores their scores\n",
