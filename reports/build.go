@@ -93,6 +93,11 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts, each 
 		kept = make([]eval.ScoredReply, 0, p.Requests())
 	}
 	digest, level := newDigest(run.Record().Scoring), newChance(p, run.Record().Scoring)
+	add, wait := aside(func(o *outcome) {
+		level.add(o.of, o.ScoredReply, o.query)
+		digest.add(o.ScoredReply)
+	})
+	defer wait()
 	for s, err := range run.Replies(ctx) {
 		if err != nil {
 			return nil, err
@@ -105,9 +110,8 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts, each 
 		if s.Reply.Failure == nil && eval.WasCut(p.Prompt(t.of, s.Query), s.Reply.Usage) {
 			t.cut++
 		}
-		level.add(t, s, query)
 		machines.add(s.Reply)
-		digest.add(s)
+		add(outcome{s, t, query})
 		if s.Probe != nil {
 			slim := *s.Probe
 			slim.Divergences = nil // they are summed up
@@ -121,6 +125,7 @@ func gather(ctx context.Context, run eval.Run, r *Report, machines *hosts, each 
 		}
 		kept = append(kept, s)
 	}
+	wait()
 	r.Outcomes = digest.sum()
 	r.Replies = replay(kept)
 	if bytes > keepBytes {

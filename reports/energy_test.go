@@ -12,7 +12,7 @@ import (
 	"github.com/disteval/disteval/metrics/stat"
 )
 
-func close(got *float64, want float64) bool {
+func near(got *float64, want float64) bool {
 	return got != nil && math.Abs(*got-want) <= 1e-12*math.Abs(want)
 }
 
@@ -46,7 +46,7 @@ func TestDerive(t *testing.T) {
 		{"above idle", m.Energy.AboveIdleWh, 1}, {"server's", m.Energy.ServerWh, 1},
 		{"kgCO2e", m.EmissionsKg, 0.002 * 1.5 * 0.5}, {"gCO2e per 1,000 queries", m.GPer1000, 7.5},
 	} {
-		if !close(tt.got, tt.want) {
+		if !near(tt.got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, tt.got, tt.want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestDeriveMixed(t *testing.T) {
 	m := Model{Model: eval.Model{Name: "M"}, Replies: 200, DurationS: &seconds}
 	rep := Report{PUE: 1}
 	rep.derive(&m, answered(emissions.Reading{Energy: 10e9, Modelled: 3e9, Low: 8e9, High: 14e9, Quality: emissions.Partial, Method: "estimate+nvml"}))
-	if !close(m.Energy.MeasuredShare, 0.7) || !close(m.Energy.MeasuredWh, 7e9/3.6e9) || !close(m.Energy.MeasuredWhPer1000, 5*7e9/3.6e9) {
+	if !near(m.Energy.MeasuredShare, 0.7) || !near(m.Energy.MeasuredWh, 7e9/3.6e9) || !near(m.Energy.MeasuredWhPer1000, 5*7e9/3.6e9) {
 		t.Errorf("%+v", m.Energy)
 	}
 	if got := m.Energy.How(); got != "70 % measured" {
