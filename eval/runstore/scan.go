@@ -156,12 +156,12 @@ func (d decoder) page(p page) ([]eval.ScoredReply, error) {
 		var row scoredRow
 		columns := p.replies.row(i)
 		err := row.take(columns)
-		for err == nil && next < p.scores.len() && p.scores.place(next).before(place{row.query, row.sample}) {
-			next++ // of no reply
-		}
-		if next < p.scores.len() && p.scores.place(next) == (place{row.query, row.sample}) {
-			err = errors.Join(err, row.takeScores(p.scores.row(next)))
+		at := place{row.query, row.sample}
+		for next < p.scores.len() && p.scores.place(next).before(at) {
 			next++
+		}
+		if next < p.scores.len() && p.scores.place(next) == at {
+			err = errors.Join(err, row.takeScores(p.scores.row(next)))
 		}
 		if err != nil {
 			return nil, damaged(d.store.dir, fmt.Sprintf("a reply of %s cannot be read: %v", d.store.record.Plan.Models[d.model].Name, err))

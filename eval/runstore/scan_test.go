@@ -3,6 +3,7 @@ package runstore_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/disteval/disteval/eval"
 	"github.com/disteval/disteval/eval/runstore"
+	"github.com/disteval/disteval/metrics"
 )
 
 // probed makes a closed record of so many replies of which each tenth of the
@@ -44,6 +46,51 @@ func TestPagesKeepTheirOrder(t *testing.T) {
 			}
 		}
 		must(t, r.Close())
+	}
+}
+
+// TestScoresGoToTheirReplies reads samples of which only some have a score, by
+// the newest of two scorings.
+func TestScoresGoToTheirReplies(t *testing.T) {
+	const n, samples = 400, 3
+	rec := record(n)
+	rec.Plan.Samples = samples
+	rec.PlanHash = rec.Plan.Hash()
+	dir := filepath.Join(t.TempDir(), "run")
+	s, err := runstore.Create(t.Context(), dir, rec)
+	must(t, err)
+	defer s.Close()
+	ctx := t.Context()
+	id := func(i int) eval.JobID {
+		return eval.JobID{Model: "A", Query: fmt.Sprintf("q%04d", i/samples), Sample: i % samples}
+	}
+	for i := range n * samples {
+		must(t, s.Put(ctx, eval.Reply{JobID: id(i), Text: "K"}))
+	}
+	for value := range 2 {
+		scoring, err := s.BeginScoring(ctx, true, eval.Scoring{Embedding: "builtin"}, time.Now())
+		must(t, err)
+		for i := range n * samples {
+			if i%7 != 0 || value == 0 {
+				score := metrics.Score{Metric: metrics.RougeLF1, Value: float64(value*i) / (n * samples), Status: metrics.Scored}
+				must(t, s.PutScores(ctx, scoring, id(i), []metrics.Score{score}, []string{fmt.Sprint("flag", i)}))
+			}
+		}
+		must(t, s.EndScoring(ctx, scoring, nil))
+	}
+	must(t, s.Close())
+	r, err := runstore.Read(ctx, dir)
+	must(t, err)
+	defer r.Close()
+	got := collect(t, r)
+	if len(got) != n*samples {
+		t.Fatalf("%d replies, want %d", len(got), n*samples)
+	}
+	for i, s := range got {
+		score, scored := metrics.Find(s.Scores, metrics.RougeLF1), i%7 != 0
+		if s.Reply.JobID != id(i) || (score.Status == metrics.Scored) != scored || scored && (score.Value != float64(i)/(n*samples) || s.Flags[0] != fmt.Sprint("flag", i)) {
+			t.Fatalf("reply %d is %s with %+v, flags %v", i, s.Reply.JobID, score, s.Flags)
+		}
 	}
 }
 

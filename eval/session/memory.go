@@ -74,7 +74,7 @@ type firstGarbage struct{ _ *byte }
 // What a command on large runs gets by with and does not collect garbage all the
 // time: queries, and figures by query, live as long as it does.
 const (
-	bytesAtLeast   = 88 << 20
+	bytesAtLeast   = 80 << 20
 	bytesByQuery   = 300
 	bytesByRequest = 75
 )
