@@ -3,12 +3,9 @@ package runstore
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"runtime"
+	"errors"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/disteval/disteval/eval"
 )
@@ -132,51 +129,42 @@ func (m *memory) handOver(scoring int) (rows [][]*remembered, ok bool) {
 	return rows, true
 }
 
-// decodeTogether is how many rows are decoded at a time, on all processors.
-const decodeTogether = 1024
-
-// yieldRemembered yields the outcomes of a model's rows and lets go of these. It
-// returns false where nothing more is wanted.
+// yieldRemembered yields the outcomes of a model's rows and lets go of these: some
+// are decoded while others are used. It returns false where nothing more is
+// wanted.
 func (s *Store) yieldRemembered(ctx context.Context, model int, rows []*remembered, yield func(eval.ScoredReply, error) bool) bool {
-	for some := range slices.Chunk(rows, decodeTogether) {
-		replies, err := s.decodeRemembered(ctx, model, some)
-		for _, r := range replies {
-			if !yield(r, nil) {
-				return false
+	return s.yieldPages(yield, func(to chan<- *pageRead, enough <-chan struct{}) {
+		defer close(to)
+		decoder := s.decoder(model)
+		for some := range slices.Chunk(rows, pageRows) {
+			p := &pageRead{ready: make(chan struct{})}
+			p.replies, p.err = decoder.remembered(some)
+			p.err = errors.Join(p.err, ctx.Err())
+			close(p.ready)
+			select {
+			case to <- p:
+			case <-enough:
+				return
+			}
+			if p.err != nil {
+				return
 			}
 		}
-		if err != nil {
-			yield(eval.ScoredReply{}, fmt.Errorf("read the replies in %s: %w", s.dir, err))
-			return false
-		}
-		clear(some)
-	}
-	return true
+	})
 }
 
-// decodeRemembered decodes those of the rows that have a reply.
-func (s *Store) decodeRemembered(ctx context.Context, model int, rows []*remembered) ([]eval.ScoredReply, error) {
-	decoder := s.decoder(model)
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r *remembered) bool { return r == nil })
-	out := make([]eval.ScoredReply, len(rows))
-	group, ctx := errgroup.WithContext(ctx)
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		group.Go(func() error {
-			for i := w; i < len(rows); i += workers {
-				if !rows[i].replied {
-					continue
-				}
-				var err error
-				if out[i], err = decoder.decode(&rows[i].scoredRow); err != nil {
-					return err
-				}
-			}
-			return ctx.Err()
-		})
+// remembered decodes those of the rows that have a reply, and lets go of them.
+func (d decoder) remembered(rows []*remembered) ([]eval.ScoredReply, error) {
+	out := make([]eval.ScoredReply, 0, len(rows))
+	for i, row := range rows {
+		if row == nil || !row.replied {
+			continue
+		}
+		r, err := d.decode(&row.scoredRow)
+		if err != nil {
+			return out, err
+		}
+		out, rows[i] = append(out, r), nil
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(out, func(r eval.ScoredReply) bool { return r.Reply.Model == "" }), nil
+	return out, nil
 }

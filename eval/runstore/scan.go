@@ -187,6 +187,12 @@ type pageRead struct {
 // yieldReplies returns false where nothing more is wanted. While a page is used
 // the next one is decoded, and the one after it read.
 func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
+	return s.yieldPages(yield, func(to chan<- *pageRead, enough <-chan struct{}) { s.readPages(ctx, model, to, enough) })
+}
+
+// yieldPages yields the replies of what produce sends until it closes its channel,
+// which it does once it is enough.
+func (s *Store) yieldPages(yield func(eval.ScoredReply, error) bool, produce func(to chan<- *pageRead, enough <-chan struct{})) bool {
 	pages, enough := make(chan *pageRead, 1), make(chan struct{})
 	defer func() {
 		close(enough)
@@ -194,7 +200,7 @@ func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.Sco
 			<-p.ready
 		}
 	}()
-	go s.readPages(ctx, model, pages, enough)
+	go produce(pages, enough)
 	for p := range pages {
 		<-p.ready
 		for _, r := range p.replies {
