@@ -3,7 +3,6 @@ package runstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"sync"
 
@@ -137,18 +136,13 @@ func (s *Store) yieldRemembered(ctx context.Context, model int, rows []*remember
 		defer close(to)
 		decoder := s.decoder(model)
 		for some := range slices.Chunk(rows, pageRows) {
-			p := &pageRead{ready: make(chan struct{})}
-			p.replies, p.err = decoder.remembered(some)
-			p.err = errors.Join(p.err, ctx.Err())
-			close(p.ready)
+			p := &pageRead{err: ctx.Err(), ready: make(chan struct{})}
 			select {
 			case to <- p:
 			case <-enough:
 				return
 			}
-			if p.err != nil {
-				return
-			}
+			go p.decode(func() ([]eval.ScoredReply, error) { return decoder.remembered(some) })
 		}
 	})
 }

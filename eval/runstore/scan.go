@@ -184,6 +184,14 @@ type pageRead struct {
 	ready   chan struct{} // closed then
 }
 
+// decode makes a page ready, unless something was wrong with it before.
+func (p *pageRead) decode(do func() ([]eval.ScoredReply, error)) {
+	defer close(p.ready)
+	if p.err == nil {
+		p.replies, p.err = do()
+	}
+}
+
 // yieldReplies returns false where nothing more is wanted. While a page is used
 // the next one is decoded, and the one after it read.
 func (s *Store) yieldReplies(ctx context.Context, model int, yield func(eval.ScoredReply, error) bool) bool {
@@ -251,10 +259,7 @@ func (s *Store) readPages(ctx context.Context, model int, to chan<- *pageRead, e
 		if !send(out) {
 			return
 		}
-		go func() {
-			out.replies, out.err = sc.page(p)
-			close(out.ready)
-		}()
+		go out.decode(func() ([]eval.ScoredReply, error) { return sc.page(p) })
 		if p.replies.len() < pageRows {
 			return
 		}

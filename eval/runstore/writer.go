@@ -25,6 +25,10 @@ const groupMost = 512
 // then it is in flight: a kill may lose it, and a resumption asks it again.
 const linger = 20 * time.Millisecond
 
+// patience is how long scores wait for replies to share a commit with. What a kill
+// takes of them is scored again.
+const patience = 250 * time.Millisecond
+
 // writer is the goroutine that alone writes while a run asks. It commits in
 // groups of what comes within linger, or while the commit before is under way.
 type writer struct {
@@ -90,19 +94,33 @@ func (w *writer) tell(group []change) {
 
 func (w *writer) gather(first change) []change {
 	group := []change{first}
-	late := time.After(linger)
+	patient := first.patient()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	if !patient {
+		late.Reset(linger)
+	}
 	for len(group) < groupMost && group[len(group)-1].done == nil {
 		select {
 		case c, ok := <-w.queue:
 			if !ok {
 				return group
 			}
-			group = append(group, c)
-		case <-late:
+			if group = append(group, c); patient && !c.patient() {
+				patient = false
+				late.Reset(linger)
+			}
+		case <-late.C:
 			return group
 		}
 	}
 	return group
+}
+
+// patient reports whether a change may wait for others.
+func (c change) patient() bool {
+	_, scores := c.fact.(scoresFact)
+	return scores
 }
 
 func (w *writer) commit(group []change) error {
