@@ -180,6 +180,8 @@ type echo struct {
 	fail  func(prompt string) error
 	asked *atomic.Int64
 	log   *journal
+
+	unable string // what every probe says of all others
 }
 
 // journal keeps what generators were told, in order.

@@ -150,6 +150,7 @@ func (a *asking) putProbe(ctx context.Context, at place, p eval.Probe) error {
 	page := a.book.pages[at.model]
 	id := page.jobs[at.job].ID
 	p.ProbeID = eval.ProbeID{Model: id.Model, Query: id.Query}
+	p.Unable = "" // of one host: what the others say of the model is another matter
 	if p.Failure == nil && p.Incomparable == "" && len(p.Divergences) == 0 {
 		var err error
 		if _, p.Incomparable, err = a.what.Plan.ReferenceReply(ctx, a.what.Store, page.model, a.what.Plan.Queries.Queries[at.job]); err != nil {

@@ -45,7 +45,7 @@ func (g *echo) Probe(ctx context.Context, r eval.ProbeRequest) (out eval.ProbeRe
 		}
 		return forms
 	}
-	out.Forms, out.Choices = look(r.Texts), look(r.Choices)
+	out.Forms, out.Choices, out.Unable = look(r.Texts), look(r.Choices), g.unable
 	if ref, ok := r.Reference.(*echo); ok {
 		for _, t := range r.Reply {
 			out.Divergences = append(out.Divergences, likelihood.Divergence{KLD: 1 / float64(t.ID+len(ref.model)), DeltaP: -0.25})
@@ -205,7 +205,7 @@ func TestProbesFail(t *testing.T) {
 	}
 	stop()
 	store.twice, store.probes = nil, map[eval.ProbeID]eval.Probe{}
-	start(t, loud(t, probing(worker("b", echo{}, "teacher", "student"))), dialWorker(t, s, "b"))
+	start(t, loud(t, probing(worker("b", echo{unable: "what one host says stands for no other"}, "teacher", "student"))), dialWorker(t, s, "b"))
 	resolve(t, c, p)
 	if err := c.Ask(t.Context(), t.Context(), fleet.Run{ID: "run-1", Plan: p, Store: store, Process: 2, Observer: quiet{}}); err != nil {
 		t.Fatal(err)
