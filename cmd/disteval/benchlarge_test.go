@@ -115,6 +115,7 @@ func BenchmarkGate(b *testing.B) {
 	b.ReportMetric(median(rescoring), "rescoring/pairs")
 	b.ReportMetric(median(rescoringCPU), "rescoring-cpu/pairs-cpu")
 	check(b, "times as long as score --pairs", median(ratio), targetGate+slackGate)
+	check(b, "times as long to score again as score --pairs", median(rescoring), targetGate)
 }
 
 // scoringAgain is how long a stored run takes longer to go over where its
