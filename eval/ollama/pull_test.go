@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/disteval/disteval/eval"
@@ -149,9 +150,12 @@ func TestCreateHalf(t *testing.T) {
 
 // TestCreateKills says that a server has died of the files it was given.
 func TestCreateKills(t *testing.T) {
-	dead := false
+	var dead atomic.Bool // the client comes again on another connection
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if dead = dead || r.URL.Path == "/api/create"; dead {
+		if r.URL.Path == "/api/create" {
+			dead.Store(true)
+		}
+		if dead.Load() {
 			panic(http.ErrAbortHandler)
 		}
 	}))
